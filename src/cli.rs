@@ -1,0 +1,481 @@
+//! The command line: words -> [`Command`]. The help text is the contract: the README repeats it,
+//! and a test keeps them and the options below the same.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use crate::config::{Bind, Config, LogFormat};
+use crate::http::grammar::{is_field_content, is_token};
+use crate::sys::{self, Symlinks};
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Serves a folder over HTTP/1.1, on IPv6 and IPv4 at once.
+
+Usage: ipv6-httpd [OPTIONS] [DIRECTORY]
+
+DIRECTORY is what to serve; the current directory if none is named.
+
+Listen:
+  -p, --port PORT           8080; 0 takes a free port and prints it
+  -b, --bind ADDRESS        [::] and 0.0.0.0 if none; repeatable:
+                            ADDR, [ADDR]:PORT, :PORT, fe80::1%eth0
+  -w, --workers N           threads; the larger of 4 and the number of cores
+
+Serve:
+      --index NAME          index.html; repeatable
+      --no-listing          a directory without an index is 404
+      --hidden              serve names that begin with a dot
+                            (/.well-known/ always is)
+      --symlinks MODE       inside: only where they stay beneath DIRECTORY;
+                            follow: everywhere; deny: nowhere
+      --try-html            /about also finds about.html
+      --fallback FILE       for a path that is not there
+                            (single-page applications)
+      --redirect-all PATH   302 every path that is not there to PATH
+                            (captive portals)
+      --cache-control VALUE no-cache
+      --header 'NAME: VALUE'
+                            a field of every answer; repeatable
+      --cors                pages of other origins may read the answers
+      --media-type EXT=TYPE repeatable
+      --no-ip               switch off the virtual path /ip
+
+Log:
+      --log FORMAT          simple, common, combined, json or off
+
+Other:
+  -h, --help                print this
+  -V, --version             print the version
+
+Examples:
+  ipv6-httpd                         this folder, at port 8080
+  ipv6-httpd -p 80 /srv/www          that folder, at port 80
+  ipv6-httpd -b fe80::1%eth0 photos  to the neighbours on one cable only
+";
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve.
+    Serve(Box<Config>),
+    /// Print [`HELP`].
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// Reads the arguments, without the program's name. The error is one line that names the option
+/// and says what it wants.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let mut words = Words {
+        rest: arguments.into_iter().collect::<Vec<_>>().into_iter(),
+        attached: None,
+    };
+    let mut config = Config::default();
+    let mut root: Option<PathBuf> = None;
+    let mut index = Vec::new();
+    while let Some(word) = words.next()? {
+        let site = &mut config.site;
+        match word {
+            Word::Option(name) => match name.as_str() {
+                "-h" | "--help" => return Ok(Command::Help),
+                "-V" | "--version" => return Ok(Command::Version),
+                "-p" | "--port" => {
+                    config.port = words.parsed(&name, "a number from 0 to 65535", parse_text)?
+                }
+                "-b" | "--bind" => config
+                    .bind
+                    .push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
+                "-w" | "--workers" => {
+                    let workers: NonZeroUsize =
+                        words.parsed(&name, "a number from 1 to 1024", parse_text)?;
+                    if workers.get() > WORKERS_MAX {
+                        return Err(format!("{name} wants a number from 1 to {WORKERS_MAX}"));
+                    }
+                    config.workers = Some(workers);
+                }
+                "--index" => {
+                    index.push(words.parsed(&name, "the name of a file", parse_file_name)?);
+                }
+                "--no-listing" => site.listing = false,
+                "--hidden" => site.hidden = true,
+                "--symlinks" => {
+                    site.symlinks = words.parsed(&name, "inside, follow or deny", parse_symlinks)?
+                }
+                "--try-html" => site.try_html = true,
+                "--fallback" => {
+                    site.fallback =
+                        Some(words.parsed(&name, "a file beneath DIRECTORY", parse_relative)?);
+                }
+                "--redirect-all" => {
+                    site.redirect_all = Some(words.parsed(
+                        &name,
+                        "a path that begins with /, or a URL",
+                        parse_location,
+                    )?);
+                }
+                "--cache-control" => {
+                    site.cache_control =
+                        words.parsed(&name, "the value of a field", parse_field_value)?;
+                }
+                "--header" => site
+                    .headers
+                    .push(parse_header(&words.value(&name, HEADER_WANTED)?)?),
+                "--cors" => site.cors = true,
+                "--media-type" => {
+                    site.media_types.push(words.parsed(
+                        &name,
+                        "EXT=TYPE, as in log=text/plain",
+                        parse_media_type,
+                    )?);
+                }
+                "--no-ip" => site.ip = false,
+                "--log" => {
+                    config.log =
+                        words.parsed(&name, "simple, common, combined, json or off", parse_log)?
+                }
+                _ => return Err(format!("there is no option {name}; see --help")),
+            },
+            Word::Value(value) => {
+                if let Some(first) = &root {
+                    let (first, second) = (first.display(), value.to_string_lossy());
+                    return Err(format!(
+                        "one directory can be served, not '{first}' and '{second}'"
+                    ));
+                }
+                root = Some(value.into());
+            }
+        }
+    }
+    config.root = root.unwrap_or(config.root);
+    if !index.is_empty() {
+        config.site.index = index;
+    }
+    Ok(Command::Serve(Box::new(config)))
+}
+
+/// The words of a command line. A long option may have its value attached with `=`, a short one
+/// directly; `--` ends the options.
+struct Words {
+    rest: std::vec::IntoIter<OsString>,
+    /// The value that came with the option, or the letters after a short one.
+    attached: Option<Attached>,
+}
+
+enum Attached {
+    Value(OsString),
+    /// `80` of `-p80`, or more options.
+    Letters(OsString),
+    /// `--` has been seen.
+    OnlyValues,
+}
+
+enum Word {
+    /// With its dashes.
+    Option(String),
+    Value(OsString),
+}
+
+impl Words {
+    fn next(&mut self) -> Result<Option<Word>, String> {
+        match self.attached.take() {
+            Some(Attached::Value(value)) => {
+                return Err(format!(
+                    "the value '{}' belongs to an option that takes none",
+                    value.to_string_lossy()
+                ));
+            }
+            Some(Attached::Letters(letters)) => return self.short(&letters).map(Some),
+            Some(Attached::OnlyValues) => {
+                self.attached = Some(Attached::OnlyValues);
+                return Ok(self.rest.next().map(Word::Value));
+            }
+            None => {}
+        }
+        let Some(word) = self.rest.next() else {
+            return Ok(None);
+        };
+        let bytes = word.as_encoded_bytes();
+        if bytes == b"--" {
+            self.attached = Some(Attached::OnlyValues);
+            return self.next();
+        }
+        if bytes.starts_with(b"--") {
+            let Some(at) = bytes.iter().position(|&byte| byte == b'=') else {
+                return Ok(Some(Word::Option(word.to_string_lossy().into_owned())));
+            };
+            let (name, value) = split_os(&word, at);
+            self.attached = Some(Attached::Value(skip_byte(&value)));
+            return Ok(Some(Word::Option(name.to_string_lossy().into_owned())));
+        }
+        match bytes {
+            [b'-', _, ..] => self.short(&split_os(&word, 1).1).map(Some),
+            _ => Ok(Some(Word::Value(word))),
+        }
+    }
+
+    fn short(&mut self, letters: &OsStr) -> Result<Word, String> {
+        let first = letters.as_encoded_bytes().first().copied().unwrap_or(b'-');
+        if !first.is_ascii() {
+            return Err(format!(
+                "there is no option -{}; see --help",
+                letters.to_string_lossy()
+            ));
+        }
+        let rest = split_os(letters, 1).1;
+        if !rest.is_empty() {
+            self.attached = Some(Attached::Letters(rest));
+        }
+        Ok(Word::Option(format!("-{}", char::from(first))))
+    }
+
+    /// The value of an option, which `wanted` describes.
+    fn value(&mut self, name: &str, wanted: &str) -> Result<OsString, String> {
+        match self.attached.take() {
+            Some(Attached::Value(value)) => Ok(value),
+            Some(Attached::Letters(letters)) => Ok(letters
+                .to_str()
+                .and_then(|text| text.strip_prefix('='))
+                .map_or(letters.clone(), OsString::from)),
+            Some(Attached::OnlyValues) | None => {
+                self.rest.next().ok_or(format!("{name} wants {wanted}"))
+            }
+        }
+    }
+
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        wanted: &str,
+        parse: impl Fn(&OsStr) -> Option<T>,
+    ) -> Result<T, String> {
+        let value = self.value(name, wanted)?;
+        parse(&value)
+            .ok_or_else(|| format!("{name} wants {wanted}, not '{}'", value.to_string_lossy()))
+    }
+}
+
+/// Splits a word before the byte at `at`, which is ASCII or stands after one.
+fn split_os(word: &OsStr, at: usize) -> (OsString, OsString) {
+    let (start, end) = word
+        .as_encoded_bytes()
+        .split_at_checked(at)
+        .unwrap_or_default();
+    (os_string(start), os_string(end))
+}
+
+fn skip_byte(word: &OsStr) -> OsString {
+    split_os(word, 1).1
+}
+
+#[cfg(unix)]
+fn os_string(bytes: &[u8]) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+}
+
+const WORKERS_MAX: usize = 1_024;
+
+fn parse_text<T: std::str::FromStr>(value: &OsStr) -> Option<T> {
+    value.to_str()?.parse().ok()
+}
+
+fn parse_symlinks(value: &OsStr) -> Option<Symlinks> {
+    match value.to_str()? {
+        "inside" => Some(Symlinks::Inside),
+        "follow" => Some(Symlinks::Follow),
+        "deny" => Some(Symlinks::Deny),
+        _ => None,
+    }
+}
+
+fn parse_log(value: &OsStr) -> Option<LogFormat> {
+    match value.to_str()? {
+        "simple" => Some(LogFormat::Simple),
+        "common" => Some(LogFormat::Common),
+        "combined" => Some(LogFormat::Combined),
+        "json" => Some(LogFormat::Json),
+        "off" => Some(LogFormat::Off),
+        _ => None,
+    }
+}
+
+/// A name without slashes; any bytes.
+fn parse_file_name(value: &OsStr) -> Option<Vec<u8>> {
+    let bytes = value.as_encoded_bytes();
+    (!bytes.is_empty() && !bytes.contains(&b'/') && bytes != b"." && bytes != b"..")
+        .then(|| bytes.to_vec())
+}
+
+/// A path beneath the root, with or without a slash before it.
+fn parse_relative(value: &OsStr) -> Option<Vec<u8>> {
+    let bytes = value.as_encoded_bytes();
+    let bytes = bytes.strip_prefix(b"/").unwrap_or(bytes);
+    let names = bytes.split(|&byte| byte == b'/');
+    names
+        .clone()
+        .all(|name| !matches!(name, b"" | b"." | b".."))
+        .then(|| bytes.to_vec())
+}
+
+/// RFC 9110 §10.2.2: what can stand in Location. `//host` would be another host.
+fn parse_location(value: &OsStr) -> Option<String> {
+    let text = value.to_str()?;
+    let is_path = text.starts_with('/') && !text.starts_with("//");
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    let is_uri = text.bytes().all(|byte| byte.is_ascii_graphic());
+    ((is_path || is_url) && is_uri).then(|| text.to_owned())
+}
+
+fn parse_field_value(value: &OsStr) -> Option<String> {
+    let text = value.to_str()?.trim();
+    (!text.is_empty() && text.bytes().all(is_field_content)).then(|| text.to_owned())
+}
+
+fn parse_media_type(value: &OsStr) -> Option<(String, String)> {
+    let (extension, media_type) = value.to_str()?.split_once('=')?;
+    let extension = extension.strip_prefix('.').unwrap_or(extension);
+    let (main, sub) = media_type.split(';').next()?.trim().split_once('/')?;
+    let valid = !extension.is_empty()
+        && !extension.contains(['/', '.'])
+        && is_token(main.as_bytes())
+        && is_token(sub.as_bytes())
+        && media_type.bytes().all(is_field_content);
+    valid.then(|| (extension.to_ascii_lowercase(), media_type.to_owned()))
+}
+
+const HEADER_WANTED: &str = "a field line, as in 'X-Frame-Options: DENY'";
+
+/// What would break the framing of answers, or stand in them twice, is refused.
+fn parse_header(value: &OsStr) -> Result<(String, String), String> {
+    let wrong = || {
+        format!(
+            "--header wants {HEADER_WANTED}, not '{}'",
+            value.to_string_lossy()
+        )
+    };
+    let (name, text) = value
+        .to_str()
+        .and_then(|text| text.split_once(':'))
+        .ok_or_else(wrong)?;
+    let text = text.trim();
+    if !is_token(name.as_bytes()) || !text.bytes().all(is_field_content) {
+        return Err(wrong());
+    }
+    match RESERVED
+        .iter()
+        .find(|(reserved, _)| reserved.eq_ignore_ascii_case(name))
+    {
+        Some((reserved, instead)) => Err(format!("--header cannot set {reserved}: {instead}")),
+        None => Ok((name.to_owned(), text.to_owned())),
+    }
+}
+
+const FRAMING: &str = "it frames the answers";
+const OWN: &str = "the server sets it for each file";
+const RESERVED: [(&str, &str); 21] = [
+    ("Accept-Ranges", OWN),
+    ("Allow", OWN),
+    ("Cache-Control", "use --cache-control"),
+    ("Connection", FRAMING),
+    ("Content-Encoding", OWN),
+    ("Content-Length", FRAMING),
+    ("Content-Range", FRAMING),
+    ("Content-Type", "use --media-type"),
+    ("Date", OWN),
+    ("ETag", OWN),
+    ("Keep-Alive", FRAMING),
+    ("Last-Modified", OWN),
+    ("Location", OWN),
+    ("Proxy-Connection", FRAMING),
+    ("Retry-After", OWN),
+    ("TE", FRAMING),
+    ("Trailer", FRAMING),
+    ("Transfer-Encoding", FRAMING),
+    ("Upgrade", FRAMING),
+    ("Vary", OWN),
+    ("X-Content-Type-Options", OWN),
+];
+
+const BIND_WANTED: &str = "ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
+
+/// Any way in which people write an address with or without port and zone.
+fn parse_bind(value: &OsStr) -> Result<Bind, String> {
+    let wrong = || {
+        format!(
+            "--bind wants {BIND_WANTED}, not '{}'",
+            value.to_string_lossy()
+        )
+    };
+    let text = value.to_str().ok_or_else(wrong)?;
+    if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
+        return Ok(Bind {
+            address: Ipv6Addr::UNSPECIFIED.into(),
+            zone: 0,
+            port: Some(port),
+        });
+    }
+    // `[::1]:80`, `[::1]`, `::1`, `192.0.2.1:80`, `192.0.2.1`.
+    let (host, port) = match text
+        .strip_prefix('[')
+        .map(|rest| rest.split_once(']').ok_or_else(wrong))
+    {
+        Some(split) => match split? {
+            (host, "") => (host, None),
+            (host, port) => {
+                let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+                (host, Some(port.ok_or_else(wrong)?))
+            }
+        },
+        None => match text.parse::<SocketAddr>() {
+            Ok(SocketAddr::V4(address)) => {
+                return Ok(Bind {
+                    address: IpAddr::V4(*address.ip()),
+                    zone: 0,
+                    port: Some(address.port()),
+                });
+            }
+            _ => (text, None),
+        },
+    };
+    let (host, zone) = match host.split_once('%') {
+        Some((host, zone)) => (host, parse_zone(host, zone)?),
+        None => (host, 0),
+    };
+    let address: IpAddr = host.parse().map_err(|_| wrong())?;
+    if zone != 0 && address.is_ipv4() {
+        return Err(wrong());
+    }
+    Ok(Bind {
+        address,
+        zone,
+        port,
+    })
+}
+
+/// An interface by its name or its number.
+fn parse_zone(host: &str, zone: &str) -> Result<u32, String> {
+    if let Some(index) = sys::interface_index(zone) {
+        return Ok(index);
+    }
+    if let Some(index) = zone
+        .parse()
+        .ok()
+        .filter(|&index| index != 0 && sys::interface_name(index).is_some())
+    {
+        return Ok(index);
+    }
+    let mut names: Vec<String> = sys::addresses()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|found| found.interface)
+        .collect();
+    names.sort();
+    names.dedup();
+    Err(format!(
+        "--bind {host}%{zone}: there is no interface '{zone}'; there are {}",
+        names.join(", ")
+    ))
+}

@@ -1,0 +1,645 @@
+//! One connection as a state machine: bytes in, steps out (RFC 9112 §9). No socket, no clock, no
+//! file: whoever drives it does what [`Step`] says, and tells it what came of it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::ops::Range;
+
+use super::content::{ContentDecoder, ContentLength};
+use super::date::HttpDate;
+use super::limits::Limits;
+use super::request::{HeadReader, Method, Reject, Request, Version};
+use super::response::{Body, Part, Produce, Response, Status, Then};
+
+/// The time, as the core is told it.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Since some start, never going back: for deadlines.
+    pub milliseconds: u64,
+    /// For the Date field, and to compare dates with.
+    pub date: HttpDate,
+    date_text: [u8; 29],
+}
+
+impl Now {
+    /// A moment.
+    pub fn new(milliseconds: u64, date: HttpDate) -> Now {
+        let date_text = date.text().unwrap_or(*b"Thu, 01 Jan 1970 00:00:00 GMT");
+        Now {
+            milliseconds,
+            date,
+            date_text,
+        }
+    }
+
+    /// The time goes on. The text of the date is made once a second.
+    pub fn set(&mut self, milliseconds: u64, date: HttpDate) {
+        if date == self.date {
+            self.milliseconds = milliseconds;
+        } else {
+            *self = Now::new(milliseconds, date);
+        }
+    }
+
+    pub(super) fn date_text(&self) -> &[u8] {
+        &self.date_text
+    }
+}
+
+/// What answers requests.
+pub trait Respond {
+    /// The answer to a valid request whose content, if any, has been read or is not wanted.
+    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response;
+    /// The answer to what is no valid request. `line`: what its first line looks like.
+    fn reject(&mut self, reject: &Reject, line: &[u8], now: &Now) -> Response;
+    /// An answer is complete, or will never be. Called for answers that have a note.
+    fn answered(&mut self, answered: Answered);
+}
+
+/// An answer that has been sent, or as much of it as could be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// From the [`Response`].
+    pub note: Vec<u8>,
+    /// Its status.
+    pub status: Status,
+    /// Bytes of content that were sent; 0 where none were to be.
+    pub content_bytes: u64,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Step<'c> {
+    /// Receive, then call `received` or `ended`.
+    Read,
+    /// Send, as much as goes, then call `sent`.
+    Write(Chunk<'c>),
+    /// Close the sending side, so that the client sees the end and can read the answer.
+    ShutDownWriting,
+    /// Close.
+    Close,
+}
+
+/// Bytes to send: some from memory, and then, if there is one, a part of a file.
+#[derive(Clone, Debug)]
+pub struct Chunk<'c> {
+    /// Comes first; empty only where a file follows.
+    pub bytes: &'c [u8],
+    /// Comes second; its range is never empty.
+    pub file: Option<(&'c File, Range<u64>)>,
+}
+
+/// A client's connection. Between requests it owns no heap memory.
+#[derive(Debug, Default)]
+pub struct Connection {
+    /// What has come and is not dealt with. Empty between requests, and then without capacity.
+    received: Vec<u8>,
+    /// So many of the first of those bytes are dealt with.
+    consumed: usize,
+    head: HeadReader,
+    input: Input,
+    outgoing: Option<Box<Outgoing>>,
+    /// In the milliseconds of [`Now`].
+    deadline_milliseconds: u64,
+    /// Sent since the deadline was last put off.
+    sent_bytes: u32,
+    /// The client has closed its sending side.
+    ended: bool,
+    /// The server is stopping: the next answer is the last.
+    draining: bool,
+}
+
+/// What the next bytes from the client are.
+#[derive(Debug, Default)]
+enum Input {
+    /// A request head.
+    #[default]
+    Head,
+    /// Content of a request, behind its head of so many bytes, which waits for it.
+    Content(Box<ContentDecoder>, usize),
+    /// Nothing that will be looked at. After what is queued the connection ends; if `true` the
+    /// client may still be sending, and must not lose the answer for that.
+    Closing(bool),
+    /// Discarded until the client ends too; so many bytes more are borne.
+    Lingering(u64),
+    /// Nothing at all.
+    Closed,
+}
+
+enum Plan {
+    Read,
+    Write,
+    ShutDownWriting,
+    Close,
+}
+
+impl Connection {
+    /// A connection that was just accepted.
+    pub fn new(limits: &Limits, now: &Now) -> Connection {
+        Connection {
+            deadline_milliseconds: now.milliseconds + limits.idle_milliseconds,
+            ..Connection::default()
+        }
+    }
+
+    /// Bytes have come.
+    pub fn received(&mut self, bytes: &[u8], limits: &Limits, now: &Now) {
+        if let Input::Lingering(left) = &mut self.input {
+            *left = left.saturating_sub(bytes.len() as u64);
+            return;
+        }
+        if self.received.is_empty() {
+            self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+        }
+        self.received.extend_from_slice(bytes);
+    }
+
+    /// The client will send nothing more. What it has sent is answered all the same.
+    pub fn ended(&mut self) {
+        self.ended = true;
+    }
+
+    /// So many bytes of the last [`Chunk`] have been sent.
+    pub fn sent(&mut self, bytes: usize, limits: &Limits, now: &Now, site: &mut impl Respond) {
+        let Some(outgoing) = &mut self.outgoing else {
+            return;
+        };
+        outgoing.sent(bytes as u64, site);
+        self.sent_bytes = self
+            .sent_bytes
+            .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        if outgoing.is_empty() {
+            self.outgoing = None;
+            self.sent_bytes = 0;
+            let next = if self.unread().is_empty() {
+                limits.idle_milliseconds
+            } else {
+                limits.head_milliseconds
+            };
+            self.deadline_milliseconds = now.milliseconds + next;
+        } else if u64::from(self.sent_bytes) >= limits.stall_bytes_min {
+            self.sent_bytes = 0;
+            self.deadline_milliseconds = now.milliseconds + limits.stall_milliseconds;
+        }
+    }
+
+    /// When [`Connection::expired`] is to be called, in the milliseconds of [`Now`].
+    pub fn deadline_milliseconds(&self) -> u64 {
+        self.deadline_milliseconds
+    }
+
+    /// Whether it waits for a request of which nothing has come: what can be closed at any time.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.input, Input::Head) && self.received.is_empty() && self.outgoing.is_none()
+    }
+
+    /// The deadline has passed. The next step tells what to do.
+    pub fn expired(&mut self, limits: &Limits, now: &Now, site: &mut impl Respond) {
+        let unfinished =
+            matches!(self.input, Input::Head | Input::Content(..)) && !self.received.is_empty();
+        if self.outgoing.is_none() && unfinished {
+            // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
+            let timeout = Reject {
+                status: Status::RequestTimeout,
+                reason: "The request took too long.",
+            };
+            self.refuse(timeout, limits, now, site);
+        } else {
+            self.input = Input::Closed;
+            self.abandon(site);
+        }
+    }
+
+    /// The server is stopping: what is being answered is finished, and nothing more is begun.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        if self.is_idle() {
+            self.input = Input::Closed;
+        }
+    }
+
+    /// The connection is gone: reports answers that were not sent to their end.
+    pub fn abandon(&mut self, site: &mut impl Respond) {
+        if let Some(outgoing) = self.outgoing.take() {
+            outgoing.abandon(site);
+        }
+    }
+
+    /// What to do next. Answers whatever has been received, in order (RFC 9112 §9.3.2), and
+    /// puts answers from memory together, so that a pipelined batch leaves in one write.
+    pub fn next_step<'c>(
+        &'c mut self,
+        limits: &Limits,
+        now: &Now,
+        site: &mut impl Respond,
+    ) -> Step<'c> {
+        match self.plan(limits, now, site) {
+            Plan::Read => Step::Read,
+            Plan::Write => match &self.outgoing {
+                Some(outgoing) => Step::Write(outgoing.chunk()),
+                None => Step::Close,
+            },
+            Plan::ShutDownWriting => Step::ShutDownWriting,
+            Plan::Close => Step::Close,
+        }
+    }
+
+    fn plan(&mut self, limits: &Limits, now: &Now, site: &mut impl Respond) -> Plan {
+        loop {
+            if let Some(outgoing) = &mut self.outgoing {
+                outgoing.refill();
+                if outgoing.is_streaming() || outgoing.bytes.len() >= limits.batch_bytes {
+                    return Plan::Write;
+                }
+            }
+            let waiting = if self.outgoing.is_some() {
+                Plan::Write
+            } else {
+                Plan::Read
+            };
+            match &mut self.input {
+                Input::Head => match self.answer_head(limits, now, site) {
+                    Ok(true) => {}
+                    Ok(false) if matches!(waiting, Plan::Write) => return waiting,
+                    Ok(false) if self.ended || (self.draining && self.unread().is_empty()) => {
+                        self.input = Input::Closed;
+                    }
+                    Ok(false) => {
+                        self.forget_consumed();
+                        return waiting;
+                    }
+                    Err(reject) => self.refuse(reject, limits, now, site),
+                },
+                Input::Content(decoder, head) => {
+                    let head = *head;
+                    let content = self
+                        .received
+                        .get(self.consumed + head..)
+                        .unwrap_or_default();
+                    match decoder.take(content) {
+                        Err(reject) => self.refuse(reject, limits, now, site),
+                        Ok(taken) => {
+                            let done = decoder.is_done();
+                            self.received
+                                .drain(self.consumed + head..self.consumed + head + taken);
+                            if done {
+                                self.answer_complete(head, limits, now, site);
+                            } else if matches!(waiting, Plan::Write) {
+                                return waiting;
+                            } else if self.ended {
+                                self.input = Input::Closed;
+                            } else {
+                                return waiting;
+                            }
+                        }
+                    }
+                }
+                Input::Closing(_) if self.outgoing.is_some() => return Plan::Write,
+                Input::Closing(linger) => {
+                    self.input = if *linger && !self.ended {
+                        self.received = Vec::new();
+                        self.deadline_milliseconds = now.milliseconds + limits.linger_milliseconds;
+                        Input::Lingering(limits.linger_bytes_max)
+                    } else {
+                        Input::Closed
+                    };
+                    if matches!(self.input, Input::Lingering(_)) {
+                        return Plan::ShutDownWriting;
+                    }
+                }
+                Input::Lingering(left) if *left > 0 && !self.ended => return Plan::Read,
+                Input::Lingering(_) => self.input = Input::Closed,
+                Input::Closed => {
+                    self.abandon(site);
+                    return Plan::Close;
+                }
+            }
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.received.get(self.consumed..).unwrap_or_default()
+    }
+
+    /// Gives back what is dealt with. Nothing is left of it between requests.
+    fn forget_consumed(&mut self) {
+        if self.consumed == self.received.len() {
+            self.received = Vec::new();
+        } else {
+            self.received.drain(..self.consumed);
+        }
+        self.consumed = 0;
+    }
+
+    /// Reads a head, and answers it unless its content has to be awaited. `false`: incomplete.
+    fn answer_head(
+        &mut self,
+        limits: &Limits,
+        now: &Now,
+        site: &mut impl Respond,
+    ) -> Result<bool, Reject> {
+        let unread = self.received.get(self.consumed..).unwrap_or_default();
+        if unread.is_empty() {
+            return Ok(false);
+        }
+        let Some(head) = self.head.read(unread, limits)? else {
+            return Ok(false);
+        };
+        let (request, length) = (head.request, head.length);
+        self.head = HeadReader::default();
+        let content = ContentLength::of(request.version, request.fields)?;
+        let expects = expectation(&request)?;
+        let bearable = match content {
+            ContentLength::Known(length) => length <= limits.content_discarded_bytes_max,
+            ContentLength::Chunked | ContentLength::None => true,
+        };
+        if let Some(decoder) = ContentDecoder::new(content) {
+            if bearable && !expects {
+                // The answer waits for the content, so that answers and requests stay in step.
+                self.input = Input::Content(Box::new(decoder), length);
+                self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+                return Ok(true);
+            }
+            // RFC 9110 §10.1.1: a final answer at once, in place of 100. The client may be
+            // sending the content nevertheless, so nothing after it can be understood.
+            let response = site.respond(&request, now);
+            let framing = Framing {
+                method: Some(request.method),
+                version: request.version,
+                then: Then::Close,
+            };
+            self.consumed += length;
+            self.queue(response, framing, limits, now, true);
+            return Ok(true);
+        }
+        let response = site.respond(&request, now);
+        let framing = Framing::of(&request, self.draining);
+        self.consumed += length;
+        self.queue(response, framing, limits, now, false);
+        Ok(true)
+    }
+
+    /// The content of the request whose head is the first of `received` has come to its end.
+    fn answer_complete(
+        &mut self,
+        head: usize,
+        limits: &Limits,
+        now: &Now,
+        site: &mut impl Respond,
+    ) {
+        let bytes = self
+            .received
+            .get(self.consumed..self.consumed + head)
+            .unwrap_or_default();
+        let parsed = HeadReader::default().read(bytes, limits);
+        // It was valid when it came.
+        let Ok(Some(parsed)) = parsed else {
+            self.input = Input::Closed;
+            return;
+        };
+        let response = site.respond(&parsed.request, now);
+        let framing = Framing::of(&parsed.request, self.draining);
+        self.consumed += head;
+        self.input = Input::Head;
+        self.queue(response, framing, limits, now, false);
+    }
+
+    fn queue(
+        &mut self,
+        response: Response,
+        framing: Framing,
+        limits: &Limits,
+        now: &Now,
+        linger: bool,
+    ) {
+        if self.outgoing.is_none() {
+            self.sent_bytes = 0;
+            self.deadline_milliseconds = now.milliseconds + limits.stall_milliseconds;
+        }
+        self.outgoing
+            .get_or_insert_default()
+            .push(response, framing, now);
+        if framing.then == Then::Close {
+            // RFC 9112 §9.6: after a close a client must not send; if it has, closing at once
+            // would reset the connection, and the answer with it.
+            self.input = Input::Closing(linger || !self.unread().is_empty());
+        }
+    }
+
+    /// What came is no request, and where the next one would begin is not known.
+    fn refuse(&mut self, reject: Reject, limits: &Limits, now: &Now, site: &mut impl Respond) {
+        let line = HeadReader::default().first_line(self.unread()).to_vec();
+        let response = site.reject(&reject, &line, now);
+        let framing = Framing {
+            method: None,
+            version: Version::Http11,
+            then: Then::Close,
+        };
+        self.queue(response, framing, limits, now, true);
+    }
+}
+
+/// What of a request decides how its answer is framed.
+#[derive(Clone, Copy, Debug)]
+struct Framing {
+    method: Option<Method>,
+    version: Version,
+    then: Then,
+}
+
+impl Framing {
+    /// RFC 9112 §9.3: HTTP/1.1 persists unless told otherwise, 1.0 only when asked to.
+    fn of(request: &Request<'_>, draining: bool) -> Framing {
+        let fields = request.fields;
+        let persists = match request.version {
+            _ if draining || fields.list_has("Connection", "close") => false,
+            Version::Http11 => true,
+            Version::Http10 => fields.list_has("Connection", "keep-alive"),
+        };
+        let then = if persists { Then::Persist } else { Then::Close };
+        Framing {
+            method: Some(request.method),
+            version: request.version,
+            then,
+        }
+    }
+}
+
+/// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1). HTTP/1.0 knows
+/// no Expect, and there it is ignored.
+fn expectation(request: &Request<'_>) -> Result<bool, Reject> {
+    if request.version == Version::Http10 {
+        return Ok(false);
+    }
+    let mut waits = false;
+    for member in request.fields.list("Expect") {
+        if !member.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Reject {
+                status: Status::ExpectationFailed,
+                reason: "The only expectation is 100-continue.",
+            });
+        }
+        waits = true;
+    }
+    Ok(waits)
+}
+
+/// Answers on their way: bytes of heads and small bodies, and at most one body at their end that
+/// is not in memory as a whole.
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// So many of `bytes` have been sent.
+    start: usize,
+    stream: Stream,
+    /// All that will have been sent when this is empty.
+    queued_bytes: u64,
+    sent_bytes: u64,
+    /// Answers that have a note, in their order.
+    pending: VecDeque<Pending>,
+}
+
+/// The rest of a body that is larger than memory should be.
+#[derive(Debug, Default)]
+enum Stream {
+    #[default]
+    None,
+    File(File, Range<u64>),
+    Multipart {
+        file: File,
+        range: Range<u64>,
+        rest: std::vec::IntoIter<Part>,
+        end: Vec<u8>,
+    },
+    Produced(Box<dyn Produce>),
+}
+
+/// An answer whose end has not been sent.
+#[derive(Debug)]
+struct Pending {
+    note: Vec<u8>,
+    status: Status,
+    /// Where its content begins and ends among all the bytes of this [`Outgoing`].
+    content: Range<u64>,
+}
+
+impl Outgoing {
+    fn push(&mut self, response: Response, framing: Framing, now: &Now) {
+        let before = self.bytes.len();
+        response.write_head(&mut self.bytes, framing.version, framing.then, now);
+        self.queued_bytes += (self.bytes.len() - before) as u64;
+        let content_start = self.queued_bytes;
+        if response.sends_content(framing.method) {
+            self.queued_bytes += response.body.length();
+            match response.body {
+                Body::Empty => {}
+                Body::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
+                Body::File(_, range) if range.is_empty() => {}
+                Body::File(file, range) => self.stream = Stream::File(file, range),
+                Body::Multipart { file, parts, end } => {
+                    self.stream = Stream::Multipart {
+                        file,
+                        range: 0..0,
+                        rest: parts.into_iter(),
+                        end,
+                    };
+                }
+                Body::Produced(source) => self.stream = Stream::Produced(source),
+            }
+        }
+        if !response.note.is_empty() {
+            let content = content_start..self.queued_bytes;
+            self.pending.push_back(Pending {
+                note: response.note,
+                status: response.status,
+                content,
+            });
+        }
+    }
+
+    fn is_streaming(&self) -> bool {
+        !matches!(self.stream, Stream::None)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sent_bytes == self.queued_bytes
+    }
+
+    fn chunk(&self) -> Chunk<'_> {
+        let file = match &self.stream {
+            Stream::File(file, range) | Stream::Multipart { file, range, .. }
+                if !range.is_empty() =>
+            {
+                Some((file, range.clone()))
+            }
+            _ => None,
+        };
+        Chunk {
+            bytes: self.bytes.get(self.start..).unwrap_or_default(),
+            file,
+        }
+    }
+
+    /// Makes the next bytes of a body that is made piece by piece, once the last are sent.
+    fn refill(&mut self) {
+        match &mut self.stream {
+            Stream::Multipart {
+                range, rest, end, ..
+            } if range.is_empty() && self.start == self.bytes.len() => {
+                self.start = 0;
+                self.bytes.clear();
+                match rest.next() {
+                    Some(part) => (self.bytes, *range) = (part.head, part.range),
+                    None => {
+                        self.bytes = std::mem::take(end);
+                        self.stream = Stream::None;
+                    }
+                }
+            }
+            Stream::Produced(source) if self.start == self.bytes.len() => {
+                self.start = 0;
+                self.bytes.clear();
+                source.produce(&mut self.bytes);
+                debug_assert!(!self.bytes.is_empty(), "the body is shorter than was said");
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, bytes: u64, site: &mut impl Respond) {
+        self.sent_bytes += bytes;
+        debug_assert!(self.sent_bytes <= self.queued_bytes);
+        let from_memory =
+            (self.bytes.len() - self.start).min(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.start += from_memory;
+        if let Stream::File(_, range) | Stream::Multipart { range, .. } = &mut self.stream {
+            range.start += bytes - from_memory as u64;
+        }
+        while let Some(first) = self.pending.front() {
+            if first.content.end > self.sent_bytes {
+                break;
+            }
+            if let Some(answer) = self.pending.pop_front() {
+                site.answered(answer.answered(self.sent_bytes));
+            }
+        }
+    }
+
+    fn abandon(self, site: &mut impl Respond) {
+        for answer in self.pending {
+            site.answered(answer.answered(self.sent_bytes));
+        }
+    }
+}
+
+impl Pending {
+    fn answered(self, sent_bytes: u64) -> Answered {
+        let content_bytes =
+            sent_bytes.clamp(self.content.start, self.content.end) - self.content.start;
+        Answered {
+            note: self.note,
+            status: self.status,
+            content_bytes,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The small words of the grammar: tokens, white space, lists, numbers (RFC 9110 §5.6).
+//! Nothing here knows what a field means.
+
+/// `tchar`, what method and field names are made of (RFC 9110 §5.6.2).
+pub fn is_tchar(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'z' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z'
+    )
+}
+
+/// A token: one or more `tchar` (RFC 9110 §5.6.2).
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
+}
+
+/// What may stand in a field value: visible bytes, space, tab and obs-text (RFC 9110 §5.5).
+pub fn is_field_content(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// `bytes` without the optional white space around it (RFC 9110 §5.6.3).
+pub fn trim_ows(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The elements of a `#list`, trimmed; empty ones are left out (RFC 9110 §5.6.1.2).
+/// A comma inside a quoted-string does not end an element.
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    List { rest: Some(value) }.filter(|element| !element.is_empty())
+}
+
+struct List<'v> {
+    rest: Option<&'v [u8]>,
+}
+
+impl<'v> Iterator for List<'v> {
+    type Item = &'v [u8];
+
+    fn next(&mut self) -> Option<&'v [u8]> {
+        let rest = self.rest?;
+        let (mut quoted, mut escaped) = (false, false);
+        let comma = rest.iter().position(|&byte| {
+            if escaped {
+                escaped = false;
+            } else if byte == b'"' {
+                quoted = !quoted;
+            } else if byte == b'\\' {
+                escaped = quoted;
+            } else if byte == b',' {
+                return !quoted;
+            }
+            false
+        });
+        let (element, rest) = match comma {
+            Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        Some(trim_ows(element))
+    }
+}
+
+/// `1*DIGIT`. Values beyond `u64` are that type's largest: whoever asks has a smaller bound.
+pub fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(value.saturating_mul(10).saturating_add(digit))
+    })
+}
+
+/// The value of one hexadecimal digit, of either case.
+pub fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Splits at the first `byte`, which neither side keeps.
+pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|&b| b == byte)?;
+    Some((bytes.get(..at)?, bytes.get(at + 1..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_rfcs() {
+        let tchars: Vec<u8> = (0..=255).filter(|&byte| is_tchar(byte)).collect();
+        let mut expected = b"!#$%&'*+-.^_`|~".to_vec();
+        expected.extend((b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z'));
+        expected.sort_unstable();
+        assert_eq!(tchars, expected);
+    }
+
+    #[test]
+    fn lists_leave_out_empty_elements_and_respect_quotes() {
+        let rows: [(&[u8], &[&[u8]]); 6] = [
+            (b"", &[]),
+            (b" , ,", &[]),
+            (b"a", &[b"a"]),
+            (b" a ,,\tb ", &[b"a", b"b"]),
+            (b"\"a,b\", c", &[b"\"a,b\"", b"c"]),
+            (b"\"a\\\",b\",c", &[b"\"a\\\",b\"", b"c"]),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(
+                list(value).collect::<Vec<_>>(),
+                expected,
+                "{:?}",
+                value.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_saturate() {
+        assert_eq!(decimal(b"0"), Some(0));
+        assert_eq!(decimal(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(decimal(b"99999999999999999999999"), Some(u64::MAX));
+        for wrong in [&b""[..], b"+1", b"-1", b"1 ", b"0x1", b"1_0"] {
+            assert_eq!(decimal(wrong), None);
+        }
+    }
+}

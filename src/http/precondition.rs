@@ -1,0 +1,138 @@
+//! Validators, and the preconditions that compare them (RFC 9110 §8.8, §13).
+
+use super::date::HttpDate;
+use super::request::{Fields, Method};
+
+/// What tells two states of a representation apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// A strong entity-tag with its quotes.
+    pub entity_tag: Option<Vec<u8>>,
+    /// Never later than the answer.
+    pub last_modified: Option<HttpDate>,
+}
+
+/// What the preconditions say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answer as if there were none.
+    Proceed,
+    /// 304: the client has it.
+    NotModified,
+    /// 412.
+    Failed,
+}
+
+/// Absent is not false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    Absent,
+    Holds,
+    Fails,
+}
+
+impl Condition {
+    fn from(holds: bool) -> Condition {
+        if holds {
+            Condition::Holds
+        } else {
+            Condition::Fails
+        }
+    }
+}
+
+/// Evaluates the preconditions in the order of RFC 9110 §13.2.2. To be called only where the
+/// answer without them would be a success (§13.2.1); If-Range is [`range_applies`].
+pub fn evaluate(
+    method: Method,
+    fields: Fields<'_>,
+    validators: &Validators,
+    now: HttpDate,
+) -> Outcome {
+    // Steps 1 and 2.
+    let unchanged = match if_match(fields, validators) {
+        Condition::Absent => if_unmodified_since(fields, validators, now),
+        condition => condition,
+    };
+    if unchanged == Condition::Fails {
+        return Outcome::Failed;
+    }
+    // Steps 3 and 4.
+    let changed = match if_none_match(fields, validators) {
+        Condition::Absent => if_modified_since(fields, validators, now),
+        condition => condition,
+    };
+    match (changed, method) {
+        (Condition::Absent | Condition::Holds, _) => Outcome::Proceed,
+        (Condition::Fails, Method::Get | Method::Head) => Outcome::NotModified,
+        (Condition::Fails, _) => Outcome::Failed,
+    }
+}
+
+/// Whether a Range is to be heeded, as far as If-Range says (RFC 9110 §13.1.5): without it, or
+/// when it names exactly the selected representation, by a strong validator.
+pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> bool {
+    let mut values = fields.all("If-Range");
+    let Some(value) = values.next() else {
+        return true;
+    };
+    if values.next().is_some() {
+        return false;
+    }
+    if value.starts_with(b"\"") || value.starts_with(b"W/") {
+        return validators.entity_tag.as_deref() == Some(value);
+    }
+    match (HttpDate::parse(value, now), validators.last_modified) {
+        // §8.8.2.2: a date is a strong validator only when the file cannot have been changed
+        // again within that second.
+        (Some(date), Some(modified)) => date == modified && modified < now,
+        _ => false,
+    }
+}
+
+/// §13.1.1: strong comparison. `*` holds, since there is a representation.
+fn if_match(fields: Fields<'_>, validators: &Validators) -> Condition {
+    if fields.all("If-Match").next().is_none() {
+        return Condition::Absent;
+    }
+    Condition::from(any_tag(fields, "If-Match", |tag| {
+        Some(tag) == validators.entity_tag.as_deref()
+    }))
+}
+
+/// §13.1.2: weak comparison.
+fn if_none_match(fields: Fields<'_>, validators: &Validators) -> Condition {
+    if fields.all("If-None-Match").next().is_none() {
+        return Condition::Absent;
+    }
+    Condition::from(!any_tag(fields, "If-None-Match", |tag| {
+        Some(tag.strip_prefix(b"W/").unwrap_or(tag)) == validators.entity_tag.as_deref()
+    }))
+}
+
+fn any_tag(fields: Fields<'_>, name: &'static str, matches: impl Fn(&[u8]) -> bool) -> bool {
+    fields.list(name).any(|tag| tag == b"*" || matches(tag))
+}
+
+/// §13.1.4: ignored when it is no date, or when there is nothing to compare it with.
+fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
+    let since = fields
+        .one("If-Unmodified-Since")
+        .and_then(|value| HttpDate::parse(value, now));
+    match (since, validators.last_modified) {
+        (Some(since), Some(modified)) => Condition::from(modified <= since),
+        _ => Condition::Absent,
+    }
+}
+
+/// §13.1.3: ignored when it is no date, when it is later than now, or when there is nothing to
+/// compare it with.
+fn if_modified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
+    let since = fields
+        .one("If-Modified-Since")
+        .and_then(|value| HttpDate::parse(value, now));
+    match (since, validators.last_modified) {
+        (Some(since), Some(modified)) if since <= now => Condition::from(modified > since),
+        _ => Condition::Absent,
+    }
+}

@@ -1,0 +1,239 @@
+//! What is sent: status, fields, body, and the head that is made of them.
+
+use std::fs::File;
+use std::ops::Range;
+
+use super::connection::Now;
+use super::request::{Method, Version};
+
+macro_rules! statuses {
+    ($($name:ident = $code:literal $reason:literal,)*) => {
+        /// The status codes that this server sends (RFC 9110 §15).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Status {
+            $(#[doc = concat!(stringify!($code), " ", $reason)] $name = $code,)*
+        }
+
+        impl Status {
+            /// Code and reason phrase, as the status-line has them.
+            pub fn text(self) -> &'static str {
+                match self { $(Status::$name => concat!(stringify!($code), " ", $reason),)* }
+            }
+        }
+    };
+}
+
+statuses! {
+    Ok = 200 "OK",
+    NoContent = 204 "No Content",
+    PartialContent = 206 "Partial Content",
+    MovedPermanently = 301 "Moved Permanently",
+    Found = 302 "Found",
+    NotModified = 304 "Not Modified",
+    BadRequest = 400 "Bad Request",
+    Unauthorized = 401 "Unauthorized",
+    Forbidden = 403 "Forbidden",
+    NotFound = 404 "Not Found",
+    MethodNotAllowed = 405 "Method Not Allowed",
+    NotAcceptable = 406 "Not Acceptable",
+    RequestTimeout = 408 "Request Timeout",
+    PreconditionFailed = 412 "Precondition Failed",
+    ContentTooLarge = 413 "Content Too Large",
+    UriTooLong = 414 "URI Too Long",
+    RangeNotSatisfiable = 416 "Range Not Satisfiable",
+    ExpectationFailed = 417 "Expectation Failed",
+    TooManyRequests = 429 "Too Many Requests",
+    RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
+    InternalServerError = 500 "Internal Server Error",
+    NotImplemented = 501 "Not Implemented",
+    ServiceUnavailable = 503 "Service Unavailable",
+    HttpVersionNotSupported = 505 "HTTP Version Not Supported",
+}
+
+impl Status {
+    /// The three digits as a number.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether this is a client's or the server's error.
+    pub fn is_error(self) -> bool {
+        self.code() >= 400
+    }
+}
+
+/// An answer. Framing (Date, Content-Length, Connection) is added where it is queued, once.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: Status,
+    fields: Vec<u8>,
+    /// The content.
+    pub body: Body,
+    /// What to remember of the request until the answer has been sent: comes back unread in
+    /// [`Answered`](super::connection::Answered). Nothing is reported when it is empty.
+    pub note: Vec<u8>,
+}
+
+/// The content of an answer.
+#[derive(Debug)]
+pub enum Body {
+    /// None, and a Content-Length of 0 where the status allows one.
+    Empty,
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// A part of a file, or the whole.
+    File(File, Range<u64>),
+    /// Several parts of a file, each with what stands before it, and what stands after the last.
+    Multipart {
+        /// What the ranges are of.
+        file: File,
+        /// In the order in which they are sent.
+        parts: Vec<Part>,
+        /// The closing delimiter.
+        end: Vec<u8>,
+    },
+    /// Made piece by piece while it is sent, so that it is never in memory as a whole.
+    Produced(Box<dyn Produce>),
+}
+
+/// One part of a multipart body.
+#[derive(Debug)]
+pub struct Part {
+    /// Delimiter and fields.
+    pub head: Vec<u8>,
+    /// The part of the file, never empty.
+    pub range: Range<u64>,
+}
+
+/// A body that is made while it is sent.
+pub trait Produce: std::fmt::Debug + Send {
+    /// How many bytes it will be in all, known before the first.
+    fn length(&self) -> u64;
+    /// Appends the next piece, some ten thousand bytes. Nothing more comes when it appends nothing.
+    fn produce(&mut self, out: &mut Vec<u8>);
+}
+
+impl Body {
+    /// The Content-Length.
+    pub fn length(&self) -> u64 {
+        match self {
+            Body::Empty => 0,
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::File(_, range) => range.end - range.start,
+            Body::Multipart { parts, end, .. } => {
+                let part =
+                    |part: &Part| part.head.len() as u64 + (part.range.end - part.range.start);
+                parts.iter().map(part).sum::<u64>() + end.len() as u64
+            }
+            Body::Produced(source) => source.length(),
+        }
+    }
+}
+
+/// Whether the connection goes on after an answer (RFC 9112 §9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The client may send another request.
+    Persist,
+    /// This was the last answer.
+    Close,
+}
+
+impl Response {
+    /// Without fields, without content.
+    pub fn new(status: Status) -> Response {
+        Response {
+            status,
+            fields: Vec::with_capacity(256),
+            body: Body::Empty,
+            note: Vec::new(),
+        }
+    }
+
+    /// The same with a field line. `value` is the server's own or was checked at start-up.
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
+        self.add(name, value);
+        self
+    }
+
+    /// Adds a field line.
+    pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        debug_assert!(
+            !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)),
+            "{name}"
+        );
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            self.fields.extend_from_slice(part);
+        }
+    }
+
+    /// Adds field lines that are ready, each with its CR LF.
+    pub fn add_lines(&mut self, lines: &[u8]) {
+        self.fields.extend_from_slice(lines);
+    }
+
+    /// The same with this content.
+    pub fn with_body(mut self, body: Body) -> Response {
+        self.body = body;
+        self
+    }
+
+    /// Puts the head on the wire: the one place that writes Date, Content-Length and Connection.
+    /// Names are in Title-Case: GRUB and many a microcontroller compare them to the letter.
+    pub(super) fn write_head(&self, out: &mut Vec<u8>, version: Version, then: Then, now: &Now) {
+        // RFC 9110 §2.5: the version says what the server can do, not what was asked with.
+        for part in [
+            b"HTTP/1.1 ",
+            self.status.text().as_bytes(),
+            b"\r\nDate: ",
+            now.date_text(),
+        ] {
+            out.extend_from_slice(part);
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.fields);
+        // RFC 9110 §8.6: not with 204; with 304 it would be that of the 200, which we spare.
+        if !matches!(self.status, Status::NoContent | Status::NotModified) {
+            out.extend_from_slice(b"Content-Length: ");
+            write_decimal(self.body.length(), out);
+            out.extend_from_slice(b"\r\n");
+        }
+        match (then, version) {
+            (Then::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
+            (Then::Persist, Version::Http10) => {
+                out.extend_from_slice(b"Connection: keep-alive\r\n")
+            }
+            (Then::Persist, Version::Http11) => {}
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether the body is sent: not to HEAD, not with 204 and 304 (RFC 9110 §6.4.1).
+    pub(super) fn sends_content(&self, method: Option<Method>) -> bool {
+        method != Some(Method::Head)
+            && !matches!(self.status, Status::NoContent | Status::NotModified)
+    }
+
+    /// The field lines, for tests and for whoever completes an answer.
+    pub fn fields(&self) -> &[u8] {
+        &self.fields
+    }
+}
+
+/// A number in decimal, without the machinery of formatting.
+pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0_u8; 20];
+    let mut length = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
+}

@@ -1,0 +1,33 @@
+//! A server of files over HTTP/1.1, on IPv6 and IPv4 at once, from `std` alone.
+//!
+//! # The map
+//!
+//! | module | what | may import |
+//! |---|---|---|
+//! | `main` | arguments, exit status | `cli`, `server` |
+//! | [`cli`] | words -> [`config::Config`]; the help text | `config`, `http::grammar`, `sys` |
+//! | [`config`] | what the operator decided | `http::limits`, `sys` |
+//! | [`http`] | the protocol: no sockets, no file operations, no clock | nothing |
+//! | [`site`] | what a target names: opens files, knows no sockets | `http`, `config`, `sys` |
+//! | [`server`] | the only sockets and threads | all of the above but `cli` |
+//! | [`sys`] | what the system offers and std does not: the only unsafe code | nothing |
+//!
+//! `tests/tidy.rs` reads the source and fails on anything else.
+//!
+//! # The way of one request
+//!
+//! `server::worker` accepts a connection and reads what comes through `server::transport`. The
+//! bytes go to [`http::connection`], which finds a head with [`http::request`], its target with
+//! [`http::target`], the length of its content with [`http::content`], and asks for an answer.
+//! [`site::Site`] finds the file with [`site::resource`] (through [`sys::Directory`], which never
+//! leaves the folder), chooses between it and its coded siblings in [`site::representation`], and
+//! lets [`http::precondition`] and [`http::range`] say how much of it is wanted. The connection
+//! adds the framing ([`http::response`]) and hands out pieces to send; `server::transport` sends
+//! them, files by `sendfile`. When the last byte has left, `server::log` writes the line.
+
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod server;
+pub mod site;
+pub mod sys;

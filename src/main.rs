@@ -1,0 +1,31 @@
+//! Arguments -> configuration -> server; exit status.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ipv6_httpd::cli::{self, Command};
+use ipv6_httpd::server::Server;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => print(cli::HELP),
+        Ok(Command::Version) => print(concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Serve(config)) => match Server::bind(&config).and_then(Server::run) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Err(error) => fail(&error, 2),
+    }
+}
+
+/// Whoever closed standard output does not want to read it.
+fn print(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// One line, whatever it says. 1: the start failed; 2: the command line is wrong.
+fn fail(error: &str, status: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "ipv6-httpd: {}", error.replace('\n', " "));
+    ExitCode::from(status)
+}

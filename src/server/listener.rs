@@ -1,0 +1,147 @@
+//! Where the server listens: `[::]` and, where that is IPv6 only, `0.0.0.0` as well; IPv4 alone
+//! where there is no IPv6; or what the operator named.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+
+use crate::config::Bind;
+use crate::sys;
+
+/// More may be waiting to be accepted than std would let.
+const BACKLOG: u16 = 4_096;
+/// Of what a client does not read, the kernel keeps this much and no more.
+const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
+/// Opens the listeners. The error is one line that names the address and says what to do.
+pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
+    let listeners = if binds.is_empty() {
+        bind_everything(port)?
+    } else {
+        bind_each(binds, port)?
+    };
+    for listener in &listeners {
+        prepare(listener).map_err(|error| format!("cannot prepare the listener: {error}"))?;
+    }
+    Ok(listeners)
+}
+
+/// Both families on one port. `IPV6_V6ONLY` cannot be set before std binds, so what the system
+/// made of it is looked at afterwards.
+fn bind_everything(port: u16) -> Result<Vec<TcpListener>, String> {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    match TcpListener::bind(any) {
+        Ok(first) if is_v6_only(&first) => {
+            let port = first.local_addr().map_or(port, |address| address.port());
+            let second = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            match TcpListener::bind(second) {
+                Ok(second) => Ok(vec![first, second]),
+                // Somebody else's IPv4 socket. Half a server would surprise more than none.
+                Err(error) => Err(describe(second, &error)),
+            }
+        }
+        Ok(first) => Ok(vec![first]),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(describe(any, &error))
+        }
+        // No IPv6 here: EAFNOSUPPORT, whose number differs between machines, or EADDRNOTAVAIL.
+        Err(_) => {
+            let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+            TcpListener::bind(any)
+                .map(|listener| vec![listener])
+                .map_err(|error| describe(any, &error))
+        }
+    }
+}
+
+fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    for bind in binds {
+        let address = bind.socket_address(port);
+        match TcpListener::bind(address) {
+            Ok(listener) => listeners.push(listener),
+            // `--bind :: --bind 0.0.0.0`: a dual-stack socket is both.
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse && covers(&listeners, address) => {}
+            Err(error) => return Err(describe(address, &error)),
+        }
+    }
+    Ok(listeners)
+}
+
+fn covers(listeners: &[TcpListener], address: SocketAddr) -> bool {
+    listeners.iter().any(|listener| {
+        let Ok(SocketAddr::V6(own)) = listener.local_addr() else {
+            return false;
+        };
+        address.is_ipv4()
+            && own.ip().is_unspecified()
+            && own.port() == address.port()
+            && !is_v6_only(listener)
+    })
+}
+
+/// Deprecated because it cannot be set any more once a socket is bound. It can be asked.
+#[allow(deprecated)]
+fn is_v6_only(listener: &TcpListener) -> bool {
+    listener.only_v6().unwrap_or(false)
+}
+
+/// What every socket accepted from it inherits, and what it needs itself.
+fn prepare(listener: &TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    sys::set_backlog(listener, BACKLOG)?;
+    // Where there is no such option clients only cost more memory.
+    let _ = sys::set_unsent_bytes_max(listener, UNSENT_BYTES_MAX);
+    no_delay(listener)
+}
+
+/// std sets it on streams only; the option is the same.
+#[cfg(unix)]
+fn no_delay(listener: &TcpListener) -> io::Result<()> {
+    let listener = std::os::fd::OwnedFd::from(listener.try_clone()?);
+    TcpStream::from(listener).set_nodelay(true)
+}
+
+fn describe(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "port {port} is taken on {}: another server runs there; choose one with --port",
+                address.ip()
+            )
+        }
+        io::ErrorKind::PermissionDenied => format!(
+            "no right to listen on port {port}: choose one above 1023 with --port, or allow it with \
+             'setcap cap_net_bind_service=+ep ipv6-httpd' or a systemd socket"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{} is no address of this machine", address.ip())
+        }
+        io::ErrorKind::InvalidInput if needs_zone(address) => {
+            let zones: Vec<String> = sys::addresses()
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|found| {
+                    std::net::IpAddr::is_ipv6(&found.address) && found.interface != "lo"
+                })
+                .map(|found| format!("{}%{}", address.ip(), found.interface))
+                .collect();
+            format!(
+                "{} is link-local and needs a zone: {}",
+                address.ip(),
+                zones.join(" or ")
+            )
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+fn needs_zone(address: SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(address) if address.ip().is_unicast_link_local() && address.scope_id() == 0)
+}

@@ -1,0 +1,379 @@
+//! The access log: one line an answer, on standard output. Lines are written by a thread of
+//! their own, so that a terminal that is stopped or a pipe that is full never stops serving;
+//! what does not fit meanwhile is counted, and said when it is over.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::config::LogFormat;
+use crate::http::connection::Answered;
+use crate::http::date::{Calendar, two_digits};
+use crate::http::request::Fields;
+use crate::http::response::write_decimal;
+use crate::site::page::write_json;
+
+use super::local_time::LocalTime;
+
+/// Lines that wait to be written, for all workers.
+#[derive(Debug)]
+pub struct Log {
+    format: LogFormat,
+    local_time: LocalTime,
+    queue: Mutex<Queue>,
+    /// There is something to write, or nothing more will come.
+    wanted: Condvar,
+    /// Everything has been written.
+    written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: Vec<u8>,
+    lost_lines: u64,
+    writing: bool,
+    ended: bool,
+}
+
+/// As much may wait; a stopped terminal must not take the memory of the machine.
+const QUEUE_BYTES_MAX: usize = 256 << 10;
+/// A pipe takes as much in one piece, without mixing it with what others write.
+const WRITE_BYTES_MAX: usize = 4 << 10;
+
+impl Log {
+    /// Starts the thread that writes.
+    pub fn start(format: LogFormat) -> io::Result<Arc<Log>> {
+        let log = Arc::new(Log {
+            format,
+            local_time: LocalTime::of_system(),
+            queue: Mutex::default(),
+            wanted: Condvar::new(),
+            written: Condvar::new(),
+        });
+        if format != LogFormat::Off {
+            let log = Arc::clone(&log);
+            thread::Builder::new()
+                .name("log".to_owned())
+                .stack_size(64 << 10)
+                .spawn(move || log.write())?;
+        }
+        Ok(log)
+    }
+
+    /// What to remember of a request until it is answered.
+    pub fn note(&self, line: &[u8], fields: Option<Fields<'_>>) -> Vec<u8> {
+        match self.format {
+            LogFormat::Off => Vec::new(),
+            LogFormat::Simple | LogFormat::Common => [line, b"\n"].concat(),
+            LogFormat::Combined | LogFormat::Json => {
+                let value = |name| {
+                    fields
+                        .and_then(|fields| fields.all(name).next())
+                        .unwrap_or_default()
+                };
+                [line, b"\n", value("Referer"), b"\n", value("User-Agent")].concat()
+            }
+        }
+    }
+
+    /// Waits until everything is written, but not for long.
+    pub fn finish(&self) {
+        let mut queue = self.queue();
+        queue.ended = true;
+        self.wanted.notify_all();
+        let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
+        if self.format != LogFormat::Off {
+            let _ = self
+                .written
+                .wait_timeout_while(queue, Duration::from_secs(1), busy);
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, lines: &[u8], count: u64) {
+        let mut queue = self.queue();
+        if queue.lines.len() + lines.len() > QUEUE_BYTES_MAX {
+            queue.lost_lines += count;
+            return;
+        }
+        queue.lines.extend_from_slice(lines);
+        if !queue.writing {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// The thread that writes.
+    fn write(&self) {
+        let mut lines = Vec::new();
+        let mut queue = self.queue();
+        loop {
+            queue.writing = false;
+            if queue.lines.is_empty() {
+                self.written.notify_all();
+                if queue.ended {
+                    return;
+                }
+                let idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.ended;
+                queue = self
+                    .wanted
+                    .wait_while(queue, idle)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.writing = true;
+            std::mem::swap(&mut lines, &mut queue.lines);
+            let lost_lines = std::mem::take(&mut queue.lost_lines);
+            drop(queue);
+            let failed_lines = write_lines(&lines);
+            lines.clear();
+            if lost_lines > 0 {
+                let reason = "standard output was blocked";
+                let _ = writeln!(
+                    io::stderr(),
+                    "ipv6-httpd: {lost_lines} lines of the log were lost: {reason}"
+                );
+            }
+            queue = self.queue();
+            queue.lost_lines += failed_lines;
+        }
+    }
+}
+
+/// Whole lines in each write. Returns how many could not be written.
+fn write_lines(lines: &[u8]) -> u64 {
+    let mut rest = lines;
+    while !rest.is_empty() {
+        let fitting = rest.get(..WRITE_BYTES_MAX.min(rest.len())).unwrap_or(rest);
+        let end = fitting.iter().rposition(|&byte| byte == b'\n');
+        let end = end
+            .or_else(|| rest.iter().position(|&byte| byte == b'\n'))
+            .map_or(rest.len(), |at| at + 1);
+        let (now, later) = rest.split_at_checked(end).unwrap_or((rest, b""));
+        if io::stdout().lock().write_all(now).is_err() {
+            return rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        }
+        rest = later;
+    }
+    0
+}
+
+/// The lines of one worker's turn.
+#[derive(Debug)]
+pub struct Lines {
+    log: Arc<Log>,
+    lines: Vec<u8>,
+    count: u64,
+    /// The second that `time` is of.
+    second: i64,
+    time: Vec<u8>,
+}
+
+impl Lines {
+    /// None yet.
+    pub fn new(log: Arc<Log>) -> Lines {
+        Lines {
+            log,
+            lines: Vec::new(),
+            count: 0,
+            second: i64::MIN,
+            time: Vec::new(),
+        }
+    }
+
+    /// The log that they are for.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Adds the line of an answer.
+    pub fn add(&mut self, client: &impl Display, answered: &Answered, second: i64) {
+        if self.second != second {
+            self.second = second;
+            self.time.clear();
+            let offset = self.log.local_time.offset(second);
+            write_time(self.log.format, second, offset, &mut self.time);
+        }
+        let mut note = answered.note.split(|&byte| byte == b'\n');
+        let mut word = || note.next().unwrap_or_default();
+        let (line, referer, user_agent) = (word(), word(), word());
+        let out = &mut self.lines;
+        // Writing to a vector cannot fail.
+        match self.log.format {
+            LogFormat::Off => return,
+            LogFormat::Json => {
+                out.extend_from_slice(b"{\"time\":\"");
+                out.extend_from_slice(&self.time);
+                let _ = write!(out, "\",\"client\":\"{client}\",\"request\":");
+                write_json(line, out);
+                let (status, bytes) = (answered.status.code(), answered.content_bytes);
+                let _ = write!(out, ",\"status\":{status},\"bytes\":{bytes},\"referer\":");
+                write_json(referer, out);
+                out.extend_from_slice(b",\"user_agent\":");
+                write_json(user_agent, out);
+                out.extend_from_slice(b"}\n");
+            }
+            LogFormat::Simple | LogFormat::Common | LogFormat::Combined => {
+                let _ = write!(out, "{client} - - [");
+                out.extend_from_slice(&self.time);
+                out.extend_from_slice(b"] \"");
+                escape(line, out);
+                out.extend_from_slice(b"\" ");
+                write_decimal(u64::from(answered.status.code()), out);
+                out.push(b' ');
+                match answered.content_bytes {
+                    0 => out.push(b'-'),
+                    bytes => write_decimal(bytes, out),
+                }
+                if self.log.format == LogFormat::Combined {
+                    for field in [referer, user_agent] {
+                        out.extend_from_slice(b" \"");
+                        escape(if field.is_empty() { b"-" } else { field }, out);
+                        out.push(b'"');
+                    }
+                }
+                out.push(b'\n');
+            }
+        }
+        self.count += 1;
+        if self.lines.len() >= WRITE_BYTES_MAX {
+            self.flush();
+        }
+    }
+
+    /// Hands them over, at the end of a turn.
+    pub fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            self.log.push(&self.lines, self.count);
+            self.lines.clear();
+            self.count = 0;
+        }
+    }
+}
+
+/// What a client sent, for a terminal and for programs that split at quotes: control bytes, what
+/// is not ASCII, quote and backslash become `\xHH`, as Apache and nginx have it.
+fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    for &byte in bytes {
+        if (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\' {
+            out.push(byte);
+        } else {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+}
+
+fn write_time(format: LogFormat, second: i64, offset: i32, out: &mut Vec<u8>) {
+    let moment = Calendar::new(second + i64::from(offset));
+    let [day, hour, minute, second] =
+        [moment.day, moment.hour, moment.minute, moment.second].map(two_digits);
+    let two = |digits: &[u8; 2]| String::from_utf8_lossy(digits).into_owned();
+    let (day, clock) = (
+        two(&day),
+        [two(&hour), two(&minute), two(&second)].join(":"),
+    );
+    let (year, sign) = (moment.year, if offset < 0 { '-' } else { '+' });
+    let (zone_hour, zone_minute) = (offset.abs() / 3_600, offset.abs() / 60 % 60);
+    let month = moment.month_name();
+    let _ = match format {
+        LogFormat::Off => Ok(()),
+        LogFormat::Simple => write!(out, "{day}/{month}/{year:04} {clock}"),
+        LogFormat::Common | LogFormat::Combined => {
+            write!(
+                out,
+                "{day}/{month}/{year:04}:{clock} {sign}{zone_hour:02}{zone_minute:02}"
+            )
+        }
+        LogFormat::Json => {
+            let month = moment.month;
+            write!(
+                out,
+                "{year:04}-{month:02}-{day}T{clock}{sign}{zone_hour:02}:{zone_minute:02}"
+            )
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::response::Status;
+
+    fn line(format: LogFormat, note: &[u8], content_bytes: u64) -> String {
+        let local_time = LocalTime::of_system();
+        let (queue, wanted, written) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let mut lines = Lines::new(Arc::new(Log {
+            format,
+            local_time,
+            queue,
+            wanted,
+            written,
+        }));
+        // As if it were 2017-07-09 11:49:41 in Berlin, wherever the test runs.
+        lines.second = 1_499_593_781;
+        write_time(format, 1_499_593_781, 7_200, &mut lines.time);
+        let answered = Answered {
+            note: note.to_vec(),
+            status: Status::Ok,
+            content_bytes,
+        };
+        lines.add(&"2001:db8::1", &answered, 1_499_593_781);
+        String::from_utf8(lines.lines).expect("ASCII")
+    }
+
+    #[test]
+    fn formats() {
+        let note = b"GET / HTTP/1.1\nhttp://h/\ncurl/8";
+        let rows = [
+            (
+                LogFormat::Simple,
+                "2001:db8::1 - - [09/Jul/2017 11:49:41] \"GET / HTTP/1.1\" 200 512\n",
+            ),
+            (
+                LogFormat::Common,
+                "2001:db8::1 - - [09/Jul/2017:11:49:41 +0200] \"GET / HTTP/1.1\" 200 512\n",
+            ),
+            (
+                LogFormat::Combined,
+                "2001:db8::1 - - [09/Jul/2017:11:49:41 +0200] \"GET / HTTP/1.1\" 200 512 \"http://h/\" \"curl/8\"\n",
+            ),
+            (
+                LogFormat::Json,
+                "{\"time\":\"2017-07-09T11:49:41+02:00\",\"client\":\"2001:db8::1\",\"request\":\"GET / HTTP/1.1\",\
+                 \"status\":200,\"bytes\":512,\"referer\":\"http://h/\",\"user_agent\":\"curl/8\"}\n",
+            ),
+            (LogFormat::Off, ""),
+        ];
+        for (format, expected) in rows {
+            assert_eq!(line(format, note, 512), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_client_sent_stays_in_its_field() {
+        let rows: [(&[u8], &str); 4] = [
+            (b"GET /\x1b[31m", "GET /\\x1b[31m"),
+            (b"GET /\" 200 5 \"", "GET /\\x22 200 5 \\x22"),
+            (b"GET /\\x22", "GET /\\x5cx22"),
+            (b"GET /\xc3\xa4\x7f\x9b", "GET /\\xc3\\xa4\\x7f\\x9b"),
+        ];
+        for (note, expected) in rows {
+            let expected = format!("2001:db8::1 - - [09/Jul/2017 11:49:41] \"{expected}\" 200 -\n");
+            assert_eq!(line(LogFormat::Simple, note, 0), expected);
+        }
+        let json = line(LogFormat::Json, b"GET /\"\\\x1b\xc3\xa4\xc2\x9b\xff\n\n", 0);
+        assert!(
+            json.contains("\"request\":\"GET /\\\"\\\\\\u001b\u{e4}\\u009b\u{fffd}\""),
+            "{json}"
+        );
+        let combined = line(LogFormat::Combined, b"GET /\n\n", 0);
+        assert!(
+            combined.ends_with("\"GET /\" 200 - \"-\" \"-\"\n"),
+            "{combined}"
+        );
+    }
+}

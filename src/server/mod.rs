@@ -1,0 +1,181 @@
+//! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
+
+pub mod listener;
+mod local_time;
+pub mod log;
+mod transport;
+pub mod urls;
+mod worker;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::http::limits::Limits;
+use crate::site::Site;
+use crate::sys::{Directory, Signal, Signals};
+
+use log::Log;
+use worker::Worker;
+
+/// Running downloads get this long to finish.
+const DRAIN: Duration = Duration::from_secs(10);
+/// A worker's deepest call is reading a folder; the default of 2 MiB times N is a lot of address
+/// space on a 32-bit board.
+const STACK_BYTES: usize = 256 << 10;
+
+/// What all threads share.
+#[derive(Debug)]
+struct Shared {
+    site: Site,
+    listeners: Vec<TcpListener>,
+    limits: Limits,
+    log: Arc<Log>,
+    workers: usize,
+    /// Those that have not ended.
+    running: AtomicUsize,
+    start: Instant,
+    /// Becomes readable for all workers when they are to stop.
+    bell: UnixStream,
+}
+
+impl Shared {
+    fn worker_ended(&self) {
+        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            Signals::wake();
+        }
+    }
+}
+
+/// A server that is ready to run.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    signals: Signals,
+    /// The other end of the bell: closing it rings.
+    rope: UnixStream,
+}
+
+impl Server {
+    /// Opens the folder and the listeners. The error is one line for the operator.
+    pub fn bind(config: &Config) -> Result<Server, String> {
+        let cannot = |what: &str, error: io::Error| format!("cannot {what}: {error}");
+        let root = open_root(config)?;
+        let listeners = listener::bind(&config.bind, config.port)?;
+        // Before any thread starts, so that all of them have the signals blocked.
+        let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
+        let (rope, bell) =
+            UnixStream::pair().map_err(|error| cannot("make a socket pair", error))?;
+        let log = Log::start(config.log).map_err(|error| cannot("start a thread", error))?;
+        let workers = config.workers();
+        let shared = Shared {
+            site: Site::open(root, config.site.clone(), config.limits.ranges_max),
+            listeners,
+            limits: config.limits,
+            log,
+            workers,
+            running: AtomicUsize::new(workers),
+            start: Instant::now(),
+            bell,
+        };
+        Ok(Server {
+            shared: Arc::new(shared),
+            signals,
+            rope,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.shared
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Says where it is, and serves until a signal ends it: the first finishes what is running,
+    /// the second ends at once.
+    pub fn run(self) -> Result<(), String> {
+        for _ in 0..self.shared.workers {
+            let worker = Worker::new(Arc::clone(&self.shared))
+                .map_err(|error| format!("cannot poll: {error}"))?;
+            let builder = thread::Builder::new()
+                .name("worker".to_owned())
+                .stack_size(STACK_BYTES);
+            builder
+                .spawn(move || worker.run())
+                .map_err(|error| format!("cannot start a thread: {error}"))?;
+        }
+        self.announce();
+        loop {
+            match self.signals.wait() {
+                Signal::Interrupt => {
+                    say("Caught SIGINT, dying\n");
+                    break;
+                }
+                Signal::Terminate => break,
+                Signal::Alarm => {}
+            }
+        }
+        self.drain();
+        self.shared.log.finish();
+        Ok(())
+    }
+
+    /// In the words of `ipv6-httpd.py`, with the addresses between them.
+    fn announce(&self) {
+        let port = self.addresses().first().map_or(0, SocketAddr::port);
+        let mut text = format!("Listening on port:{port}\n");
+        for url in urls::reachable(&self.shared.listeners) {
+            text.push_str(&url);
+            text.push('\n');
+        }
+        text.push_str("Press ^C to quit\n");
+        say(&text);
+    }
+
+    fn drain(&self) {
+        let deadline = Instant::now() + DRAIN;
+        let _ = self.rope.shutdown(std::net::Shutdown::Both);
+        Signals::alarm(DRAIN.as_secs() as u32);
+        while !worker::all_ended(&self.shared) && Instant::now() < deadline {
+            if self.signals.wait() != Signal::Alarm {
+                return;
+            }
+        }
+    }
+}
+
+fn open_root(config: &Config) -> Result<Directory, String> {
+    let name = config.root.display();
+    let root = Directory::open(&config.root, config.site.symlinks);
+    let root = root.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no directory '{name}'"),
+        io::ErrorKind::NotADirectory => format!("'{name}' is not a directory"),
+        io::ErrorKind::PermissionDenied => format!("no right to read the directory '{name}'"),
+        _ => format!("cannot open the directory '{name}': {error}"),
+    })?;
+    // One that cannot be read at all is a mistake better seen now than by every client.
+    root.open_beneath(b"").map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => format!("no right to read the directory '{name}'"),
+        _ => format!("cannot read the directory '{name}': {error}"),
+    })?;
+    Ok(root)
+}
+
+/// On standard output, where the log goes. Nobody reading it is no reason to end.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// On standard error.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
+}

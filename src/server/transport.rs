@@ -1,0 +1,116 @@
+//! A client's socket: receive, send, never wait.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use crate::http::connection::Chunk;
+use crate::sys;
+
+/// A socket that does not block.
+#[derive(Debug)]
+pub struct Transport {
+    stream: TcpStream,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Received {
+    /// So many bytes at the start of the scratch buffer.
+    Bytes(usize),
+    /// The client will send no more.
+    End,
+    /// Nothing yet.
+    Blocked,
+}
+
+/// What is sent from a file in one call: other clients are waiting too.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+impl Transport {
+    /// Takes over a socket that was just accepted.
+    pub fn new(stream: TcpStream) -> io::Result<Transport> {
+        stream.set_nonblocking(true)?;
+        Ok(Transport { stream })
+    }
+
+    /// The socket, for the poller.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Reads what is there, at most as much as the scratch buffer holds.
+    pub fn receive(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
+        Ok(match or_blocked(self.stream.read(scratch))? {
+            Some(0) => Received::End,
+            Some(count) => Received::Bytes(count),
+            None => Received::Blocked,
+        })
+    }
+
+    /// Sends as much of the chunk as goes; `None` if nothing does. The head of an answer and the
+    /// first block of its file leave in one write, through the scratch buffer: minimal clients
+    /// want them in one segment. The rest goes from the file to the socket directly.
+    pub fn send(&mut self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+        let Some((file, range)) = &chunk.file else {
+            return or_blocked(self.stream.write(chunk.bytes));
+        };
+        let length = range.end - range.start;
+        if chunk.bytes.is_empty() {
+            let count = usize::try_from(length.min(FILE_BYTES_MAX)).unwrap_or(usize::MAX);
+            return or_blocked(
+                sys::send_file(&self.stream, file, range.start, count).and_then(not_shorter),
+            );
+        }
+        let Some((start, room)) = scratch.split_at_mut_checked(chunk.bytes.len()) else {
+            return or_blocked(self.stream.write(chunk.bytes));
+        };
+        start.copy_from_slice(chunk.bytes);
+        let wanted = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(room.len());
+        let read = match room.get_mut(..wanted) {
+            Some(room) if !room.is_empty() => not_shorter(read_at(file, room, range.start)?)?,
+            _ => 0,
+        };
+        or_blocked(
+            self.stream
+                .write(scratch.get(..chunk.bytes.len() + read).unwrap_or_default()),
+        )
+    }
+
+    /// The client sees the end of what is sent, and can still send.
+    pub fn shut_down_writing(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+fn or_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
+    match result {
+        Ok(count) => Ok(Some(count)),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that ends before what was promised: the connection has to be closed, since nothing else
+/// tells the client. Nothing is ever made up.
+fn not_shorter(count: usize) -> io::Result<usize> {
+    if count == 0 {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    } else {
+        Ok(count)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}

@@ -1,0 +1,487 @@
+//! One thread of the pool: a poller, the listeners in turn with the other workers, and the
+//! connections it has accepted, with their deadlines. No other thread ever touches them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::http::connection::{Answered, Connection, Now, Respond, Step};
+use crate::http::date::HttpDate;
+use crate::http::limits::Limits;
+use crate::http::request::{Reject, Request};
+use crate::http::response::Response;
+use crate::site::Site;
+use crate::site::client_address::Client;
+use crate::sys::{self, Failure, Interest, Poller};
+
+use super::Shared;
+use super::log::Lines;
+use super::transport::{Received, Transport};
+
+/// A worker, before and while it runs.
+#[derive(Debug)]
+pub struct Worker {
+    shared: Arc<Shared>,
+    poller: Poller,
+    clients: Clients,
+    /// What is received, and what is sent from files, passes through here.
+    scratch: Box<[u8]>,
+    lines: Lines,
+    now: Now,
+    /// When the next deadline is looked for, in the milliseconds of `now`.
+    sweep_milliseconds: u64,
+    /// While there are no descriptors left: when to accept again.
+    resume_milliseconds: Option<u64>,
+    stopping: bool,
+}
+
+/// As much is received at once, and sent at once from files that are small.
+const SCRATCH_BYTES: usize = 64 << 10;
+/// What one client is sent before the others get their turn.
+const TURN_BYTES_MAX: usize = 2 << 20;
+/// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
+/// poller meanwhile takes half a core.
+const PAUSE_MILLISECONDS: u64 = 100;
+/// Deadlines are kept to the second: so the connections are looked through once a second at most.
+const SWEEP_MILLISECONDS: u64 = 1_000;
+/// A worker that has the listeners for itself accepts as many before it serves them.
+const ACCEPTED_AT_ONCE_MAX: usize = 64;
+/// The token of the bell; listeners have those below, clients theirs from [`Clients`].
+const BELL: u64 = u64::MAX;
+
+impl Worker {
+    /// A worker that watches the listeners and the bell.
+    pub fn new(shared: Arc<Shared>) -> io::Result<Worker> {
+        let mut poller = Poller::new()?;
+        poller.watch(&shared.bell, BELL, Interest::Read)?;
+        for (token, listener) in shared.listeners.iter().enumerate() {
+            poller.watch_shared(listener, token as u64)?;
+        }
+        let (milliseconds, date) = read_clock(shared.start);
+        Ok(Worker {
+            clients: Clients::new(shared.listeners.len() as u32),
+            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            lines: Lines::new(Arc::clone(&shared.log)),
+            now: Now::new(milliseconds, date),
+            sweep_milliseconds: u64::MAX,
+            resume_milliseconds: None,
+            stopping: false,
+            poller,
+            shared,
+        })
+    }
+
+    /// Serves until the server stops and the last client is gone.
+    pub fn run(mut self) {
+        let mut ready = Vec::new();
+        while !(self.stopping && self.clients.is_empty()) {
+            let wake = self
+                .sweep_milliseconds
+                .min(self.resume_milliseconds.unwrap_or(u64::MAX));
+            // Rounded up by one: a deadline that has not quite come would make this loop spin.
+            let timeout =
+                (wake != u64::MAX).then(|| (wake + 1).saturating_sub(self.now.milliseconds));
+            if let Err(error) = self.poller.wait(&mut ready, timeout) {
+                // Not for any reason that is known. Not to spin is all that can be done.
+                super::complain(&format!("cannot wait for clients: {error}"));
+                std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
+            }
+            let (milliseconds, date) = read_clock(self.shared.start);
+            self.now.set(milliseconds, date);
+            for &token in &ready {
+                match token {
+                    BELL => self.stop(),
+                    _ if (token as usize) < self.shared.listeners.len() => {
+                        self.accept(token as usize)
+                    }
+                    _ => self.serve(token),
+                }
+            }
+            if self.now.milliseconds >= self.sweep_milliseconds {
+                self.sweep();
+            }
+            if self
+                .resume_milliseconds
+                .is_some_and(|resume| self.now.milliseconds >= resume)
+            {
+                self.resume();
+            }
+            self.lines.flush();
+        }
+        self.shared.worker_ended();
+    }
+
+    /// Takes the connections that wait. A worker among several takes one and goes to the back of
+    /// the listener's queue: epoll wakes whoever came last, so that one worker would get all.
+    fn accept(&mut self, listener: usize) {
+        let alone = self.shared.workers == 1;
+        for _ in 0..if alone { ACCEPTED_AT_ONCE_MAX } else { 1 } {
+            if self.stopping || self.resume_milliseconds.is_some() {
+                return;
+            }
+            let Some(socket) = self.shared.listeners.get(listener) else {
+                return;
+            };
+            match socket.accept() {
+                Ok((stream, address)) => self.adopt(stream, address),
+                Err(error) => match (error.kind(), Failure::from(&error)) {
+                    // Another worker was faster, or nobody is left to accept.
+                    (io::ErrorKind::WouldBlock, _) => return,
+                    (_, Failure::Exhausted) => return self.pause(&error),
+                    // This one client has gone: ECONNABORTED, or an error of its network.
+                    _ => continue,
+                },
+            }
+        }
+        if !alone {
+            let Some(socket) = self.shared.listeners.get(listener) else {
+                return;
+            };
+            let turned = self
+                .poller
+                .unwatch(socket)
+                .and_then(|()| self.poller.watch_shared(socket, listener as u64));
+            if let Err(error) = turned {
+                self.pause(&error);
+            }
+        }
+    }
+
+    fn adopt(&mut self, stream: TcpStream, address: SocketAddr) {
+        let Ok(transport) = Transport::new(stream) else {
+            return;
+        };
+        let connection = Connection::new(&self.shared.limits, &self.now);
+        let zone = match address {
+            SocketAddr::V6(address) => address.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        // Once, here: log, /ip and access lists never see ::ffff:192.0.2.1.
+        let peer = Peer {
+            address: address.ip().to_canonical(),
+            zone,
+        };
+        let token = self.clients.insert(ConnectedClient {
+            transport,
+            connection,
+            peer,
+            watched: None,
+        });
+        // The request has often come by now, and a connection for one request need not be watched.
+        self.serve(token);
+    }
+
+    /// Does for a client whatever can be done now.
+    fn serve(&mut self, token: u64) {
+        let Some(client) = self.clients.get(token) else {
+            return;
+        };
+        let limits = &self.shared.limits;
+        let mut desk = Desk {
+            site: &self.shared.site,
+            peer: client.peer,
+            lines: &mut self.lines,
+            date: self.now.date,
+        };
+        let next = client.advance(limits, &self.now, &mut self.scratch, &mut desk);
+        let result = match next {
+            Ok(Some(interest)) if client.watched == Some(interest) => Ok(true),
+            Ok(Some(interest)) => {
+                let socket = client.transport.socket();
+                let watching = match client.watched {
+                    None => self.poller.watch(socket, token, interest),
+                    Some(_) => self.poller.change(socket, token, interest),
+                };
+                client.watched = Some(interest);
+                watching.map(|()| true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(error),
+        };
+        // A socket's error means that the client has gone; it is no error of ours.
+        if let Ok(true) = result {
+            let deadline = client.connection.deadline_milliseconds();
+            let sweep = (deadline / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS;
+            self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
+        } else {
+            client.connection.abandon(&mut desk);
+            if client.watched.is_some() {
+                self.poller.closing(client.transport.socket());
+            }
+            self.clients.remove(token);
+        }
+    }
+
+    /// Ends what is past its deadline, and finds the next one.
+    fn sweep(&mut self) {
+        self.sweep_milliseconds = u64::MAX;
+        for token in self.clients.tokens() {
+            let Some(client) = self.clients.get(token) else {
+                continue;
+            };
+            let deadline = client.connection.deadline_milliseconds();
+            if deadline <= self.now.milliseconds {
+                let limits = &self.shared.limits;
+                let (peer, date) = (client.peer, self.now.date);
+                let mut desk = Desk {
+                    site: &self.shared.site,
+                    peer,
+                    lines: &mut self.lines,
+                    date,
+                };
+                client.connection.expired(limits, &self.now, &mut desk);
+                self.serve(token);
+            } else {
+                let sweep = (deadline / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS;
+                self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
+            }
+        }
+    }
+
+    /// No descriptors or no memory: accepts nothing for a while.
+    fn pause(&mut self, error: &io::Error) {
+        super::complain(&format!(
+            "cannot accept a connection for the moment: {error}"
+        ));
+        for listener in &self.shared.listeners {
+            let _ = self.poller.unwatch(listener);
+        }
+        self.resume_milliseconds = Some(self.now.milliseconds + PAUSE_MILLISECONDS);
+    }
+
+    fn resume(&mut self) {
+        self.resume_milliseconds = None;
+        for (token, listener) in self.shared.listeners.iter().enumerate() {
+            let _ = self.poller.unwatch(listener);
+            if self.poller.watch_shared(listener, token as u64).is_err() {
+                self.resume_milliseconds = Some(self.now.milliseconds + PAUSE_MILLISECONDS);
+            }
+        }
+    }
+
+    /// The bell has rung: finishes what is being answered, and begins nothing more.
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.resume_milliseconds = None;
+        let _ = self.poller.unwatch(&self.shared.bell);
+        for listener in &self.shared.listeners {
+            let _ = self.poller.unwatch(listener);
+        }
+        for token in self.clients.tokens() {
+            if let Some(client) = self.clients.get(token) {
+                client.connection.drain();
+            }
+            self.serve(token);
+        }
+    }
+}
+
+/// The monotonic clock for deadlines, the other for dates: that one may be set at any time.
+fn read_clock(start: Instant) -> (u64, HttpDate) {
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    (
+        milliseconds,
+        HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)),
+    )
+}
+
+/// The other side of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Peer {
+    address: IpAddr,
+    /// The interface of a link-local address; 0 for none.
+    zone: u32,
+}
+
+impl Peer {
+    fn client(self) -> Client {
+        let zone = (self.zone != 0)
+            .then(|| sys::interface_name(self.zone).unwrap_or(self.zone.to_string()));
+        Client {
+            address: self.address,
+            zone,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ConnectedClient {
+    transport: Transport,
+    connection: Connection,
+    peer: Peer,
+    /// What the poller waits for.
+    watched: Option<Interest>,
+}
+
+impl ConnectedClient {
+    /// Takes steps until the socket blocks (and says for what), or the connection is over.
+    fn advance(
+        &mut self,
+        limits: &Limits,
+        now: &Now,
+        scratch: &mut [u8],
+        desk: &mut Desk<'_>,
+    ) -> io::Result<Option<Interest>> {
+        let mut drained = false;
+        let mut turn_bytes = 0;
+        loop {
+            match self.connection.next_step(limits, now, desk) {
+                // Less came than there was room for: asking again would be a call for nothing.
+                Step::Read if drained => return Ok(Some(Interest::Read)),
+                Step::Read => match self.transport.receive(scratch)? {
+                    Received::Bytes(count) => {
+                        drained = count < scratch.len();
+                        self.connection.received(
+                            scratch.get(..count).unwrap_or_default(),
+                            limits,
+                            now,
+                        );
+                    }
+                    Received::End => self.connection.ended(),
+                    Received::Blocked => return Ok(Some(Interest::Read)),
+                },
+                Step::Write(_) if turn_bytes >= TURN_BYTES_MAX => return Ok(Some(Interest::Write)),
+                Step::Write(chunk) => match self.transport.send(&chunk, scratch)? {
+                    Some(count) => {
+                        turn_bytes += count;
+                        self.connection.sent(count, limits, now, desk);
+                    }
+                    None => return Ok(Some(Interest::Write)),
+                },
+                Step::ShutDownWriting => self.transport.shut_down_writing()?,
+                Step::Close => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Where a client's requests are answered, and the answers written down.
+#[derive(Debug)]
+struct Desk<'w> {
+    site: &'w Site,
+    peer: Peer,
+    lines: &'w mut Lines,
+    date: HttpDate,
+}
+
+impl Respond for Desk<'_> {
+    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
+        let mut response = self.site.respond(request, &self.peer.client(), now);
+        response.note = self.lines.log().note(request.line, Some(request.fields));
+        response
+    }
+
+    fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
+        let mut response = self.site.reject(reject);
+        response.note = self.lines.log().note(line, None);
+        response
+    }
+
+    fn answered(&mut self, answered: Answered) {
+        self.lines.add(&self.peer.client(), &answered, self.date.0);
+    }
+}
+
+/// The clients of a worker, each under a token that no earlier one had.
+#[derive(Debug)]
+struct Clients {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Added to a slot's number: tokens below are listeners'.
+    first: u32,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// Counts the clients that had this slot: an event for one that is gone must not reach the next.
+    generation: u32,
+    client: Option<Box<ConnectedClient>>,
+}
+
+impl Clients {
+    fn new(first: u32) -> Clients {
+        Clients {
+            slots: Vec::new(),
+            free: Vec::new(),
+            first,
+            count: 0,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn token(&self, at: u32, generation: u32) -> u64 {
+        // The generation never reaches the bell's all-ones.
+        u64::from(generation & 0x7fff_ffff) << 32 | u64::from(at + self.first)
+    }
+
+    fn slot(&mut self, token: u64) -> Option<&mut Slot> {
+        let at = (token as u32).checked_sub(self.first)?;
+        let generation = (token >> 32) as u32;
+        self.slots
+            .get_mut(at as usize)
+            .filter(|slot| slot.generation & 0x7fff_ffff == generation)
+    }
+
+    fn get(&mut self, token: u64) -> Option<&mut ConnectedClient> {
+        self.slot(token)?.client.as_deref_mut()
+    }
+
+    fn insert(&mut self, client: ConnectedClient) -> u64 {
+        self.count += 1;
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                generation: 0,
+                client: None,
+            });
+            (self.slots.len() - 1) as u32
+        });
+        let mut generation = 0;
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.client = Some(Box::new(client));
+            generation = slot.generation;
+        }
+        self.token(at, generation)
+    }
+
+    fn remove(&mut self, token: u64) {
+        let Some(slot) = self.slot(token) else { return };
+        slot.client = None;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.count -= 1;
+        self.free.push((token as u32).wrapping_sub(self.first));
+        if self.count == 0 && self.slots.len() > SLOTS_KEPT {
+            // After a rush the memory goes back. Tokens still on their way find no slot.
+            self.slots = Vec::new();
+            self.free = Vec::new();
+        }
+    }
+
+    /// Of all clients that are here now.
+    fn tokens(&self) -> Vec<u64> {
+        let taken = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.client.is_some());
+        taken
+            .map(|(at, slot)| self.token(at as u32, slot.generation))
+            .collect()
+    }
+}
+
+/// Fewer slots are not worth giving back.
+const SLOTS_KEPT: usize = 64;
+
+/// For the server: whether all workers have ended.
+pub(super) fn all_ended(shared: &Shared) -> bool {
+    shared.running.load(Ordering::Acquire) == 0
+}

@@ -1,0 +1,499 @@
+//! A directory without index: an HTML page that people, Kodi, lynx and `wget -r` can read, or
+//! JSON. The page is made while it is sent; only names, sizes and dates are kept.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::ops::Range;
+
+use crate::config::SiteOptions;
+use crate::http::date::{Calendar, two_digits};
+use crate::http::response::{Produce, write_decimal};
+use crate::http::target::{SitePath, encode_path};
+use crate::sys::Directory;
+
+use super::page::{self, Form, escape_html, write_json};
+use super::representation::modified;
+
+/// What a listing is sorted by; folders come first in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Name,
+    Size,
+    Modified,
+}
+
+/// The order, as `?C=N&O=A` says it: the words that Apache's listings made known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    column: Column,
+    descending: bool,
+}
+
+impl Order {
+    fn of(query: Option<&[u8]>) -> Order {
+        let mut order = Order {
+            column: Column::Name,
+            descending: false,
+        };
+        for pair in query
+            .unwrap_or_default()
+            .split(|byte| matches!(byte, b'&' | b';'))
+        {
+            match pair {
+                b"C=N" => order.column = Column::Name,
+                b"C=S" => order.column = Column::Size,
+                b"C=M" => order.column = Column::Modified,
+                b"O=D" => order.descending = true,
+                b"O=A" => order.descending = false,
+                _ => {}
+            }
+        }
+        order
+    }
+}
+
+/// The form that a client wants: `?format=json` before Accept, HTML where nothing is said.
+pub fn form(query: Option<&[u8]>, accepted: Form) -> Form {
+    let words = query
+        .unwrap_or_default()
+        .split(|byte| matches!(byte, b'&' | b';'));
+    if words.into_iter().any(|word| word == b"format=json") || accepted == Form::Json {
+        Form::Json
+    } else {
+        Form::Html
+    }
+}
+
+/// One entry: 24 bytes, and its name.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    size: u64,
+    modified: i64,
+    /// Where its name is among all names.
+    name: u32,
+    name_bytes: u16,
+    is_directory: bool,
+}
+
+/// A listing on its way.
+#[derive(Debug)]
+pub struct Listing {
+    names: Vec<u8>,
+    entries: Vec<Entry>,
+    form: Form,
+    before: Vec<u8>,
+    after: &'static [u8],
+    length: u64,
+    /// What of it has been produced: 0 is `before`, then the entries, then `after`.
+    next: usize,
+}
+
+/// A piece of a page that is being sent.
+const PIECE_BYTES: usize = 16 << 10;
+
+impl Listing {
+    /// Reads a directory.
+    pub fn read(
+        root: &Directory,
+        options: &SiteOptions,
+        directory: &File,
+        path: &SitePath,
+        query: Option<&[u8]>,
+        form: Form,
+    ) -> io::Result<Listing> {
+        let order = Order::of(query);
+        let mut listing = Listing {
+            names: Vec::new(),
+            entries: Vec::new(),
+            form,
+            before: Vec::new(),
+            after: match form {
+                Form::Json => b"\n]\n",
+                Form::Html | Form::Text => b"</tbody>\n</table>\n</main>\n</body>\n</html>\n",
+            },
+            length: 0,
+            next: 0,
+        };
+        for entry in root.entries(directory, path.as_bytes())? {
+            // What vanishes while it is read is not listed.
+            let Ok(entry) = entry else { continue };
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let inner = path.join(name);
+            if !options.hidden && inner.is_hidden() {
+                continue;
+            }
+            if !metadata.is_symlink() {
+                listing.add(name, &metadata);
+            } else if let Ok(target) = root
+                .open_beneath(inner.as_bytes())
+                .and_then(|file| file.metadata())
+            {
+                // A link that leads nowhere, or out, is not there for a client.
+                listing.add(name, &target);
+            }
+        }
+        listing.sort(order);
+        match form {
+            Form::Json => listing.before.extend_from_slice(b"["),
+            Form::Html | Form::Text => {
+                let mut before = Vec::new();
+                begin_table(path, order, listing.entries.is_empty(), &mut before);
+                listing.before = before;
+            }
+        }
+        listing.length = listing.measure();
+        Ok(listing)
+    }
+
+    /// Only what can be fetched is listed.
+    fn add(&mut self, name: &[u8], metadata: &Metadata) {
+        let is_directory = metadata.is_dir();
+        let (Ok(start), Ok(name_bytes)) =
+            (u32::try_from(self.names.len()), u16::try_from(name.len()))
+        else {
+            return;
+        };
+        if is_directory || metadata.is_file() {
+            self.names.extend_from_slice(name);
+            self.entries.push(Entry {
+                size: if is_directory { 0 } else { metadata.len() },
+                modified: modified(metadata).map_or(0, |(seconds, _)| seconds),
+                name: start,
+                name_bytes,
+                is_directory,
+            });
+        }
+    }
+
+    fn sort(&mut self, order: Order) {
+        let names = &self.names;
+        self.entries.sort_unstable_by(|a, b| {
+            let by_name = || natural(name_of(names, a), name_of(names, b));
+            let ordering = match order.column {
+                Column::Name => by_name(),
+                Column::Size => a.size.cmp(&b.size).then_with(by_name),
+                Column::Modified => a.modified.cmp(&b.modified).then_with(by_name),
+            };
+            let ordering = if order.descending {
+                ordering.reverse()
+            } else {
+                ordering
+            };
+            b.is_directory.cmp(&a.is_directory).then(ordering)
+        });
+    }
+
+    /// The Content-Length, without the page ever being whole: made once into a piece that is
+    /// thrown away, row by row.
+    fn measure(&self) -> u64 {
+        let mut row = Vec::new();
+        let mut length = (self.before.len() + self.after.len()) as u64;
+        for at in 0..self.entries.len() {
+            row.clear();
+            self.write_entry(at, &mut row);
+            length += row.len() as u64;
+        }
+        length
+    }
+
+    fn write_entry(&self, at: usize, out: &mut Vec<u8>) {
+        let Some(entry) = self.entries.get(at) else {
+            return;
+        };
+        let name = name_of(&self.names, entry);
+        match self.form {
+            Form::Json => write_json_entry(name, entry, at == 0, out),
+            Form::Html | Form::Text => write_row(name, entry, out),
+        }
+    }
+}
+
+impl Produce for Listing {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn produce(&mut self, out: &mut Vec<u8>) {
+        if self.next == 0 {
+            out.append(&mut self.before);
+            self.next = 1;
+        }
+        while out.len() < PIECE_BYTES && self.next <= self.entries.len() {
+            self.write_entry(self.next - 1, out);
+            self.next += 1;
+        }
+        if out.len() < PIECE_BYTES && self.next == self.entries.len() + 1 {
+            out.extend_from_slice(self.after);
+            self.next += 1;
+        }
+    }
+}
+
+fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
+    let start = entry.name as usize;
+    names
+        .get(start..start + usize::from(entry.name_bytes))
+        .unwrap_or_default()
+}
+
+/// Everything up to the first row: where we are, as links, and the columns, which sort.
+fn begin_table(path: &SitePath, order: Order, is_empty: bool, out: &mut Vec<u8>) {
+    let mut title = b"/".to_vec();
+    title.extend_from_slice(path.as_bytes());
+    page::begin(&String::from_utf8_lossy(&title), out);
+    out.extend_from_slice(b"<h1>");
+    write_breadcrumbs(path, out);
+    out.extend_from_slice(b"</h1>\n<table>\n<thead>\n<tr>");
+    for (column, letter, title) in [
+        (Column::Name, 'N', "Name"),
+        (Column::Size, 'S', "Size"),
+        (Column::Modified, 'M', "Modified (UTC)"),
+    ] {
+        let sorted = order.column == column;
+        // Names are wanted from the first on, sizes and dates from the last.
+        let descending = if sorted {
+            !order.descending
+        } else {
+            column != Column::Name
+        };
+        let direction = if order.descending {
+            "descending"
+        } else {
+            "ascending"
+        };
+        out.extend_from_slice(b"<th scope=\"col\"");
+        if sorted {
+            out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
+        }
+        let letter_of_order = if descending { 'D' } else { 'A' };
+        let link = format!("><a href=\"?C={letter}&amp;O={letter_of_order}\">{title}</a></th>");
+        out.extend_from_slice(link.as_bytes());
+    }
+    out.extend_from_slice(b"</tr>\n</thead>\n<tbody>\n");
+    if !path.as_bytes().is_empty() {
+        out.extend_from_slice(b"<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
+    }
+    if is_empty {
+        out.extend_from_slice(b"<tr><td>This folder is empty.</td><td></td><td></td></tr>\n");
+    }
+}
+
+fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
+    let mut names = path
+        .as_bytes()
+        .split(|&byte| byte == b'/')
+        .filter(|name| !name.is_empty())
+        .peekable();
+    let depth = names.clone().count();
+    let up = |levels: usize| {
+        if levels == 0 {
+            "./".to_owned()
+        } else {
+            "../".repeat(levels)
+        }
+    };
+    out.extend_from_slice(format!("<a href=\"{}\">/</a>", up(depth)).as_bytes());
+    let mut level = depth;
+    while let Some(name) = names.next() {
+        level -= 1;
+        out.extend_from_slice(format!(" <a href=\"{}\"><bdi>", up(level)).as_bytes());
+        escape_html(name, out);
+        out.extend_from_slice(b"</bdi></a>");
+        if names.peek().is_some() {
+            out.extend_from_slice(b" /");
+        }
+    }
+}
+
+fn write_row(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    let slash: &[u8] = if entry.is_directory { b"/" } else { b"" };
+    out.extend_from_slice(b"<tr><td><a href=\"");
+    encode_path(name, out);
+    out.extend_from_slice(slash);
+    out.extend_from_slice(b"\"><bdi>");
+    escape_html(name, out);
+    out.extend_from_slice(b"</bdi>");
+    out.extend_from_slice(slash);
+    out.extend_from_slice(b"</a></td><td>");
+    if !entry.is_directory {
+        out.extend_from_slice(b"<data value=\"");
+        write_decimal(entry.size, out);
+        out.extend_from_slice(b"\">");
+        write_size(entry.size, out);
+        out.extend_from_slice(b"</data>");
+    }
+    out.extend_from_slice(b"</td><td>");
+    write_date(entry.modified, b' ', out);
+    out.extend_from_slice(b"</td></tr>\n");
+}
+
+fn write_json_entry(name: &[u8], entry: &Entry, first: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(if first {
+        b"\n{\"name\":"
+    } else {
+        b",\n{\"name\":"
+    });
+    write_json(name, out);
+    let kind: &[u8] = if entry.is_directory {
+        b"directory"
+    } else {
+        b"file"
+    };
+    for part in [b",\"type\":\"", kind, b"\",\"size\":"] {
+        out.extend_from_slice(part);
+    }
+    write_decimal(entry.size, out);
+    out.extend_from_slice(b",\"mtime\":\"");
+    write_date(entry.modified, b'T', out);
+    let second = Calendar::new(entry.modified).second;
+    out.push(b':');
+    out.extend_from_slice(&two_digits(second));
+    out.extend_from_slice(b"Z\",\"href\":\"");
+    encode_path(name, out);
+    if entry.is_directory {
+        out.push(b'/');
+    }
+    out.extend_from_slice(b"\"}");
+}
+
+/// `2026-11-23 11:00`, which Kodi and a sorted eye can read.
+fn write_date(seconds: i64, between: u8, out: &mut Vec<u8>) {
+    let moment = Calendar::new(seconds);
+    let year = moment.year.clamp(0, 9_999);
+    out.extend_from_slice(&two_digits((year / 100) as u8));
+    out.extend_from_slice(&two_digits((year % 100) as u8));
+    for (separator, number) in [
+        (b'-', moment.month),
+        (b'-', moment.day),
+        (between, moment.hour),
+        (b':', moment.minute),
+    ] {
+        out.push(separator);
+        out.extend_from_slice(&two_digits(number));
+    }
+}
+
+/// For people: `999 B`, `1.0 KiB`, `12 MiB`; rounded up, so that nothing is 0.
+fn write_size(bytes: u64, out: &mut Vec<u8>) {
+    let mut unit = 0_u32;
+    while bytes >> (10 * unit) >= 1_000 && unit < 6 {
+        unit += 1;
+    }
+    if unit == 0 {
+        write_decimal(bytes, out);
+        out.extend_from_slice(b" B");
+        return;
+    }
+    // In tenths of the unit below 10, whole from there on.
+    let tenths = ((u128::from(bytes) * 10).div_ceil(1 << (10 * unit))) as u64;
+    if tenths < 100 {
+        write_decimal(tenths / 10, out);
+        out.push(b'.');
+        write_decimal(tenths % 10, out);
+    } else {
+        write_decimal(tenths.div_ceil(10), out);
+    }
+    let name = [" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"].get(unit as usize);
+    out.extend_from_slice(name.copied().unwrap_or_default().as_bytes());
+}
+
+/// The order of names that people expect: digits by their number, letters without their case.
+fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    let (mut i, mut j) = (0, 0);
+    loop {
+        match (a.get(i), b.get(j)) {
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let (x, y) = (number_at(a, i), number_at(b, j));
+                let (digits_x, digits_y) = (
+                    a.get(x.clone()).unwrap_or_default(),
+                    b.get(y.clone()).unwrap_or_default(),
+                );
+                let ordering = digits_x
+                    .len()
+                    .cmp(&digits_y.len())
+                    .then_with(|| digits_x.cmp(digits_y));
+                if ordering != Ordering::Equal {
+                    return ordering;
+                }
+                (i, j) = (x.end, y.end);
+            }
+            (Some(x), Some(y)) => {
+                let ordering = x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase());
+                if ordering != Ordering::Equal {
+                    return ordering;
+                }
+                (i, j) = (i + 1, j + 1);
+            }
+            // Names that differ in case or in leading zeros only still have one order.
+            (None, None) => return a.cmp(b),
+            (x, y) => return x.is_some().cmp(&y.is_some()),
+        }
+    }
+}
+
+/// The digits from `at` on, without leading zeros.
+fn number_at(name: &[u8], at: usize) -> Range<usize> {
+    let digits = name
+        .iter()
+        .skip(at)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let zeros = name
+        .iter()
+        .skip(at)
+        .take(digits)
+        .take_while(|&&byte| byte == b'0')
+        .count();
+    at + zeros..at + digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn natural_order() {
+        let sorted: [&[u8]; 10] = [
+            b"", b"a", b"B", b"img1", b"img01", b"img2", b"img10", b"img10a", b"x", b"\xff",
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                if (i, j) != (3, 4) && (i, j) != (4, 3) {
+                    assert_eq!(
+                        natural(a, b),
+                        i.cmp(&j),
+                        "{:?} {:?}",
+                        a.escape_ascii(),
+                        b.escape_ascii()
+                    );
+                }
+            }
+        }
+        assert_ne!(natural(b"img1", b"img01"), std::cmp::Ordering::Equal);
+    }
+
+    #[test]
+    fn sizes() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 KiB"),
+            (1_024, "1.0 KiB"),
+            (1_025, "1.1 KiB"),
+            (10_240, "10 KiB"),
+            (10_241, "11 KiB"),
+            (1_023_999, "1000 KiB"),
+            (1_024_000, "1.0 MiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            let mut out = Vec::new();
+            write_size(bytes, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), text, "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! What a request names, and the answer to it: resource, representation, precondition, range.
+//! Opens files beneath its root; knows no sockets.
+#![forbid(unsafe_code)]
+
+pub mod client_address;
+pub mod listing;
+pub mod media_type;
+pub mod page;
+pub mod representation;
+pub mod resource;
+
+use crate::config::SiteOptions;
+use crate::http::connection::Now;
+use crate::http::precondition::{self, Outcome};
+use crate::http::range::{self, Selection, content_range, unsatisfied_range};
+use crate::http::request::{Method, Reject, Request};
+use crate::http::response::{Body, Part, Response, Status};
+use crate::http::target::{SitePath, Target};
+use crate::sys::{Directory, Failure};
+
+use client_address::Client;
+use listing::Listing;
+use page::Form;
+use representation::{Representation, write_hex};
+use resource::{OpenFile, Resource};
+
+/// A folder, and how it is served.
+#[derive(Debug)]
+pub struct Site {
+    root: Directory,
+    options: SiteOptions,
+    /// Field lines of every answer that the operator wants.
+    own_lines: Vec<u8>,
+    /// Parts that a Range may have.
+    ranges_max: usize,
+}
+
+/// A file was shortened between two looks at it.
+struct Changed;
+
+/// Files up to this size leave in one write with their head, from memory: below, that is cheaper
+/// than to keep them open.
+const SMALL_BYTES_MAX: u64 = 16 << 10;
+
+impl Site {
+    /// Opens the folder.
+    pub fn open(root: Directory, options: SiteOptions, ranges_max: usize) -> Site {
+        let mut own_lines = Vec::new();
+        let cors = [
+            ("Access-Control-Allow-Origin", "*"),
+            ("Access-Control-Expose-Headers", "*"),
+        ];
+        let cors = cors.iter().filter(|_| options.cors).copied();
+        let own = options
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in cors.chain(own) {
+            for part in [name, ": ", value, "\r\n"] {
+                own_lines.extend_from_slice(part.as_bytes());
+            }
+        }
+        Site {
+            root,
+            options,
+            own_lines,
+            ranges_max,
+        }
+    }
+
+    /// The answer to a valid request.
+    pub fn respond(&self, request: &Request<'_>, client: &Client, now: &Now) -> Response {
+        let mut response = self.answer(request, client, now);
+        response.add_lines(&self.own_lines);
+        response
+    }
+
+    /// The answer to what is no valid request: nothing is known of what its sender understands.
+    pub fn reject(&self, reject: &Reject) -> Response {
+        let mut response = page::error(reject.status, reject.reason, Form::Text);
+        response.add_lines(&self.own_lines);
+        response
+    }
+
+    fn answer(&self, request: &Request<'_>, client: &Client, now: &Now) -> Response {
+        match request.method {
+            Method::Get | Method::Head => {}
+            Method::Options => return self.options(request),
+            Method::NotAllowed => {
+                return error(
+                    request,
+                    Status::MethodNotAllowed,
+                    "Files can be read here, not written.",
+                )
+                .with("Allow", ALLOW);
+            }
+            Method::Unknown => {
+                return error(
+                    request,
+                    Status::NotImplemented,
+                    "This method is not known here.",
+                );
+            }
+        }
+        let Target::Path { path, query } = request.target else {
+            return error(request, Status::BadRequest, "The target is not a path.");
+        };
+        if self.options.ip && path == b"/ip" {
+            return client_address::respond(client, request.fields);
+        }
+        let path = match SitePath::parse(path) {
+            Ok(path) => path,
+            Err(reject) => return error(request, reject.status, reject.reason),
+        };
+        // A file that is rewritten in place may shrink between fstat and read. It is there all
+        // the same, so we look again; a writer that never stops gets an error.
+        for _ in 0..3 {
+            if let Ok(response) = self.find(request, path.clone(), query, now) {
+                return response;
+            }
+        }
+        failed(request, Failure::Broken)
+    }
+
+    /// RFC 9110 §9.3.7, and what browsers ask before a request to another origin.
+    fn options(&self, request: &Request<'_>) -> Response {
+        let mut response = Response::new(Status::NoContent).with("Allow", ALLOW);
+        if self.options.cors
+            && request
+                .fields
+                .one("Access-Control-Request-Method")
+                .is_some()
+        {
+            response.add("Access-Control-Allow-Methods", ALLOW);
+            response.add("Access-Control-Max-Age", "86400");
+            response.add("Vary", "Access-Control-Request-Headers");
+            if let Some(names) = request.fields.one("Access-Control-Request-Headers") {
+                response.add("Access-Control-Allow-Headers", names);
+            }
+        }
+        response
+    }
+
+    fn find(
+        &self,
+        request: &Request<'_>,
+        path: SitePath,
+        query: Option<&[u8]>,
+        now: &Now,
+    ) -> Result<Response, Changed> {
+        match resource::find(&self.root, &self.options, path) {
+            Resource::File(file) => self.file(request, file, now),
+            Resource::Directory(directory, path) if self.options.listing => {
+                Ok(self.listing(request, &directory, &path, query))
+            }
+            Resource::Redirect(mut location) => {
+                // RFC 9110 §10.2.2: an absolute path holds behind any proxy, port and zone.
+                if let Some(query) = query {
+                    location.push(b'?');
+                    location.extend_from_slice(query);
+                }
+                Ok(error(
+                    request,
+                    Status::MovedPermanently,
+                    "This folder's name ends in a slash.",
+                )
+                .with("Location", location))
+            }
+            Resource::Directory(..) | Resource::Missing => self.missing(request, now),
+            Resource::Failed(failure) => Ok(failed(request, failure)),
+        }
+    }
+
+    /// What stands in for a path that is not there.
+    fn missing(&self, request: &Request<'_>, now: &Now) -> Result<Response, Changed> {
+        if let Some(name) = &self.options.fallback {
+            if let Some(file) = resource::find_file(&self.root, SitePath::from_name(name)) {
+                return self.file(request, file, now);
+            }
+        }
+        if let (Some(location), Target::Path { path, .. }) =
+            (&self.options.redirect_all, request.target)
+        {
+            // The page itself may be missing: no circle.
+            if path != location.as_bytes() {
+                return Ok(error(request, Status::Found, "This is where to go on.")
+                    .with("Location", location));
+            }
+        }
+        if let Some(file) = resource::find_file(&self.root, SitePath::from_name(b"404.html")) {
+            let length = file.metadata.len();
+            let response = Response::new(Status::NotFound)
+                .with("Content-Type", Form::Html.media_type())
+                .with("X-Content-Type-Options", "nosniff")
+                .with("Cache-Control", "no-cache");
+            return Ok(response.with_body(body(request.method, file, 0..length)?));
+        }
+        Ok(error(
+            request,
+            Status::NotFound,
+            "There is nothing here of this name.",
+        ))
+    }
+
+    fn listing(
+        &self,
+        request: &Request<'_>,
+        directory: &std::fs::File,
+        path: &SitePath,
+        query: Option<&[u8]>,
+    ) -> Response {
+        let form = listing::form(query, Form::wanted(request.fields, Form::Html));
+        match Listing::read(&self.root, &self.options, directory, path, query, form) {
+            Ok(listing) => {
+                let response = Response::new(Status::Ok)
+                    .with("Content-Type", form.media_type())
+                    .with("X-Content-Type-Options", "nosniff")
+                    .with("Cache-Control", &self.options.cache_control)
+                    .with("Vary", "Accept");
+                page::secured(response, form).with_body(Body::Produced(Box::new(listing)))
+            }
+            Err(error) => failed(request, Failure::from(&error)),
+        }
+    }
+
+    fn file(&self, request: &Request<'_>, file: OpenFile, now: &Now) -> Result<Response, Changed> {
+        let fields = request.fields;
+        let selected = representation::select(&self.root, &self.options, file, fields, now.date);
+        let Some(representation) = selected else {
+            // RFC 9110 §12.5.3.
+            return Ok(error(
+                request,
+                Status::NotAcceptable,
+                "There is no such content coding of this file.",
+            )
+            .with("Vary", "Accept-Encoding"));
+        };
+        let validators = &representation.validators;
+        match precondition::evaluate(request.method, fields, validators, now.date) {
+            Outcome::NotModified => {
+                // RFC 9110 §15.4.5: what the 200 would say of caching and of the representation.
+                return Ok(self.validated(Status::NotModified, &representation));
+            }
+            Outcome::Failed => {
+                return Ok(error(
+                    request,
+                    Status::PreconditionFailed,
+                    "The file has another version.",
+                ));
+            }
+            Outcome::Proceed => {}
+        }
+        let selection = match fields.one("Range") {
+            // RFC 9110 §14.2: only GET has ranges.
+            Some(value)
+                if request.method == Method::Get
+                    && precondition::range_applies(fields, validators, now.date) =>
+            {
+                range::select(value, representation.length, self.ranges_max)
+            }
+            _ => Selection::Whole,
+        };
+        let length = representation.length;
+        let partial = |representation: &Representation<'_>| {
+            self.described(Status::PartialContent, representation)
+        };
+        Ok(match selection {
+            Selection::Whole => {
+                let response = self.described(Status::Ok, &representation);
+                let response = response.with("Content-Type", representation.media_type);
+                response.with_body(body(request.method, representation.source, 0..length)?)
+            }
+            Selection::One(range) => {
+                let response = partial(&representation)
+                    .with("Content-Type", representation.media_type)
+                    .with("Content-Range", content_range(&range, length));
+                response.with_body(body(request.method, representation.source, range)?)
+            }
+            Selection::Several(ranges) => {
+                let boundary = boundary(&representation, now);
+                let parts = parts(&ranges, &boundary, &representation);
+                let media_type = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
+                let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
+                partial(&representation)
+                    .with("Content-Type", media_type)
+                    .with_body(Body::Multipart {
+                        file: representation.source.file,
+                        parts,
+                        end,
+                    })
+            }
+            Selection::Unsatisfiable => error(
+                request,
+                Status::RangeNotSatisfiable,
+                "The file ends before this range.",
+            )
+            .with("Content-Range", unsatisfied_range(length)),
+        })
+    }
+
+    /// The fields that a 200, a 206 and a 304 of a file have in common.
+    fn validated(&self, status: Status, representation: &Representation<'_>) -> Response {
+        let mut response = Response::new(status)
+            .with("Cache-Control", &self.options.cache_control)
+            // Whether or not there are siblings today: tomorrow there may be.
+            .with("Vary", "Accept-Encoding");
+        let validators = &representation.validators;
+        if let Some(tag) = &validators.entity_tag {
+            response.add("ETag", tag);
+        }
+        if let Some(text) = validators.last_modified.and_then(|date| date.text()) {
+            response.add("Last-Modified", text);
+        }
+        response
+    }
+
+    /// The same for those that have content.
+    fn described(&self, status: Status, representation: &Representation<'_>) -> Response {
+        let mut response = self.validated(status, representation);
+        if let Some(coding) = representation.coding {
+            response.add("Content-Encoding", coding.name());
+        }
+        response.add("Accept-Ranges", "bytes");
+        response.add("X-Content-Type-Options", "nosniff");
+        response
+    }
+}
+
+/// RFC 9110 §10.2.1.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
+    page::error(status, reason, Form::wanted(request.fields, Form::Text))
+}
+
+/// The system's own words are not for clients: they may name what is outside.
+fn failed(request: &Request<'_>, failure: Failure) -> Response {
+    match failure {
+        Failure::Missing => error(
+            request,
+            Status::NotFound,
+            "There is nothing here of this name.",
+        ),
+        Failure::Denied => error(request, Status::Forbidden, "The server may not read this."),
+        Failure::Exhausted => error(
+            request,
+            Status::ServiceUnavailable,
+            "The server is busy. Try again in a moment.",
+        )
+        .with("Retry-After", "1"),
+        Failure::Broken => error(
+            request,
+            Status::InternalServerError,
+            "The server could not read this.",
+        ),
+    }
+}
+
+/// A part of a file, from memory if it is small and will be sent.
+fn body(method: Method, file: OpenFile, range: std::ops::Range<u64>) -> Result<Body, Changed> {
+    let length = range.end - range.start;
+    if length > SMALL_BYTES_MAX || method == Method::Head {
+        return Ok(Body::File(file.file, range));
+    }
+    match file.read(range.start, length as usize) {
+        Ok(Some(bytes)) => Ok(Body::Bytes(bytes)),
+        Ok(None) => Err(Changed),
+        // The disk fails. Sending will fail as well, and close the connection.
+        Err(_) => Ok(Body::File(file.file, range)),
+    }
+}
+
+/// RFC 9110 §14.6: each part with its own type and place.
+fn parts(
+    ranges: &[std::ops::Range<u64>],
+    boundary: &[u8],
+    representation: &Representation<'_>,
+) -> Vec<Part> {
+    let part = |(number, range): (usize, &std::ops::Range<u64>)| {
+        let mut head = Vec::with_capacity(160);
+        head.extend_from_slice(if number == 0 { b"--" } else { b"\r\n--" });
+        head.extend_from_slice(boundary);
+        head.extend_from_slice(b"\r\nContent-Type: ");
+        head.extend_from_slice(representation.media_type.as_bytes());
+        head.extend_from_slice(b"\r\nContent-Range: ");
+        head.extend_from_slice(&content_range(range, representation.length));
+        head.extend_from_slice(b"\r\n\r\n");
+        Part {
+            head,
+            range: range.clone(),
+        }
+    };
+    ranges.iter().enumerate().map(part).collect()
+}
+
+/// A delimiter that no file is likely to hold: mixed from the moment and the file (RFC 2046 §5.1).
+fn boundary(representation: &Representation<'_>, now: &Now) -> Vec<u8> {
+    let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
+    for &byte in representation
+        .validators
+        .entity_tag
+        .as_deref()
+        .unwrap_or_default()
+    {
+        state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let mut boundary = b"part-".to_vec();
+    for _ in 0..2 {
+        // splitmix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        write_hex(mixed ^ (mixed >> 31), &mut boundary);
+    }
+    boundary
+}

@@ -1,0 +1,130 @@
+//! What a path names: a file, a directory, a redirect, or nothing. Opening goes through
+//! [`Directory`], which never leaves the root.
+
+use std::fs::{File, Metadata};
+use std::io;
+
+use crate::config::SiteOptions;
+use crate::http::target::SitePath;
+use crate::sys::{Directory, Failure};
+
+/// What a path names.
+#[derive(Debug)]
+pub enum Resource {
+    /// A regular file, open.
+    File(OpenFile),
+    /// A directory without index.
+    Directory(File, SitePath),
+    /// A directory that was asked for without its slash: the path with it, encoded.
+    Redirect(Vec<u8>),
+    /// Nothing, or nothing that this server would send.
+    Missing,
+    /// Something that cannot be read.
+    Failed(Failure),
+}
+
+/// A regular file.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Open for reading.
+    pub file: File,
+    /// Taken from the open file, so that it is of the same as what is sent.
+    pub metadata: Metadata,
+    /// Where it was found; its extension decides the media type.
+    pub path: SitePath,
+}
+
+/// Finds what `path` names.
+pub fn find(root: &Directory, options: &SiteOptions, path: SitePath) -> Resource {
+    if !options.hidden && path.is_hidden() {
+        return Resource::Missing;
+    }
+    let found = match open(root, path) {
+        Err(missing) if options.try_html && !missing.is_directory() => {
+            open(root, missing.with_suffix(".html")).unwrap_or(Resource::Missing)
+        }
+        found => found.unwrap_or(Resource::Missing),
+    };
+    match found {
+        // `file/` is not `file`: its links would lead elsewhere.
+        Resource::File(file) if file.path.is_directory() => Resource::Missing,
+        Resource::Directory(_, path) if !path.is_directory() => {
+            let mut location = path.encoded();
+            location.push(b'/');
+            Resource::Redirect(location)
+        }
+        Resource::Directory(directory, path) => find_index(root, options, directory, path),
+        found => found,
+    }
+}
+
+/// Opens a file that the operator named. `None` where it is not there, or no file.
+pub fn find_file(root: &Directory, path: SitePath) -> Option<OpenFile> {
+    match open(root, path) {
+        Ok(Resource::File(file)) => Some(file),
+        _ => None,
+    }
+}
+
+fn find_index(
+    root: &Directory,
+    options: &SiteOptions,
+    directory: File,
+    path: SitePath,
+) -> Resource {
+    for name in &options.index {
+        let found = open(root, path.join(name));
+        if let Ok(found @ (Resource::File(_) | Resource::Failed(_))) = found {
+            return found;
+        }
+    }
+    Resource::Directory(directory, path)
+}
+
+/// Gives the path back where there is nothing.
+fn open(root: &Directory, path: SitePath) -> Result<Resource, SitePath> {
+    let opened = root
+        .open_beneath(path.as_bytes())
+        .and_then(|file| Ok((file.metadata()?, file)));
+    match opened {
+        Ok((metadata, file)) if metadata.is_file() => Ok(Resource::File(OpenFile {
+            file,
+            metadata,
+            path,
+        })),
+        Ok((metadata, file)) if metadata.is_dir() => Ok(Resource::Directory(file, path)),
+        // A fifo, a device: nothing that has an end.
+        Ok(_) => Err(path),
+        Err(error) => match Failure::from(&error) {
+            Failure::Missing => Err(path),
+            failure => Ok(Resource::Failed(failure)),
+        },
+    }
+}
+
+impl OpenFile {
+    /// Reads a part that is small enough to be sent from memory. `None`: the file has been
+    /// shortened since it was opened.
+    pub fn read(&self, offset: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match read_at(&self.file, room, offset + filled as u64) {
+                Ok(0) => return Ok(None),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(bytes))
+    }
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::FileExt;
+
+/// Reads at a place, without moving the cursor.
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}

@@ -1,0 +1,283 @@
+//! Opening files beneath a directory, and never outside of it, whatever is renamed or linked
+//! meanwhile. Linux 5.6 does it in one call (openat2); elsewhere the path is walked by name.
+
+use std::ffi::{CString, OsStr, c_char, c_int};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{cvt, cvt_size};
+
+/// What symbolic links may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Symlinks {
+    /// Lead to what is beneath the directory too. An absolute link may do that as well.
+    #[default]
+    Inside,
+    /// Lead anywhere.
+    Follow,
+    /// Nothing.
+    Deny,
+}
+
+/// A directory beneath which files are opened.
+#[derive(Debug)]
+pub struct Directory {
+    fd: OwnedFd,
+    /// Canonical, to recognise absolute links that lead back into it.
+    path: PathBuf,
+    symlinks: Symlinks,
+    /// Whether openat2 works here: asked once.
+    openat2: bool,
+}
+
+impl Directory {
+    /// Opens the directory itself, through any links.
+    pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Directory> {
+        let path = path.canonicalize()?;
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        let fd = openat(AT_FDCWD, &name, O_PATH | O_DIRECTORY | O_CLOEXEC)?;
+        let mut directory = Directory {
+            fd,
+            path,
+            symlinks,
+            openat2: false,
+        };
+        // Any error is a no: ENOSYS from old kernels and emulators, EPERM from old containers.
+        directory.openat2 = directory.open_at_once(c".").is_ok();
+        Ok(directory)
+    }
+
+    /// The canonical path of the directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same directory without openat2, as on a system that has none.
+    pub fn without_openat2(mut self) -> Directory {
+        self.openat2 = false;
+        self
+    }
+
+    /// Opens for reading what `relative` names; the directory itself if that is empty. Does not
+    /// wait for the other end of a fifo. Fails with [`io::ErrorKind::NotFound`] for what lies
+    /// outside, as for what is not there.
+    pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
+        let relative = if relative.is_empty() { b"." } else { relative };
+        if self.symlinks == Symlinks::Follow {
+            let name = CString::new(relative)?;
+            return Ok(File::from(openat(self.fd.as_raw_fd(), &name, READ_FLAGS)?));
+        }
+        if !self.openat2 {
+            return self.walk(relative);
+        }
+        match self.open_at_once(&CString::new(relative)?) {
+            // EXDEV: a link leads out, or is absolute and may lead back in: only a walk can tell.
+            // EAGAIN: something was renamed meanwhile, so that `..` in a link was not safe.
+            Err(error) if matches!(error.raw_os_error(), Some(EXDEV | EAGAIN)) => {
+                self.walk(relative)
+            }
+            Ok(fd) => Ok(File::from(fd)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The entries of a directory that [`Directory::open_beneath`] has opened.
+    #[cfg(target_os = "linux")]
+    pub fn entries(&self, directory: &File, _relative: &[u8]) -> io::Result<std::fs::ReadDir> {
+        // The descriptor by its name: std cannot read a directory that is open, and a path might
+        // have come to lead elsewhere.
+        std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+    }
+
+    /// The entries of a directory that [`Directory::open_beneath`] has opened as `relative`.
+    #[cfg(not(target_os = "linux"))]
+    pub fn entries(&self, _directory: &File, relative: &[u8]) -> io::Result<std::fs::ReadDir> {
+        std::fs::read_dir(self.path.join(OsStr::from_bytes(relative)))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_at_once(&self, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+        use std::ffi::c_long;
+        #[repr(C)]
+        struct OpenHow {
+            flags: u64,
+            mode: u64,
+            resolve: u64,
+        }
+        const SYS_OPENAT2: c_long = 437;
+        const RESOLVE_NO_MAGICLINKS: u64 = 2;
+        const RESOLVE_NO_SYMLINKS: u64 = 4;
+        const RESOLVE_BENEATH: u64 = 8;
+        unsafe extern "C" {
+            fn syscall(number: c_long, ...) -> c_long;
+        }
+        let no_symlinks = if self.symlinks == Symlinks::Deny {
+            RESOLVE_NO_SYMLINKS
+        } else {
+            0
+        };
+        let resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | no_symlinks;
+        let how = OpenHow {
+            flags: READ_FLAGS as u64,
+            mode: 0,
+            resolve,
+        };
+        // SAFETY: name and how live until the call returns; the size is that of how.
+        let fd = unsafe {
+            syscall(
+                SYS_OPENAT2,
+                self.fd.as_raw_fd(),
+                name.as_ptr(),
+                &raw const how,
+                size_of::<OpenHow>(),
+            )
+        };
+        let fd = cvt(c_int::try_from(fd).unwrap_or(-1))?;
+        // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_at_once(&self, _name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Opens one name after the other, each without following a link; links are read and their
+    /// words put in front of what is left. `..` goes back to a descriptor that is still held, so
+    /// that no renaming can move it.
+    fn walk(&self, relative: &[u8]) -> io::Result<File> {
+        let mut parents: Vec<OwnedFd> = Vec::new();
+        let mut rest: Vec<Vec<u8>> = Vec::new();
+        push_names(relative, &mut rest);
+        let mut links = 0;
+        let mut is_directory = relative.ends_with(b"/");
+        loop {
+            let here = parents
+                .last()
+                .map_or(self.fd.as_raw_fd(), AsRawFd::as_raw_fd);
+            let Some(name) = rest.pop() else {
+                return Ok(File::from(openat(here, c".", READ_FLAGS)?));
+            };
+            if name == b".." {
+                // Above the directory there is nothing.
+                parents.pop().ok_or(io::ErrorKind::NotFound)?;
+                continue;
+            }
+            let name = CString::new(name)?;
+            let last = rest.is_empty() && !is_directory;
+            let flags = if last {
+                READ_FLAGS
+            } else {
+                O_PATH | O_DIRECTORY | O_CLOEXEC
+            };
+            match openat(here, &name, flags | O_NOFOLLOW) {
+                Ok(fd) if last => return Ok(File::from(fd)),
+                Ok(fd) => parents.push(fd),
+                Err(error) => {
+                    let Ok(target) = read_link_at(here, &name) else {
+                        return Err(error);
+                    };
+                    links += 1;
+                    if links > LINKS_MAX || self.symlinks == Symlinks::Deny {
+                        return Err(io::Error::from_raw_os_error(ELOOP));
+                    }
+                    is_directory |= rest.is_empty() && target.ends_with(b"/");
+                    if target.starts_with(b"/") {
+                        let target = Path::new(OsStr::from_bytes(&target));
+                        let inside = target
+                            .strip_prefix(&self.path)
+                            .map_err(|_| io::ErrorKind::NotFound)?;
+                        parents.clear();
+                        push_names(inside.as_os_str().as_bytes(), &mut rest);
+                    } else {
+                        push_names(&target, &mut rest);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Puts the names of a path on a stack, the first on top.
+fn push_names(path: &[u8], stack: &mut Vec<Vec<u8>>) {
+    let names = path.split(|&byte| byte == b'/').rev();
+    stack.extend(
+        names
+            .filter(|name| !matches!(*name, b"" | b"."))
+            .map(<[u8]>::to_vec),
+    );
+}
+
+fn openat(directory: RawFd, name: &std::ffi::CStr, flags: c_int) -> io::Result<OwnedFd> {
+    unsafe extern "C" {
+        fn openat(directory: c_int, name: *const c_char, flags: c_int, ...) -> c_int;
+    }
+    // SAFETY: the name ends in NUL and lives until the call returns; without O_CREAT there is no
+    // fourth argument.
+    let fd = cvt(unsafe { openat(directory, name.as_ptr(), flags) })?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn read_link_at(directory: RawFd, name: &std::ffi::CStr) -> io::Result<Vec<u8>> {
+    unsafe extern "C" {
+        fn readlinkat(directory: c_int, name: *const c_char, target: *mut u8, size: usize)
+        -> isize;
+    }
+    let mut target = vec![0; 4096];
+    // SAFETY: the name ends in NUL; the kernel writes at most as many bytes as the vector has.
+    let length = cvt_size(unsafe {
+        readlinkat(directory, name.as_ptr(), target.as_mut_ptr(), target.len())
+    })?;
+    target.truncate(length);
+    Ok(target)
+}
+
+/// As many as Linux follows.
+const LINKS_MAX: u32 = 40;
+const EAGAIN: i32 = 11;
+const EXDEV: i32 = 18;
+
+/// Not to wait for a fifo's writer; not to be given a terminal; not to be inherited.
+const READ_FLAGS: c_int = O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE;
+
+#[cfg(target_os = "linux")]
+mod constants {
+    use std::ffi::c_int;
+    pub(super) const AT_FDCWD: c_int = -100;
+    pub(super) const ELOOP: i32 = 40;
+    pub(super) const O_NOCTTY: c_int = 0o400;
+    pub(super) const O_NONBLOCK: c_int = 0o4_000;
+    pub(super) const O_CLOEXEC: c_int = 0o2_000_000;
+    pub(super) const O_PATH: c_int = 0o10_000_000;
+    // These differ between architectures.
+    #[cfg(any(
+        target_arch = "arm",
+        target_arch = "aarch64",
+        target_arch = "powerpc64"
+    ))]
+    mod by_architecture {
+        use std::ffi::c_int;
+        pub(in super::super) const O_DIRECTORY: c_int = 0o40_000;
+        pub(in super::super) const O_NOFOLLOW: c_int = 0o100_000;
+        pub(in super::super) const O_LARGEFILE: c_int = 0o400_000;
+    }
+    #[cfg(not(any(
+        target_arch = "arm",
+        target_arch = "aarch64",
+        target_arch = "powerpc64"
+    )))]
+    mod by_architecture {
+        use std::ffi::c_int;
+        pub(in super::super) const O_DIRECTORY: c_int = 0o200_000;
+        pub(in super::super) const O_NOFOLLOW: c_int = 0o400_000;
+        pub(in super::super) const O_LARGEFILE: c_int = 0o100_000;
+    }
+    pub(super) use by_architecture::{O_DIRECTORY, O_LARGEFILE, O_NOFOLLOW};
+}
+use constants::{
+    AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
+};

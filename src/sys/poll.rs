@@ -1,0 +1,150 @@
+//! `Poller` where there is no epoll: poll(2). A wait costs time in proportion to the number of
+//! connections. Also built and tested on Linux, so that it does not rot.
+
+use std::ffi::{c_int, c_short};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use super::{Interest, cvt};
+
+/// Waits for many descriptors at once. Owned by one thread.
+#[derive(Debug)]
+pub struct Poller {
+    watched: Vec<PollFd>,
+    /// One for each of `watched`.
+    tokens: Vec<u64>,
+}
+
+impl Poller {
+    /// Watches nothing yet.
+    pub fn new() -> io::Result<Poller> {
+        Ok(Poller {
+            watched: Vec::new(),
+            tokens: Vec::new(),
+        })
+    }
+
+    /// Watches a descriptor. `token` comes back from [`Poller::wait`].
+    pub fn watch(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.watched.push(PollFd {
+            fd: fd.as_fd().as_raw_fd(),
+            events: bits(interest),
+            revents: 0,
+        });
+        self.tokens.push(token);
+        Ok(())
+    }
+
+    /// Watches a listener that other pollers watch too: all are woken, and one of them accepts.
+    pub fn watch_shared(&mut self, fd: &impl AsFd, token: u64) -> io::Result<()> {
+        self.watch(fd, token, Interest::Read)
+    }
+
+    /// Waits for something else of a descriptor that is watched.
+    pub fn change(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.unwatch(fd)?;
+        self.watch(fd, token, interest)
+    }
+
+    /// Watches a descriptor no more. To be called before it is closed.
+    pub fn unwatch(&mut self, fd: &impl AsFd) -> io::Result<()> {
+        let fd = fd.as_fd().as_raw_fd();
+        let at = self.watched.iter().position(|watched| watched.fd == fd);
+        let at = at.ok_or(io::ErrorKind::NotFound)?;
+        self.watched.swap_remove(at);
+        self.tokens.swap_remove(at);
+        Ok(())
+    }
+
+    /// Forgets a descriptor that is closed right after.
+    pub fn closing(&mut self, fd: &impl AsFd) {
+        let _ = self.unwatch(fd);
+    }
+
+    /// Waits until something is ready, or `milliseconds` have passed, or a signal came, and puts
+    /// the tokens of what is ready into `tokens`.
+    pub fn wait(&mut self, tokens: &mut Vec<u64>, milliseconds: Option<u64>) -> io::Result<()> {
+        tokens.clear();
+        let timeout = milliseconds.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));
+        // SAFETY: the kernel reads and writes exactly as many entries as the vector has.
+        let count = cvt(unsafe {
+            poll(
+                self.watched.as_mut_ptr(),
+                self.watched.len() as NFds,
+                timeout,
+            )
+        });
+        match count {
+            Ok(_) => {
+                let all = self.watched.iter().zip(&self.tokens);
+                tokens.extend(
+                    all.filter(|(watched, _)| watched.revents != 0)
+                        .map(|(_, token)| *token),
+                );
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn bits(interest: Interest) -> c_short {
+    match interest {
+        Interest::Read => POLLIN,
+        Interest::Write => POLLOUT,
+    }
+}
+
+const POLLIN: c_short = 1;
+const POLLOUT: c_short = 4;
+
+#[cfg(target_os = "linux")]
+type NFds = std::ffi::c_ulong;
+#[cfg(not(target_os = "linux"))]
+type NFds = std::ffi::c_uint;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct PollFd {
+    fd: RawFd,
+    events: c_short,
+    revents: c_short,
+}
+
+unsafe extern "C" {
+    fn poll(fds: *mut PollFd, count: NFds, timeout: c_int) -> c_int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_is_ready_is_told() {
+        let (mut near, mut far) = UnixStream::pair().expect("pair");
+        let (other, _kept) = UnixStream::pair().expect("pair");
+        let mut poller = Poller::new().expect("poller");
+        let mut tokens = Vec::new();
+        poller.watch(&near, 7, Interest::Read).expect("watch");
+        poller.watch(&other, 8, Interest::Read).expect("watch");
+        poller.wait(&mut tokens, Some(0)).expect("wait");
+        assert_eq!(tokens, []);
+        far.write_all(b"x").expect("write");
+        poller.wait(&mut tokens, None).expect("wait");
+        assert_eq!(tokens, [7]);
+        near.read_exact(&mut [0]).expect("read");
+        poller.change(&other, 9, Interest::Write).expect("change");
+        poller.wait(&mut tokens, None).expect("wait");
+        assert_eq!(tokens, [9]);
+        poller.unwatch(&other).expect("unwatch");
+        drop(far);
+        poller.wait(&mut tokens, None).expect("wait");
+        assert_eq!(tokens, [7], "the end is readable");
+        poller.closing(&near);
+        poller.wait(&mut tokens, Some(0)).expect("wait");
+        assert_eq!(tokens, []);
+    }
+}

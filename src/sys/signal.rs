@@ -1,0 +1,90 @@
+//! Signals without a handler: they are blocked in every thread, and the main thread waits for
+//! them. So no system call of a worker is ever interrupted, and the timer of the main thread is a
+//! signal too.
+
+use std::ffi::{c_int, c_uint};
+use std::io;
+
+use super::cvt;
+
+/// What the main thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: ^C.
+    Interrupt,
+    /// SIGTERM: the service manager.
+    Terminate,
+    /// SIGALRM: time is over, or a worker has called [`Signals::wake`].
+    Alarm,
+}
+
+/// The signals that are waited for.
+#[derive(Debug)]
+pub struct Signals {
+    set: SigSet,
+}
+
+impl Signals {
+    /// Blocks them in this thread and in all that it starts from now on.
+    pub fn block() -> io::Result<Signals> {
+        let mut set = SigSet([0; 128]);
+        // SAFETY: the set is as large as any C library's here, and lives until the calls return.
+        unsafe {
+            cvt(sigemptyset(&raw mut set))?;
+            for signal in [SIGINT, SIGTERM, SIGALRM] {
+                cvt(sigaddset(&raw mut set, signal))?;
+            }
+            match pthread_sigmask(SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
+                0 => Ok(Signals { set }),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
+        }
+    }
+
+    /// Waits for the next of them.
+    pub fn wait(&self) -> Signal {
+        loop {
+            let mut signal = 0;
+            // SAFETY: the set was filled by `block`; the C library writes one number to `signal`.
+            match unsafe { sigwait(&raw const self.set, &raw mut signal) } {
+                0 if signal == SIGINT => return Signal::Interrupt,
+                0 if signal == SIGTERM => return Signal::Terminate,
+                0 => return Signal::Alarm,
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends [`Signal::Alarm`] after so many seconds; 0 for never. There is but one such timer.
+    pub fn alarm(seconds: u32) {
+        alarm(seconds);
+    }
+
+    /// Sends [`Signal::Alarm`] now, from any thread.
+    pub fn wake() {
+        kill(getpid(), SIGALRM);
+    }
+}
+
+const SIGINT: c_int = 2;
+const SIGALRM: c_int = 14;
+const SIGTERM: c_int = 15;
+#[cfg(target_os = "linux")]
+const SIG_BLOCK: c_int = 0;
+#[cfg(not(target_os = "linux"))]
+const SIG_BLOCK: c_int = 1;
+
+/// `sigset_t`: 128 bytes on Linux, fewer elsewhere.
+#[derive(Debug)]
+#[repr(C, align(8))]
+struct SigSet([u8; 128]);
+
+unsafe extern "C" {
+    fn sigemptyset(set: *mut SigSet) -> c_int;
+    fn sigaddset(set: *mut SigSet, signal: c_int) -> c_int;
+    fn pthread_sigmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
+    fn sigwait(set: *const SigSet, signal: *mut c_int) -> c_int;
+    safe fn alarm(seconds: c_uint) -> c_uint;
+    safe fn getpid() -> c_int;
+    safe fn kill(pid: c_int, signal: c_int) -> c_int;
+}

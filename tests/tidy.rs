@@ -1,0 +1,222 @@
+//! The shape of the source: who may import whom, where unsafe code is, that there is no crate.
+//! A rule that only people keep is soon broken.
+
+#![allow(clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every source file with its text, unit tests left out: they may use what they like.
+fn sources() -> BTreeMap<String, String> {
+    fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                visit(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    visit(&src, &mut paths);
+    let name = |path: &Path| {
+        path.strip_prefix(&src)
+            .expect("beneath src")
+            .display()
+            .to_string()
+    };
+    let text = |path: &Path| {
+        let text = fs::read_to_string(path).expect("UTF-8");
+        text.split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    paths.iter().map(|path| (name(path), text(path))).collect()
+}
+
+/// The code of a file without its comments.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+}
+
+#[test]
+fn imports_follow_the_map() {
+    // (who, whom): a prefix of the file's path, and the modules whose names it may use.
+    let allowed: [(&str, &[&str]); 7] = [
+        ("main.rs", &["cli", "server"]),
+        ("cli.rs", &["config", "http::grammar", "sys"]),
+        ("config.rs", &["http::limits", "sys"]),
+        ("http/", &[]),
+        ("site/", &["http", "config", "sys"]),
+        ("server/", &["http", "site", "config", "sys"]),
+        ("sys/", &[]),
+    ];
+    for (file, text) in sources() {
+        if file == "lib.rs" {
+            continue;
+        }
+        let (prefix, allowed) = allowed
+            .iter()
+            .find(|(prefix, _)| file.starts_with(prefix))
+            .unwrap_or_else(|| panic!("{file} is in no row of the map"));
+        let own = prefix.trim_end_matches('/').trim_end_matches(".rs");
+        for line in code(&text) {
+            for start in ["crate::", "ipv6_httpd::"] {
+                for (at, _) in line.match_indices(start) {
+                    let path = &line[at + start.len()..];
+                    let within = |module: &str| {
+                        path.strip_prefix(module)
+                            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+                    };
+                    let fine = within(own) || allowed.iter().any(|module| within(module));
+                    assert!(fine, "{file} may not import: {}", line.trim());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_sys_alone_and_each_block_says_why() {
+    for (file, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in code(&text).enumerate() {
+            if !line
+                .split(|c: char| !c.is_alphanumeric() && !"_-'".contains(c))
+                .any(|word| word == "unsafe")
+            {
+                continue;
+            }
+            assert!(
+                file.starts_with("sys/"),
+                "{file}:{}: unsafe outside sys/",
+                number + 1
+            );
+            let declares = line.contains("unsafe extern") || line.contains("unsafe fn");
+            let before = lines[number.saturating_sub(4)..number].join("\n");
+            assert!(
+                declares || before.contains("// SAFETY:"),
+                "{file}:{}: no SAFETY line",
+                number + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_sockets_threads_or_clock() {
+    for (file, text) in sources() {
+        if !file.starts_with("http/") && !file.starts_with("site/") {
+            continue;
+        }
+        // core::net has addresses and no sockets.
+        for word in [
+            "std::net",
+            "std::thread",
+            "Instant",
+            "SystemTime::now",
+            "println!",
+            "std::env",
+        ] {
+            assert!(
+                !code(&text).any(|line| line.contains(word)),
+                "{file} uses {word}"
+            );
+        }
+        if file.starts_with("http/") {
+            for word in ["std::fs::read", "File::open", "std::io", "static mut"] {
+                assert!(
+                    !code(&text).any(|line| line.contains(word)),
+                    "{file} uses {word}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn there_is_no_crate_and_nothing_beside_the_known() {
+    let manifest = read("Cargo.toml");
+    for line in manifest.lines() {
+        assert!(
+            !(line.starts_with('[') && line.contains("dependencies")),
+            "Cargo.toml: {line}"
+        );
+        assert!(!line.starts_with("build"), "Cargo.toml: {line}");
+    }
+    let known = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "Cross.toml",
+        "README.md",
+        "src",
+        "tests",
+        "scripts",
+        "target",
+    ];
+    for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the checkout") {
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .into_string()
+            .expect("UTF-8");
+        let fine =
+            name.starts_with('.') || name.starts_with("LICENSE") || known.contains(&name.as_str());
+        assert!(fine, "{name} does not belong at the top");
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for (file, text) in sources() {
+        assert!(
+            text.starts_with("//! "),
+            "{file} has no first line that says what belongs in it"
+        );
+        let long = text
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.chars().count() > 120);
+        assert!(long.is_none(), "{file}: {long:?} is too long");
+        for mark in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("] {
+            assert!(!text.contains(mark), "{file} holds {mark}");
+        }
+    }
+}
+
+#[test]
+fn the_map_names_every_file() {
+    let readme = read("README.md");
+    for file in sources().keys() {
+        let name = file.rsplit('/').next().expect("a name");
+        assert!(
+            name == "mod.rs" || readme.contains(name),
+            "README.md has no {file} in its map"
+        );
+    }
+}
+
+#[test]
+fn help_and_readme_are_the_same() {
+    let help = ipv6_httpd::cli::HELP;
+    assert!(
+        read("README.md").contains(help),
+        "README.md does not hold the help text as it is"
+    );
+    for line in help.lines() {
+        assert!(
+            line.chars().count() <= 80,
+            "too wide for a terminal: {line}"
+        );
+    }
+}
