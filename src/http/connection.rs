@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::content::{ContentDecoder, ContentLength};
 use super::date::HttpDate;
@@ -504,9 +505,9 @@ struct Outgoing {
 enum Stream {
     #[default]
     None,
-    File(File, Range<u64>),
+    File(Arc<File>, Range<u64>),
     Multipart {
-        file: File,
+        file: Arc<File>,
         range: Range<u64>,
         rest: std::vec::IntoIter<Part>,
         end: Vec<u8>,
@@ -523,9 +524,18 @@ struct Pending {
     content: Range<u64>,
 }
 
+/// Status-line, Date, Content-Length and Connection take less.
+const FRAMING_BYTES: usize = 192;
+
 impl Outgoing {
     fn push(&mut self, response: Response, framing: Framing, now: &Now) {
         let before = self.bytes.len();
+        let in_memory = match &response.body {
+            Body::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        };
+        self.bytes
+            .reserve(response.fields().len() + in_memory + FRAMING_BYTES);
         response.write_head(&mut self.bytes, framing.version, framing.then, now);
         self.queued_bytes += (self.bytes.len() - before) as u64;
         let content_start = self.queued_bytes;
@@ -570,7 +580,7 @@ impl Outgoing {
             Stream::File(file, range) | Stream::Multipart { file, range, .. }
                 if !range.is_empty() =>
             {
-                Some((file, range.clone()))
+                Some((&**file, range.clone()))
             }
             _ => None,
         };

@@ -65,12 +65,25 @@ impl Reject {
 
 /// A validated field section: `name: value CRLF` lines. Lookups walk it, nothing is allocated.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields<'buf>(&'buf [u8]);
+pub struct Fields<'buf> {
+    lines: &'buf [u8],
+    /// [`name_bit`] of every name. Most fields that are asked for are not there, and most of
+    /// those are found out without walking the lines.
+    names: u64,
+}
+
+/// One of 64 bits, the same for a name in any case of letters.
+fn name_bit(name: &[u8]) -> u64 {
+    let letter = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or(0) | 0x20);
+    let mixed = letter(name.first()) * 5 + letter(name.last()) * 11 + name.len() as u32 * 29;
+    1 << (mixed % 64)
+}
 
 impl<'buf> Fields<'buf> {
     /// The values of all field lines called `name`, in order.
     pub fn all(self, name: &'static str) -> impl Iterator<Item = &'buf [u8]> {
-        let mut rest = self.0;
+        let is_absent = self.names & name_bit(name.as_bytes()) == 0;
+        let mut rest = if is_absent { b"" } else { self.lines };
         std::iter::from_fn(move || {
             while let Some((line, after)) = split_once(rest, b'\n') {
                 rest = after;
@@ -120,6 +133,8 @@ pub struct HeadReader {
     /// Up to here there is no line feed in that line.
     scanned: usize,
     field_lines: usize,
+    /// For [`Fields`].
+    names: u64,
 }
 
 /// A complete head, and how many of the bytes it took.
@@ -166,7 +181,7 @@ impl HeadReader {
                 }
             } else if !line.is_empty() {
                 self.field_lines += 1;
-                check_field_line(line)?;
+                self.names |= name_bit(check_field_line(line)?);
             } else {
                 // In several pieces the request-line was parsed, and found valid, in an earlier call.
                 let first = received
@@ -176,7 +191,11 @@ impl HeadReader {
                     Some(parsed) => parsed,
                     None => RequestLine::parse(first)?,
                 };
-                let fields = Fields(received.get(self.fields..end - 2).unwrap_or_default());
+                let lines = received.get(self.fields..end - 2).unwrap_or_default();
+                let fields = Fields {
+                    lines,
+                    names: self.names,
+                };
                 check_host(parsed.version, fields)?;
                 let RequestLine {
                     method,
@@ -300,8 +319,8 @@ impl Version {
     }
 }
 
-/// One line of the field section (RFC 9112 §5).
-fn check_field_line(line: &[u8]) -> Result<(), Reject> {
+/// One line of the field section (RFC 9112 §5). Returns the name.
+fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
     if let [b' ' | b'\t', ..] = line {
         // §5.2 obs-fold; §2.2 white space before the first field line.
         return Err(Reject::bad("A field line must not begin with white space."));
@@ -314,7 +333,7 @@ fn check_field_line(line: &[u8]) -> Result<(), Reject> {
     if !value.iter().all(|&byte| is_field_content(byte)) {
         return Err(Reject::bad("A field value holds a control character."));
     }
-    Ok(())
+    Ok(name)
 }
 
 /// Exactly one valid Host in HTTP/1.1, at most one in 1.0 (RFC 9112 §3.2).

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::connection::Now;
 use super::request::{Method, Version};
@@ -84,11 +85,11 @@ pub enum Body {
     /// All of it.
     Bytes(Vec<u8>),
     /// A part of a file, or the whole.
-    File(File, Range<u64>),
+    File(Arc<File>, Range<u64>),
     /// Several parts of a file, each with what stands before it, and what stands after the last.
     Multipart {
         /// What the ranges are of.
-        file: File,
+        file: Arc<File>,
         /// In the order in which they are sent.
         parts: Vec<Part>,
         /// The closing delimiter.
@@ -146,7 +147,7 @@ impl Response {
     pub fn new(status: Status) -> Response {
         Response {
             status,
-            fields: Vec::with_capacity(256),
+            fields: Vec::with_capacity(384),
             body: Body::Empty,
             note: Vec::new(),
         }

@@ -14,6 +14,7 @@ use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
 use crate::site::Site;
 use crate::site::client_address::Client;
+use crate::site::open_files::OpenFiles;
 use crate::sys::{self, Failure, Interest, Poller};
 
 use super::Shared;
@@ -29,6 +30,7 @@ pub struct Worker {
     /// What is received, and what is sent from files, passes through here.
     scratch: Box<[u8]>,
     lines: Lines,
+    open_files: OpenFiles,
     now: Now,
     /// When the next deadline is looked for, in the milliseconds of `now`.
     sweep_milliseconds: u64,
@@ -64,6 +66,7 @@ impl Worker {
             clients: Clients::new(shared.listeners.len() as u32),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             lines: Lines::new(Arc::clone(&shared.log)),
+            open_files: OpenFiles::default(),
             now: Now::new(milliseconds, date),
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
@@ -107,6 +110,10 @@ impl Worker {
                 .is_some_and(|resume| self.now.milliseconds >= resume)
             {
                 self.resume();
+            }
+            if !self.open_files.is_empty() {
+                let soon = self.now.milliseconds + SWEEP_MILLISECONDS;
+                self.sweep_milliseconds = self.sweep_milliseconds.min(soon);
             }
             self.lines.flush();
         }
@@ -183,6 +190,7 @@ impl Worker {
             site: &self.shared.site,
             peer: client.peer,
             lines: &mut self.lines,
+            open_files: &mut self.open_files,
             date: self.now.date,
         };
         let next = client.advance(limits, &self.now, &mut self.scratch, &mut desk);
@@ -217,6 +225,7 @@ impl Worker {
     /// Ends what is past its deadline, and finds the next one.
     fn sweep(&mut self) {
         self.sweep_milliseconds = u64::MAX;
+        self.open_files.expire();
         for token in self.clients.tokens() {
             let Some(client) = self.clients.get(token) else {
                 continue;
@@ -229,6 +238,7 @@ impl Worker {
                     site: &self.shared.site,
                     peer,
                     lines: &mut self.lines,
+                    open_files: &mut self.open_files,
                     date,
                 };
                 client.connection.expired(limits, &self.now, &mut desk);
@@ -366,12 +376,15 @@ struct Desk<'w> {
     site: &'w Site,
     peer: Peer,
     lines: &'w mut Lines,
+    open_files: &'w mut OpenFiles,
     date: HttpDate,
 }
 
 impl Respond for Desk<'_> {
     fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
-        let mut response = self.site.respond(request, &self.peer.client(), now);
+        let mut response = self
+            .site
+            .respond(request, &self.peer.client(), self.open_files, now);
         response.note = self.lines.log().note(request.line, Some(request.fields));
         response
     }

@@ -9,10 +9,9 @@ use crate::config::SiteOptions;
 use crate::http::date::{Calendar, two_digits};
 use crate::http::response::{Produce, write_decimal};
 use crate::http::target::{SitePath, encode_path};
-use crate::sys::Directory;
+use crate::sys::{Directory, modified};
 
 use super::page::{self, Form, escape_html, write_json};
-use super::representation::modified;
 
 /// What a listing is sorted by; folders come first in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,12 @@
 pub mod client_address;
 pub mod listing;
 pub mod media_type;
+pub mod open_files;
 pub mod page;
 pub mod representation;
 pub mod resource;
+
+use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::connection::Now;
@@ -20,9 +23,10 @@ use crate::sys::{Directory, Failure};
 
 use client_address::Client;
 use listing::Listing;
+use open_files::OpenFiles;
 use page::Form;
 use representation::{Representation, write_hex};
-use resource::{OpenFile, Resource};
+use resource::{Finder, OpenFile, Resource};
 
 /// A folder, and how it is served.
 #[derive(Debug)]
@@ -68,9 +72,20 @@ impl Site {
         }
     }
 
-    /// The answer to a valid request.
-    pub fn respond(&self, request: &Request<'_>, client: &Client, now: &Now) -> Response {
-        let mut response = self.answer(request, client, now);
+    /// The answer to a valid request. `open_files` are those of the thread that asks.
+    pub fn respond(
+        &self,
+        request: &Request<'_>,
+        client: &Client,
+        open_files: &mut OpenFiles,
+        now: &Now,
+    ) -> Response {
+        let mut finder = Finder {
+            root: &self.root,
+            options: &self.options,
+            open_files,
+        };
+        let mut response = self.answer(request, client, &mut finder, now);
         response.add_lines(&self.own_lines);
         response
     }
@@ -82,7 +97,13 @@ impl Site {
         response
     }
 
-    fn answer(&self, request: &Request<'_>, client: &Client, now: &Now) -> Response {
+    fn answer<'s>(
+        &'s self,
+        request: &Request<'_>,
+        client: &Client,
+        finder: &mut Finder<'s>,
+        now: &Now,
+    ) -> Response {
         match request.method {
             Method::Get | Method::Head => {}
             Method::Options => return self.options(request),
@@ -115,7 +136,7 @@ impl Site {
         // A file that is rewritten in place may shrink between fstat and read. It is there all
         // the same, so we look again; a writer that never stops gets an error.
         for _ in 0..3 {
-            if let Ok(response) = self.find(request, path.clone(), query, now) {
+            if let Ok(response) = self.find(request, path.clone(), query, finder, now) {
                 return response;
             }
         }
@@ -141,15 +162,16 @@ impl Site {
         response
     }
 
-    fn find(
-        &self,
+    fn find<'s>(
+        &'s self,
         request: &Request<'_>,
         path: SitePath,
         query: Option<&[u8]>,
+        finder: &mut Finder<'s>,
         now: &Now,
     ) -> Result<Response, Changed> {
-        match resource::find(&self.root, &self.options, path) {
-            Resource::File(file) => self.file(request, file, now),
+        match resource::find(finder, path) {
+            Resource::File(file) => self.file(request, file, finder, now),
             Resource::Directory(directory, path) if self.options.listing => {
                 Ok(self.listing(request, &directory, &path, query))
             }
@@ -166,16 +188,21 @@ impl Site {
                 )
                 .with("Location", location))
             }
-            Resource::Directory(..) | Resource::Missing => self.missing(request, now),
+            Resource::Directory(..) | Resource::Missing => self.missing(request, finder, now),
             Resource::Failed(failure) => Ok(failed(request, failure)),
         }
     }
 
     /// What stands in for a path that is not there.
-    fn missing(&self, request: &Request<'_>, now: &Now) -> Result<Response, Changed> {
+    fn missing<'s>(
+        &'s self,
+        request: &Request<'_>,
+        finder: &mut Finder<'s>,
+        now: &Now,
+    ) -> Result<Response, Changed> {
         if let Some(name) = &self.options.fallback {
-            if let Some(file) = resource::find_file(&self.root, SitePath::from_name(name)) {
-                return self.file(request, file, now);
+            if let Some(file) = resource::find_file(finder, SitePath::from_name(name)) {
+                return self.file(request, file, finder, now);
             }
         }
         if let (Some(location), Target::Path { path, .. }) =
@@ -187,13 +214,13 @@ impl Site {
                     .with("Location", location));
             }
         }
-        if let Some(file) = resource::find_file(&self.root, SitePath::from_name(b"404.html")) {
-            let length = file.metadata.len();
+        if let Some(file) = resource::find_file(finder, SitePath::from_name(b"404.html")) {
+            let length = file.identity.length;
             let response = Response::new(Status::NotFound)
                 .with("Content-Type", Form::Html.media_type())
                 .with("X-Content-Type-Options", "nosniff")
                 .with("Cache-Control", "no-cache");
-            return Ok(response.with_body(body(request.method, file, 0..length)?));
+            return Ok(response.with_body(body(request.method, &file, 0..length)?));
         }
         Ok(error(
             request,
@@ -223,9 +250,15 @@ impl Site {
         }
     }
 
-    fn file(&self, request: &Request<'_>, file: OpenFile, now: &Now) -> Result<Response, Changed> {
+    fn file<'s>(
+        &'s self,
+        request: &Request<'_>,
+        file: Arc<OpenFile>,
+        finder: &mut Finder<'s>,
+        now: &Now,
+    ) -> Result<Response, Changed> {
         let fields = request.fields;
-        let selected = representation::select(&self.root, &self.options, file, fields, now.date);
+        let selected = representation::select(finder, file, fields, now.date);
         let Some(representation) = selected else {
             // RFC 9110 §12.5.3.
             return Ok(error(
@@ -268,13 +301,13 @@ impl Site {
             Selection::Whole => {
                 let response = self.described(Status::Ok, &representation);
                 let response = response.with("Content-Type", representation.media_type);
-                response.with_body(body(request.method, representation.source, 0..length)?)
+                response.with_body(body(request.method, &representation.source, 0..length)?)
             }
             Selection::One(range) => {
                 let response = partial(&representation)
                     .with("Content-Type", representation.media_type)
                     .with("Content-Range", content_range(&range, length));
-                response.with_body(body(request.method, representation.source, range)?)
+                response.with_body(body(request.method, &representation.source, range)?)
             }
             Selection::Several(ranges) => {
                 let boundary = boundary(&representation, now);
@@ -284,7 +317,7 @@ impl Site {
                 partial(&representation)
                     .with("Content-Type", media_type)
                     .with_body(Body::Multipart {
-                        file: representation.source.file,
+                        file: Arc::clone(&representation.source.file),
                         parts,
                         end,
                     })
@@ -357,16 +390,16 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
 }
 
 /// A part of a file, from memory if it is small and will be sent.
-fn body(method: Method, file: OpenFile, range: std::ops::Range<u64>) -> Result<Body, Changed> {
+fn body(method: Method, file: &OpenFile, range: std::ops::Range<u64>) -> Result<Body, Changed> {
     let length = range.end - range.start;
     if length > SMALL_BYTES_MAX || method == Method::Head {
-        return Ok(Body::File(file.file, range));
+        return Ok(Body::File(Arc::clone(&file.file), range));
     }
     match file.read(range.start, length as usize) {
         Ok(Some(bytes)) => Ok(Body::Bytes(bytes)),
         Ok(None) => Err(Changed),
         // The disk fails. Sending will fail as well, and close the connection.
-        Err(_) => Ok(Body::File(file.file, range)),
+        Err(_) => Ok(Body::File(Arc::clone(&file.file), range)),
     }
 }
 

@@ -1,24 +1,22 @@
 //! The selected representation of a file (RFC 9110 §3.2): its media type, its content coding, and
 //! the validators of exactly that.
 
-use std::fs::Metadata;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
-use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
 use crate::http::precondition::Validators;
 use crate::http::request::Fields;
-use crate::sys::Directory;
+use crate::sys::Identity;
 
 use super::media_type;
-use super::resource::{OpenFile, find_file};
+use super::resource::{Finder, OpenFile, find_file};
 
 /// What will be sent, unless a precondition or a range says otherwise.
 #[derive(Debug)]
 pub struct Representation<'o> {
     /// The file that holds it.
-    pub source: OpenFile,
+    pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
     /// Of the original, whatever the coding.
@@ -31,27 +29,25 @@ pub struct Representation<'o> {
 
 /// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
 /// client refuses all there are. A sibling older than its original is a forgotten one.
-pub fn select<'o>(
-    root: &Directory,
-    options: &'o SiteOptions,
-    original: OpenFile,
+pub fn select<'f>(
+    finder: &mut Finder<'f>,
+    original: Arc<OpenFile>,
     fields: Fields<'_>,
     now: HttpDate,
-) -> Option<Representation<'o>> {
+) -> Option<Representation<'f>> {
     let accept = AcceptEncoding::of(fields);
-    let media_type = media_type::of(original.path.as_bytes(), &options.media_types);
-    let newest = original.metadata.modified().ok();
+    let media_type = media_type::of(original.path.as_bytes(), &finder.options.media_types);
     let sibling = accept.preferred().find_map(|coding| {
-        let file = find_file(root, original.path.with_suffix(coding.suffix()))?;
-        (file.metadata.modified().ok() >= newest).then_some((coding, file))
+        let file = find_file(finder, original.path.with_suffix(coding.suffix()))?;
+        (file.identity.modified >= original.identity.modified).then_some((coding, file))
     });
     let (coding, source) = match sibling {
         Some((coding, file)) => (Some(coding), file),
         None if accept.accepts_identity() => (None, original),
         None => return None,
     };
-    let length = source.metadata.len();
-    let validators = validators(&source.metadata, coding, now);
+    let length = source.identity.length;
+    let validators = validators(&source.identity, coding, now);
     Some(Representation {
         source,
         length,
@@ -62,8 +58,8 @@ pub fn select<'o>(
 }
 
 /// Size and time of modification, never the inode: copies of a site on two machines must agree.
-fn validators(metadata: &Metadata, coding: Option<Coding>, now: HttpDate) -> Validators {
-    let Some((seconds, nanoseconds)) = modified(metadata) else {
+fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Validators {
+    let Some((seconds, nanoseconds)) = identity.modified else {
         return Validators::default();
     };
     // Images of Nix and of containers date everything 0 or 1: no sign that nothing has changed.
@@ -72,7 +68,7 @@ fn validators(metadata: &Metadata, coding: Option<Coding>, now: HttpDate) -> Val
     }
     let mut tag = Vec::with_capacity(40);
     tag.push(b'"');
-    write_hex(metadata.len(), &mut tag);
+    write_hex(identity.length, &mut tag);
     tag.push(b'-');
     write_hex(seconds as u64, &mut tag);
     tag.push(b'.');
@@ -87,22 +83,6 @@ fn validators(metadata: &Metadata, coding: Option<Coding>, now: HttpDate) -> Val
     Validators {
         entity_tag: Some(tag),
         last_modified,
-    }
-}
-
-/// Seconds since 1970, rounded down, and the nanoseconds on top.
-pub(super) fn modified(metadata: &Metadata) -> Option<(i64, u32)> {
-    let time: SystemTime = metadata.modified().ok()?;
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => Some((i64::try_from(since.as_secs()).ok()?, since.subsec_nanos())),
-        Err(before) => {
-            let before = before.duration();
-            let seconds = -i64::try_from(before.as_secs()).ok()?;
-            Some(match before.subsec_nanos() {
-                0 => (seconds, 0),
-                nanoseconds => (seconds - 1, 1_000_000_000 - nanoseconds),
-            })
-        }
     }
 }
 

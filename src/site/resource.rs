@@ -1,18 +1,21 @@
 //! What a path names: a file, a directory, a redirect, or nothing. Opening goes through
 //! [`Directory`], which never leaves the root.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::target::SitePath;
-use crate::sys::{Directory, Failure};
+use crate::sys::{Directory, Failure, Identity};
+
+use super::open_files::OpenFiles;
 
 /// What a path names.
 #[derive(Debug)]
 pub enum Resource {
     /// A regular file, open.
-    File(OpenFile),
+    File(Arc<OpenFile>),
     /// A directory without index.
     Directory(File, SitePath),
     /// A directory that was asked for without its slash: the path with it, encoded.
@@ -27,21 +30,33 @@ pub enum Resource {
 #[derive(Debug)]
 pub struct OpenFile {
     /// Open for reading.
-    pub file: File,
+    pub file: Arc<File>,
     /// Taken from the open file, so that it is of the same as what is sent.
-    pub metadata: Metadata,
+    pub identity: Identity,
     /// Where it was found; its extension decides the media type.
     pub path: SitePath,
 }
 
+/// Where files are looked for.
+#[derive(Debug)]
+pub struct Finder<'f> {
+    /// Beneath this directory.
+    pub root: &'f Directory,
+    /// By these rules.
+    pub options: &'f SiteOptions,
+    /// After these.
+    pub open_files: &'f mut OpenFiles,
+}
+
 /// Finds what `path` names.
-pub fn find(root: &Directory, options: &SiteOptions, path: SitePath) -> Resource {
+pub fn find(finder: &mut Finder<'_>, path: SitePath) -> Resource {
+    let options = finder.options;
     if !options.hidden && path.is_hidden() {
         return Resource::Missing;
     }
-    let found = match open(root, path) {
+    let found = match open(finder, path) {
         Err(missing) if options.try_html && !missing.is_directory() => {
-            open(root, missing.with_suffix(".html")).unwrap_or(Resource::Missing)
+            open(finder, missing.with_suffix(".html")).unwrap_or(Resource::Missing)
         }
         found => found.unwrap_or(Resource::Missing),
     };
@@ -53,27 +68,22 @@ pub fn find(root: &Directory, options: &SiteOptions, path: SitePath) -> Resource
             location.push(b'/');
             Resource::Redirect(location)
         }
-        Resource::Directory(directory, path) => find_index(root, options, directory, path),
+        Resource::Directory(directory, path) => find_index(finder, directory, path),
         found => found,
     }
 }
 
 /// Opens a file that the operator named. `None` where it is not there, or no file.
-pub fn find_file(root: &Directory, path: SitePath) -> Option<OpenFile> {
-    match open(root, path) {
+pub fn find_file(finder: &mut Finder<'_>, path: SitePath) -> Option<Arc<OpenFile>> {
+    match open(finder, path) {
         Ok(Resource::File(file)) => Some(file),
         _ => None,
     }
 }
 
-fn find_index(
-    root: &Directory,
-    options: &SiteOptions,
-    directory: File,
-    path: SitePath,
-) -> Resource {
-    for name in &options.index {
-        let found = open(root, path.join(name));
+fn find_index(finder: &mut Finder<'_>, directory: File, path: SitePath) -> Resource {
+    for name in &finder.options.index {
+        let found = open(finder, path.join(name));
         if let Ok(found @ (Resource::File(_) | Resource::Failed(_))) = found {
             return found;
         }
@@ -82,17 +92,24 @@ fn find_index(
 }
 
 /// Gives the path back where there is nothing.
-fn open(root: &Directory, path: SitePath) -> Result<Resource, SitePath> {
-    let opened = root
-        .open_beneath(path.as_bytes())
-        .and_then(|file| Ok((file.metadata()?, file)));
-    match opened {
-        Ok((metadata, file)) if metadata.is_file() => Ok(Resource::File(OpenFile {
-            file,
-            metadata,
-            path,
-        })),
-        Ok((metadata, file)) if metadata.is_dir() => Ok(Resource::Directory(file, path)),
+fn open(finder: &mut Finder<'_>, path: SitePath) -> Result<Resource, SitePath> {
+    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
+        if file.path == path {
+            return Ok(Resource::File(file));
+        }
+    }
+    let opened = finder.root.open_beneath(path.as_bytes());
+    match opened.and_then(|file| Ok((Identity::of(&file)?, file))) {
+        Ok((identity, file)) if identity.is_file => {
+            let file = Arc::new(OpenFile {
+                file: Arc::new(file),
+                identity,
+                path,
+            });
+            finder.open_files.keep(&file);
+            Ok(Resource::File(file))
+        }
+        Ok((identity, file)) if identity.is_directory => Ok(Resource::Directory(file, path)),
         // A fifo, a device: nothing that has an end.
         Ok(_) => Err(path),
         Err(error) => match Failure::from(&error) {

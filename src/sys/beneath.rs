@@ -1,14 +1,14 @@
 //! Opening files beneath a directory, and never outside of it, whatever is renamed or linked
 //! meanwhile. Linux 5.6 does it in one call (openat2); elsewhere the path is walked by name.
 
-use std::ffi::{CString, OsStr, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::{cvt, cvt_size};
+use super::{Identity, cvt, cvt_size};
 
 /// What symbolic links may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -67,13 +67,13 @@ impl Directory {
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
         let relative = if relative.is_empty() { b"." } else { relative };
         if self.symlinks == Symlinks::Follow {
-            let name = CString::new(relative)?;
-            return Ok(File::from(openat(self.fd.as_raw_fd(), &name, READ_FLAGS)?));
+            let open = |name: &CStr| openat(self.fd.as_raw_fd(), name, READ_FLAGS);
+            return Ok(File::from(with_c_str(relative, open)??));
         }
         if !self.openat2 {
             return self.walk(relative);
         }
-        match self.open_at_once(&CString::new(relative)?) {
+        match with_c_str(relative, |name| self.open_at_once(name))? {
             // EXDEV: a link leads out, or is absolute and may lead back in: only a walk can tell.
             // EAGAIN: something was renamed meanwhile, so that `..` in a link was not safe.
             Err(error) if matches!(error.raw_os_error(), Some(EXDEV | EAGAIN)) => {
@@ -82,6 +82,26 @@ impl Directory {
             Ok(fd) => Ok(File::from(fd)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What `relative` is at this moment, without opening it. `None` where that is not known, or
+    /// where a link is on the way: each name before the last has to be a directory itself, so
+    /// that what is found is beneath this one, and there may be but few of them.
+    pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
+        let at =
+            |name: &[u8]| with_c_str(name, |name| Identity::at(self.fd.as_raw_fd(), name)).ok()?;
+        let mut depth = 0;
+        for (slash, _) in relative
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'/')
+        {
+            depth += 1;
+            if depth > IDENTIFY_DEPTH_MAX || !at(relative.get(..slash)?)?.is_directory {
+                return None;
+            }
+        }
+        at(relative)
     }
 
     /// The entries of a directory that [`Directory::open_beneath`] has opened.
@@ -99,7 +119,7 @@ impl Directory {
     }
 
     #[cfg(target_os = "linux")]
-    fn open_at_once(&self, name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+    fn open_at_once(&self, name: &CStr) -> io::Result<OwnedFd> {
         use std::ffi::c_long;
         #[repr(C)]
         struct OpenHow {
@@ -141,7 +161,7 @@ impl Directory {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn open_at_once(&self, _name: &std::ffi::CStr) -> io::Result<OwnedFd> {
+    fn open_at_once(&self, _name: &CStr) -> io::Result<OwnedFd> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -201,6 +221,21 @@ impl Directory {
     }
 }
 
+/// Lends a name with a NUL at its end, from the stack if it is short.
+fn with_c_str<T>(name: &[u8], lend: impl FnOnce(&CStr) -> T) -> io::Result<T> {
+    let mut buffer = [0; 256];
+    match buffer.get_mut(..name.len()) {
+        Some(place) if name.len() < 256 => {
+            place.copy_from_slice(name);
+            match CStr::from_bytes_until_nul(&buffer) {
+                Ok(text) if text.count_bytes() == name.len() => Ok(lend(text)),
+                _ => Err(io::ErrorKind::InvalidInput.into()),
+            }
+        }
+        _ => Ok(lend(&CString::new(name)?)),
+    }
+}
+
 /// Puts the names of a path on a stack, the first on top.
 fn push_names(path: &[u8], stack: &mut Vec<Vec<u8>>) {
     let names = path.split(|&byte| byte == b'/').rev();
@@ -211,7 +246,7 @@ fn push_names(path: &[u8], stack: &mut Vec<Vec<u8>>) {
     );
 }
 
-fn openat(directory: RawFd, name: &std::ffi::CStr, flags: c_int) -> io::Result<OwnedFd> {
+fn openat(directory: RawFd, name: &CStr, flags: c_int) -> io::Result<OwnedFd> {
     unsafe extern "C" {
         fn openat(directory: c_int, name: *const c_char, flags: c_int, ...) -> c_int;
     }
@@ -222,7 +257,7 @@ fn openat(directory: RawFd, name: &std::ffi::CStr, flags: c_int) -> io::Result<O
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn read_link_at(directory: RawFd, name: &std::ffi::CStr) -> io::Result<Vec<u8>> {
+fn read_link_at(directory: RawFd, name: &CStr) -> io::Result<Vec<u8>> {
     unsafe extern "C" {
         fn readlinkat(directory: c_int, name: *const c_char, target: *mut u8, size: usize)
         -> isize;
@@ -236,6 +271,8 @@ fn read_link_at(directory: RawFd, name: &std::ffi::CStr) -> io::Result<Vec<u8>> 
     Ok(target)
 }
 
+/// To look at more names costs more than to open the file.
+const IDENTIFY_DEPTH_MAX: usize = 3;
 /// As many as Linux follows.
 const LINKS_MAX: u32 = 40;
 const EAGAIN: i32 = 11;

@@ -9,6 +9,7 @@
 mod beneath;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 mod epoll;
+mod identity;
 mod interfaces;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
@@ -20,6 +21,7 @@ mod socket;
 pub use beneath::{Directory, Symlinks};
 #[cfg(all(target_os = "linux", not(force_poll)))]
 pub use epoll::Poller;
+pub use identity::{Identity, modified};
 pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;

@@ -1,0 +1,213 @@
+//! What tells one state of a file from another, asked without opening it: statx on Linux, whose
+//! structure is the same on every machine, which that of stat is not.
+
+use std::ffi::CStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::UNIX_EPOCH;
+
+/// A file in one state: two that are equal have the same content, as far as the system can tell.
+/// Whoever writes to a file changes the last of its times, which nobody can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Regular, and so has content of a known length.
+    pub is_file: bool,
+    /// A directory.
+    pub is_directory: bool,
+    /// In bytes.
+    pub length: u64,
+    /// Seconds since 1970, rounded down, and nanoseconds on top; `None` where there is no such time.
+    pub modified: Option<(i64, u32)>,
+    changed: (i64, u32),
+    device: (u32, u32),
+    inode: u64,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub fn of(file: &File) -> io::Result<Identity> {
+        match statx(file.as_raw_fd(), c"", AT_EMPTY_PATH) {
+            Some(identity) => Ok(identity),
+            // Old kernels and emulators: what std makes of it, with nothing to compare it with.
+            None => Ok(Identity::unknown(&file.metadata()?)),
+        }
+    }
+
+    /// Of what is called `name` in a directory, and be it a link. `None`: nothing, or not known.
+    pub(super) fn at(directory: RawFd, name: &CStr) -> Option<Identity> {
+        statx(directory, name, AT_SYMLINK_NOFOLLOW)
+    }
+
+    /// Whether it can be compared with another.
+    pub fn is_known(&self) -> bool {
+        self.inode != 0
+    }
+
+    fn unknown(metadata: &Metadata) -> Identity {
+        Identity {
+            is_file: metadata.is_file(),
+            is_directory: metadata.is_dir(),
+            length: metadata.len(),
+            modified: modified(metadata),
+            changed: (0, 0),
+            device: (0, 0),
+            inode: 0,
+        }
+    }
+}
+
+/// Seconds since 1970, rounded down, and the nanoseconds on top.
+pub fn modified(metadata: &Metadata) -> Option<(i64, u32)> {
+    let time = metadata.modified().ok()?;
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => Some((i64::try_from(since.as_secs()).ok()?, since.subsec_nanos())),
+        Err(before) => {
+            let before = before.duration();
+            let seconds = -i64::try_from(before.as_secs()).ok()?;
+            Some(match before.subsec_nanos() {
+                0 => (seconds, 0),
+                nanoseconds => (seconds - 1, 1_000_000_000 - nanoseconds),
+            })
+        }
+    }
+}
+
+const AT_SYMLINK_NOFOLLOW: i32 = 0x100;
+const AT_EMPTY_PATH: i32 = 0x1000;
+
+#[cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64"
+    )
+))]
+fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
+    use std::ffi::{c_int, c_long};
+
+    #[cfg(target_arch = "x86_64")]
+    const SYS_STATX: c_long = 332;
+    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+    const SYS_STATX: c_long = 291;
+    #[cfg(target_arch = "arm")]
+    const SYS_STATX: c_long = 397;
+    const STATX_BASIC_STATS: u32 = 0x7ff;
+    const S_IFMT: u16 = 0o170_000;
+    const S_IFREG: u16 = 0o100_000;
+    const S_IFDIR: u16 = 0o40_000;
+
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Time {
+        seconds: i64,
+        nanoseconds: u32,
+        reserved: i32,
+    }
+    #[repr(C)]
+    struct Statx {
+        before_mode: [u32; 7],
+        mode: u16,
+        padding: u16,
+        inode: u64,
+        size: u64,
+        before_times: [u64; 2],
+        accessed: Time,
+        created: Time,
+        changed: Time,
+        modified: Time,
+        represented_device: [u32; 2],
+        device: [u32; 2],
+        reserved: [u64; 14],
+    }
+    unsafe extern "C" {
+        fn syscall(number: c_long, ...) -> c_long;
+    }
+
+    let mut found = std::mem::MaybeUninit::<Statx>::uninit();
+    const { assert!(size_of::<Statx>() == 256) };
+    // SAFETY: the name ends in NUL; the kernel writes one structure of 256 bytes, all of them.
+    let found = unsafe {
+        let mask = STATX_BASIC_STATS;
+        match syscall(
+            SYS_STATX,
+            directory as c_int,
+            name.as_ptr(),
+            flags,
+            mask,
+            found.as_mut_ptr(),
+        ) {
+            0 => found.assume_init(),
+            _ => return None,
+        }
+    };
+    let [major, minor] = found.device;
+    Some(Identity {
+        is_file: found.mode & S_IFMT == S_IFREG,
+        is_directory: found.mode & S_IFMT == S_IFDIR,
+        length: found.size,
+        modified: Some((found.modified.seconds, found.modified.nanoseconds)),
+        changed: (found.changed.seconds, found.changed.nanoseconds),
+        device: (major, minor),
+        inode: found.inode,
+    })
+}
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "riscv64"
+    )
+)))]
+fn statx(_directory: RawFd, _name: &CStr, _flags: i32) -> Option<Identity> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn it_says_what_std_says_and_sees_every_change() {
+        let path = std::env::temp_dir().join(format!("ipv6-httpd-identity-{}", std::process::id()));
+        std::fs::write(&path, "one").expect("write");
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .expect("open");
+        let time = SystemTime::UNIX_EPOCH + Duration::new(2_345_678_901, 987_654_321);
+        file.set_modified(time).expect("a date after 2038");
+        let first = Identity::of(&file).expect("identity");
+        assert_eq!(
+            (first.is_file, first.is_directory, first.length),
+            (true, false, 3)
+        );
+        assert_eq!(first.modified, Some((2_345_678_901, 987_654_321)));
+        assert_eq!(
+            first.modified,
+            modified(&file.metadata().expect("metadata"))
+        );
+        assert_eq!(Identity::of(&file).expect("identity"), first);
+        // Same size, same time of modification: only the kernel's own time tells.
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::write(&path, "two").expect("write");
+        file.set_modified(time).expect("the same date");
+        if first.is_known() {
+            assert_ne!(Identity::of(&file).expect("identity"), first);
+        }
+        std::fs::remove_file(&path).expect("remove");
+        file.set_modified(SystemTime::UNIX_EPOCH - Duration::from_millis(1))
+            .expect("a date before 1970");
+        assert_eq!(
+            Identity::of(&file).expect("identity").modified,
+            Some((-1, 999_000_000))
+        );
+    }
+}
