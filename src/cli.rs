@@ -23,6 +23,7 @@ Listen:
   -b, --bind ADDRESS        [::] and 0.0.0.0 if none; repeatable:
                             ADDR, [ADDR]:PORT, :PORT, fe80::1%eth0
   -w, --workers N           threads; the larger of 4 and the number of cores
+      --connections-max N   what the limit of open files and the memory allow
 
 Serve:
       --index NAME          index.html; repeatable
@@ -96,6 +97,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
                         return Err(format!("{name} wants a number from 1 to {WORKERS_MAX}"));
                     }
                     config.workers = Some(workers);
+                }
+                "--connections-max" => {
+                    let wanted = "a number from 16 to 1000000";
+                    let parse = |value: &OsStr| {
+                        parse_text(value).filter(|max| (16..=1_000_000).contains(max))
+                    };
+                    config.connections_max = Some(words.parsed(&name, wanted, parse)?);
                 }
                 "--index" => {
                     index.push(words.parsed(&name, "the name of a file", parse_file_name)?);

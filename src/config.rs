@@ -19,6 +19,8 @@ pub struct Config {
     pub bind: Vec<Bind>,
     /// Threads; `None`: the larger of 4 and the number of cores.
     pub workers: Option<NonZeroUsize>,
+    /// Connections at a time; `None`: what the limit of open files and the memory allow.
+    pub connections_max: Option<usize>,
     /// What is served, and how.
     pub site: SiteOptions,
     /// The form of the log.
@@ -34,6 +36,7 @@ impl Default for Config {
             port: 8080,
             bind: Vec::new(),
             workers: None,
+            connections_max: None,
             site: SiteOptions::default(),
             log: LogFormat::Simple,
             limits: Limits::default(),

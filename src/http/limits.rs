@@ -40,7 +40,7 @@ impl Default for Limits {
             field_lines_max: 100,
             content_discarded_bytes_max: 64 << 10,
             ranges_max: 64,
-            batch_bytes: 64 << 10,
+            batch_bytes: 16 << 10,
             head_milliseconds: 10_000,
             idle_milliseconds: 60_000,
             stall_milliseconds: 30_000,

@@ -3,6 +3,7 @@
 pub mod listener;
 mod local_time;
 pub mod log;
+pub mod shares;
 mod transport;
 pub mod urls;
 mod worker;
@@ -21,6 +22,7 @@ use crate::site::Site;
 use crate::sys::{Directory, Signal, Signals};
 
 use log::Log;
+use shares::Shares;
 use worker::Worker;
 
 /// Running downloads get this long to finish.
@@ -36,6 +38,7 @@ struct Shared {
     listeners: Vec<TcpListener>,
     limits: Limits,
     log: Arc<Log>,
+    shares: Shares,
     workers: usize,
     /// Those that have not ended.
     running: AtomicUsize,
@@ -78,6 +81,7 @@ impl Server {
             listeners,
             limits: config.limits,
             log,
+            shares: Shares::new(config),
             workers,
             running: AtomicUsize::new(workers),
             start: Instant::now(),

@@ -36,6 +36,8 @@ pub struct Worker {
     sweep_milliseconds: u64,
     /// While there are no descriptors left: when to accept again.
     resume_milliseconds: Option<u64>,
+    /// That nothing is accepted has been said; once is enough.
+    complained: bool,
     stopping: bool,
 }
 
@@ -46,6 +48,11 @@ const TURN_BYTES_MAX: usize = 2 << 20;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
+/// When there are too many connections, so many idle ones go at once: to find them costs a look
+/// at all.
+const SHED_AT_ONCE: usize = 32;
+/// What is received in one call, so that what a client sends ahead takes a bounded space.
+const RECEIVE_BYTES: usize = 16 << 10;
 /// Deadlines are kept to the second: so the connections are looked through once a second at most.
 const SWEEP_MILLISECONDS: u64 = 1_000;
 /// A worker that has the listeners for itself accepts as many before it serves them.
@@ -70,6 +77,7 @@ impl Worker {
             now: Now::new(milliseconds, date),
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
+            complained: false,
             stopping: false,
             poller,
             shared,
@@ -132,7 +140,12 @@ impl Worker {
                 return;
             };
             match socket.accept() {
-                Ok((stream, address)) => self.adopt(stream, address),
+                Ok((stream, address)) => {
+                    self.adopt(stream, address);
+                    if self.shared.shares.is_full() && !self.shed() {
+                        return self.pause(&"there are as many as may be");
+                    }
+                }
                 Err(error) => match (error.kind(), Failure::from(&error)) {
                     // Another worker was faster, or nobody is left to accept.
                     (io::ErrorKind::WouldBlock, _) => return,
@@ -157,19 +170,25 @@ impl Worker {
     }
 
     fn adopt(&mut self, stream: TcpStream, address: SocketAddr) {
+        // Once, here: log, /ip and access lists never see ::ffff:192.0.2.1.
+        let canonical = address.ip().to_canonical();
         let Ok(transport) = Transport::new(stream) else {
             return;
         };
+        // Closed without a word: a client that holds so many is not reading answers.
+        if !self.shared.shares.take(canonical) {
+            return;
+        }
         let connection = Connection::new(&self.shared.limits, &self.now);
         let zone = match address {
             SocketAddr::V6(address) => address.scope_id(),
             SocketAddr::V4(_) => 0,
         };
-        // Once, here: log, /ip and access lists never see ::ffff:192.0.2.1.
         let peer = Peer {
-            address: address.ip().to_canonical(),
+            address: canonical,
             zone,
         };
+        self.complained = false;
         let token = self.clients.insert(ConnectedClient {
             transport,
             connection,
@@ -215,10 +234,7 @@ impl Worker {
             self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
         } else {
             client.connection.abandon(&mut desk);
-            if client.watched.is_some() {
-                self.poller.closing(client.transport.socket());
-            }
-            self.clients.remove(token);
+            self.close(token);
         }
     }
 
@@ -250,11 +266,48 @@ impl Worker {
         }
     }
 
-    /// No descriptors or no memory: accepts nothing for a while.
-    fn pause(&mut self, error: &io::Error) {
-        super::complain(&format!(
-            "cannot accept a connection for the moment: {error}"
-        ));
+    /// Closes the connections that have been idle for longest, of those of this worker. `false`:
+    /// none is idle.
+    fn shed(&mut self) -> bool {
+        let mut idle: Vec<(u64, u64)> = Vec::new();
+        for token in self.clients.tokens() {
+            if let Some(client) = self
+                .clients
+                .get(token)
+                .filter(|client| client.connection.is_idle())
+            {
+                idle.push((client.connection.deadline_milliseconds(), token));
+            }
+        }
+        idle.sort_unstable();
+        // The newest may be about to send a request.
+        let count = (idle.len() / 4).clamp(1, SHED_AT_ONCE);
+        for &(_, token) in idle.iter().take(count) {
+            self.close(token);
+        }
+        !idle.is_empty()
+    }
+
+    /// Closes a connection, whatever it was doing.
+    fn close(&mut self, token: u64) {
+        let Some(client) = self.clients.get(token) else {
+            return;
+        };
+        if client.watched.is_some() {
+            self.poller.closing(client.transport.socket());
+        }
+        self.shared.shares.give_back(client.peer.address);
+        self.clients.remove(token);
+    }
+
+    /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
+    fn pause(&mut self, error: &dyn std::fmt::Display) {
+        if !self.complained {
+            super::complain(&format!(
+                "cannot accept a connection for the moment: {error}"
+            ));
+            self.complained = true;
+        }
         for listener in &self.shared.listeners {
             let _ = self.poller.unwatch(listener);
         }
@@ -343,9 +396,12 @@ impl ConnectedClient {
             match self.connection.next_step(limits, now, desk) {
                 // Less came than there was room for: asking again would be a call for nothing.
                 Step::Read if drained => return Ok(Some(Interest::Read)),
-                Step::Read => match self.transport.receive(scratch)? {
+                Step::Read => match self
+                    .transport
+                    .receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())?
+                {
                     Received::Bytes(count) => {
-                        drained = count < scratch.len();
+                        drained = count < RECEIVE_BYTES;
                         self.connection.received(
                             scratch.get(..count).unwrap_or_default(),
                             limits,

@@ -11,6 +11,7 @@ mod beneath;
 mod epoll;
 mod identity;
 mod interfaces;
+mod open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
 mod poll;
@@ -23,6 +24,7 @@ pub use beneath::{Directory, Symlinks};
 pub use epoll::Poller;
 pub use identity::{Identity, modified};
 pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
+pub use open_files_max::raise_open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;
 pub use sendfile::send_file;

@@ -1,0 +1,173 @@
+//! How many connections there may be, and how many of them one client may hold. A client is an
+//! IPv4 address or an IPv6 /64: whoever has one address of a /64 has all of them (RFC 6177).
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::config::Config;
+use crate::sys;
+
+/// What a connection costs in this process at worst, in bytes: a head that is not complete, more
+/// requests behind it, and answers that are not taken. With `max` it bounds the memory.
+/// `tests/memory.rs` holds the server to it.
+pub const CONNECTION_BYTES_MAX: u64 = 112 << 10;
+
+/// The connections of all workers.
+#[derive(Debug)]
+pub struct Shares {
+    max: usize,
+    count: AtomicUsize,
+    by_client: Mutex<HashMap<Holder, usize>>,
+}
+
+/// Whose connections are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+/// A client may hold this part of all connections: a household behind one address has enough,
+/// and nobody has all.
+const SHARE: usize = 4;
+/// The default is not more than this: the kernel takes 4 KiB and more for each.
+const DEFAULT_MAX: usize = 16_384;
+/// Descriptors that are not for connections: listeners, pollers, the log, a folder being read.
+const OTHER_DESCRIPTORS: usize = 64;
+
+impl Shares {
+    /// Raises the limit of open files, and derives from it, unless the operator has said how many.
+    pub fn new(config: &Config) -> Shares {
+        let descriptors = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
+        // One for the client, one for the file that it is sent; each worker keeps some open.
+        let kept = config.workers() * 64 + OTHER_DESCRIPTORS;
+        let by_descriptors = (descriptors.saturating_sub(kept) / 2).max(16);
+        let max = config
+            .connections_max
+            .unwrap_or_else(|| by_descriptors.min(by_memory()).min(DEFAULT_MAX));
+        Shares {
+            max,
+            count: AtomicUsize::new(0),
+            by_client: Mutex::default(),
+        }
+    }
+
+    /// How many there may be.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Whether there is no room for one more.
+    pub fn is_full(&self) -> bool {
+        self.count.load(Ordering::Relaxed) >= self.max
+    }
+
+    /// Counts a connection; `false`, and not counted, if the client has its share already.
+    pub fn take(&self, address: IpAddr) -> bool {
+        if let Some(holder) = holder(address) {
+            let mut by_client = self.by_client();
+            let held = by_client.entry(holder).or_default();
+            if *held >= (self.max / SHARE).max(1) {
+                return false;
+            }
+            *held += 1;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// A connection that was counted is gone.
+    pub fn give_back(&self, address: IpAddr) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        let Some(holder) = holder(address) else {
+            return;
+        };
+        let mut by_client = self.by_client();
+        if let Some(held) = by_client.get_mut(&holder) {
+            *held -= 1;
+            if *held == 0 {
+                by_client.remove(&holder);
+                if by_client.is_empty() {
+                    by_client.shrink_to_fit();
+                }
+            }
+        }
+    }
+
+    fn by_client(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
+        self.by_client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` for this machine itself: a proxy that runs here speaks for many.
+fn holder(address: IpAddr) -> Option<Holder> {
+    match address {
+        _ if address.is_loopback() => None,
+        IpAddr::V4(address) => Some(Holder::V4(address.octets())),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, e, f, g, h, ..] = address.octets();
+            Some(Holder::V6([a, b, c, d, e, f, g, h]))
+        }
+    }
+}
+
+/// At worst all connections together may take a quarter of the machine's memory.
+fn by_memory() -> usize {
+    let table = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = table
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"));
+    let kibibytes: Option<u64> =
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+    let bytes = kibibytes.map_or(u64::MAX, |kibibytes| kibibytes << 10);
+    usize::try_from(bytes / 4 / CONNECTION_BYTES_MAX)
+        .unwrap_or(usize::MAX)
+        .max(256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_an_address_or_a_64() {
+        let shares = Shares {
+            max: 8,
+            count: AtomicUsize::new(0),
+            by_client: Mutex::default(),
+        };
+        let rows = [
+            ("2001:db8:0:1::1", true),
+            ("2001:db8:0:1:ffff::2", true),
+            ("2001:db8:0:1::3", false),
+            ("2001:db8:0:2::1", true),
+            ("192.0.2.1", true),
+            ("192.0.2.1", true),
+            ("192.0.2.1", false),
+            ("192.0.2.2", true),
+            ("::1", true),
+            ("127.0.0.1", true),
+        ];
+        for (address, expected) in rows {
+            assert_eq!(
+                shares.take(address.parse().expect("an address")),
+                expected,
+                "{address}"
+            );
+        }
+        assert!(shares.is_full());
+        for (address, counted) in rows {
+            if counted {
+                shares.give_back(address.parse().expect("an address"));
+            }
+        }
+        assert!(!shares.is_full());
+        assert_eq!(shares.count.load(Ordering::Relaxed), 0);
+        assert!(shares.by_client().is_empty());
+    }
+}
