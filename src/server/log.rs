@@ -44,10 +44,10 @@ const WRITE_BYTES_MAX: usize = 4 << 10;
 
 impl Log {
     /// Starts the thread that writes.
-    pub fn start(format: LogFormat) -> io::Result<Arc<Log>> {
+    pub fn start(format: LogFormat, local_time: LocalTime) -> io::Result<Arc<Log>> {
         let log = Arc::new(Log {
             format,
-            local_time: LocalTime::of_system(),
+            local_time,
             queue: Mutex::default(),
             wanted: Condvar::new(),
             written: Condvar::new(),

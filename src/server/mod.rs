@@ -1,7 +1,7 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
 pub mod listener;
-mod local_time;
+pub mod local_time;
 pub mod log;
 pub mod shares;
 mod transport;
@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::site::Site;
-use crate::sys::{Directory, Signal, Signals};
+use crate::sys::{Directory, Sandbox, Signal, Signals, Symlinks};
 
+use local_time::LocalTime;
 use log::Log;
 use shares::Shares;
 use worker::Worker;
@@ -59,6 +60,8 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
+    /// Where it can be reached, as it was at the start.
+    urls: Vec<String>,
     signals: Signals,
     /// The other end of the bell: closing it rings.
     rope: UnixStream,
@@ -74,14 +77,25 @@ impl Server {
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
         let (rope, bell) =
             UnixStream::pair().map_err(|error| cannot("make a socket pair", error))?;
-        let log = Log::start(config.log).map_err(|error| cannot("start a thread", error))?;
+        // Before any thread starts, so that all of them are inside; after all that has to be read.
+        let urls = urls::reachable(&listeners);
+        let local_time = LocalTime::of_system();
+        let shares = Shares::new(config);
+        let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
+        let readable = match config.site.symlinks {
+            Symlinks::Follow => everything.as_ref().unwrap_or(&root),
+            Symlinks::Inside | Symlinks::Deny => &root,
+        };
+        Sandbox::enter(&[readable]);
+        let log =
+            Log::start(config.log, local_time).map_err(|error| cannot("start a thread", error))?;
         let workers = config.workers();
         let shared = Shared {
             site: Site::open(root, config.site.clone(), config.limits.ranges_max),
             listeners,
             limits: config.limits,
             log,
-            shares: Shares::new(config),
+            shares,
             workers,
             running: AtomicUsize::new(workers),
             start: Instant::now(),
@@ -89,6 +103,7 @@ impl Server {
         };
         Ok(Server {
             shared: Arc::new(shared),
+            urls,
             signals,
             rope,
         })
@@ -136,8 +151,8 @@ impl Server {
     fn announce(&self) {
         let port = self.addresses().first().map_or(0, SocketAddr::port);
         let mut text = format!("Listening on port:{port}\n");
-        for url in urls::reachable(&self.shared.listeners) {
-            text.push_str(&url);
+        for url in &self.urls {
+            text.push_str(url);
             text.push('\n');
         }
         text.push_str("Press ^C to quit\n");

@@ -55,6 +55,11 @@ impl Directory {
         &self.path
     }
 
+    /// The directory's own descriptor, for the sandbox.
+    pub(super) fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
     /// The same directory without openat2, as on a system that has none.
     pub fn without_openat2(mut self) -> Directory {
         self.openat2 = false;

@@ -15,6 +15,7 @@ mod open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
 mod poll;
+mod sandbox;
 mod sendfile;
 mod signal;
 mod socket;
@@ -27,6 +28,7 @@ pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_nam
 pub use open_files_max::raise_open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;
+pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
 pub use socket::{set_backlog, set_unsent_bytes_max};

@@ -1,0 +1,224 @@
+//! Landlock, best effort: after start the process can read beneath the root, and do nothing else
+//! to any file, start nothing, and connect nowhere, whatever an error in it might be used for.
+//! Raspberry Pi OS has no Landlock in its kernels; Debian and Ubuntu have.
+
+use std::fmt;
+
+/// What the kernel keeps this process from, from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Landlock, in this version of its interface.
+    Landlock(u32),
+    /// Nothing: there is no Landlock here, or it may not be used.
+    None,
+}
+
+impl fmt::Display for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sandbox::Landlock(1..=3) => f.write_str("Landlock: files"),
+            Sandbox::Landlock(_) => f.write_str("Landlock: files and connections"),
+            Sandbox::None => f.write_str("none: this kernel has no Landlock"),
+        }
+    }
+}
+
+impl Sandbox {
+    /// What [`Sandbox::enter`] would find.
+    pub fn offered() -> Sandbox {
+        match landlock::version() {
+            Some(version) => Sandbox::Landlock(version),
+            None => Sandbox::None,
+        }
+    }
+
+    /// Restricts this thread and all that it starts from now on. `readable`: the directories
+    /// beneath which files can be read.
+    pub fn enter(readable: &[&super::Directory]) -> Sandbox {
+        match landlock::restrict(readable) {
+            Some(version) => Sandbox::Landlock(version),
+            None => Sandbox::None,
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod landlock {
+    use std::ffi::{c_int, c_long, c_ulong, c_void};
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    use crate::sys::{Directory, cvt};
+
+    // The same on all machines.
+    const SYS_CREATE_RULESET: c_long = 444;
+    const SYS_ADD_RULE: c_long = 445;
+    const SYS_RESTRICT_SELF: c_long = 446;
+    const CREATE_RULESET_VERSION: c_ulong = 1;
+    const RULE_PATH_BENEATH: c_int = 1;
+    const READ_FILE: u64 = 1 << 2;
+    const READ_DIR: u64 = 1 << 3;
+    const PR_SET_NO_NEW_PRIVS: c_int = 38;
+
+    #[repr(C)]
+    struct Ruleset {
+        files: u64,
+        net: u64,
+        scoped: u64,
+    }
+
+    /// Packed in the kernel as well.
+    #[repr(C, packed)]
+    struct PathBeneath {
+        allowed: u64,
+        directory: c_int,
+    }
+
+    unsafe extern "C" {
+        fn syscall(number: c_long, ...) -> c_long;
+        fn prctl(option: c_int, ...) -> c_int;
+    }
+
+    pub(super) fn version() -> Option<u32> {
+        let none = std::ptr::null::<c_void>();
+        // SAFETY: with this flag the kernel reads nothing.
+        let version = unsafe {
+            syscall(
+                SYS_CREATE_RULESET,
+                none,
+                0 as c_ulong,
+                CREATE_RULESET_VERSION,
+            )
+        };
+        u32::try_from(version).ok().filter(|&version| version > 0)
+    }
+
+    pub(super) fn restrict(readable: &[&Directory]) -> Option<u32> {
+        let version = version()?;
+        // Everything that this version can forbid is forbidden, but for what the rules allow.
+        let files = match version {
+            1 => (1 << 13) - 1,
+            2 => (1 << 14) - 1,
+            3 | 4 => (1 << 15) - 1,
+            _ => (1 << 16) - 1,
+        };
+        let net = if version < 4 { 0 } else { 0b11 };
+        let size: c_ulong = if version < 4 { 8 } else { 16 };
+        let ruleset = Ruleset {
+            files,
+            net,
+            scoped: 0,
+        };
+        // SAFETY: the kernel reads `size` bytes of the ruleset, which has more.
+        let fd = unsafe { syscall(SYS_CREATE_RULESET, &raw const ruleset, size, 0 as c_ulong) };
+        let fd = cvt(c_int::try_from(fd).unwrap_or(-1)).ok()?;
+        // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+        let rules = unsafe { OwnedFd::from_raw_fd(fd) };
+        for directory in readable {
+            let rule = PathBeneath {
+                allowed: READ_FILE | READ_DIR,
+                directory: directory.as_raw_fd(),
+            };
+            // SAFETY: the kernel reads one rule, which lives until the call returns.
+            let added = unsafe {
+                syscall(
+                    SYS_ADD_RULE,
+                    rules.as_raw_fd(),
+                    RULE_PATH_BENEATH,
+                    &raw const rule,
+                    0 as c_ulong,
+                )
+            };
+            if added != 0 {
+                return None;
+            }
+        }
+        // SAFETY: no pointer is passed.
+        let restricted = unsafe {
+            prctl(
+                PR_SET_NO_NEW_PRIVS,
+                1 as c_ulong,
+                0 as c_ulong,
+                0 as c_ulong,
+                0 as c_ulong,
+            ) == 0
+                && syscall(SYS_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) == 0
+        };
+        restricted.then_some(version)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod landlock {
+    pub(super) fn version() -> Option<u32> {
+        None
+    }
+
+    pub(super) fn restrict(_readable: &[&super::super::Directory]) -> Option<u32> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::{Directory, Symlinks};
+    use std::fs::File;
+    use std::net::{TcpListener, TcpStream};
+    use std::path::Path;
+    use std::process::Command;
+    use std::thread;
+
+    /// In a thread of its own, which is all that is restricted.
+    #[test]
+    fn inside_nothing_else_can_be_done() {
+        let Sandbox::Landlock(version) = Sandbox::offered() else {
+            println!("skipped: no Landlock here");
+            return;
+        };
+        let root = std::env::temp_dir().join(format!("ipv6-httpd-sandbox-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("a folder");
+        std::fs::write(root.join("a"), "a").expect("a file");
+        let listener = TcpListener::bind("[::1]:0").expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let inner = root.clone();
+        let restricted = thread::spawn(move || {
+            let directory = Directory::open(&inner, Symlinks::Inside).expect("the folder");
+            assert_eq!(Sandbox::enter(&[&directory]), Sandbox::Landlock(version));
+            assert!(
+                directory.open_beneath(b"a").is_ok(),
+                "a file beneath the root"
+            );
+            let folder = directory.open_beneath(b"").expect("the root itself");
+            assert_eq!(
+                directory
+                    .entries(&folder, b"")
+                    .expect("its entries")
+                    .count(),
+                1
+            );
+            let denied = |result: std::io::Result<()>, what: &str| {
+                let error = result.expect_err(what);
+                assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{what}");
+            };
+            denied(File::open("/etc/passwd").map(drop), "reads outside");
+            denied(
+                File::open(Path::new("/proc/self/environ")).map(drop),
+                "reads itself",
+            );
+            denied(std::fs::write(inner.join("a"), "b"), "writes");
+            denied(std::fs::write(inner.join("b"), "b"), "creates");
+            denied(std::fs::remove_file(inner.join("a")), "removes");
+            denied(
+                Command::new("/bin/true").status().map(drop),
+                "starts a program",
+            );
+            if version >= 4 {
+                denied(TcpStream::connect(address).map(drop), "connects");
+                denied(TcpListener::bind("[::1]:0").map(drop), "listens");
+            }
+            assert!(listener.local_addr().is_ok(), "what is open stays open");
+        });
+        restricted.join().expect("restricted as it should be");
+        std::fs::remove_dir_all(&root).expect("removed");
+    }
+}
