@@ -136,7 +136,7 @@ impl Site {
         // A file that is rewritten in place may shrink between fstat and read. It is there all
         // the same, so we look again; a writer that never stops gets an error.
         for _ in 0..3 {
-            if let Ok(response) = self.find(request, path.clone(), query, finder, now) {
+            if let Ok(response) = self.find(request, &path, query, finder, now) {
                 return response;
             }
         }
@@ -165,15 +165,15 @@ impl Site {
     fn find<'s>(
         &'s self,
         request: &Request<'_>,
-        path: SitePath,
+        path: &SitePath,
         query: Option<&[u8]>,
         finder: &mut Finder<'s>,
         now: &Now,
     ) -> Result<Response, Changed> {
         match resource::find(finder, path) {
             Resource::File(file) => self.file(request, file, finder, now),
-            Resource::Directory(directory, path) if self.options.listing => {
-                Ok(self.listing(request, &directory, &path, query))
+            Resource::Directory(directory) if self.options.listing => {
+                Ok(self.listing(request, &directory, path, query))
             }
             Resource::Redirect(mut location) => {
                 // RFC 9110 §10.2.2: an absolute path holds behind any proxy, port and zone.
@@ -188,7 +188,7 @@ impl Site {
                 )
                 .with("Location", location))
             }
-            Resource::Directory(..) | Resource::Missing => self.missing(request, finder, now),
+            Resource::Directory(_) | Resource::Missing => self.missing(request, finder, now),
             Resource::Failed(failure) => Ok(failed(request, failure)),
         }
     }
@@ -201,7 +201,7 @@ impl Site {
         now: &Now,
     ) -> Result<Response, Changed> {
         if let Some(name) = &self.options.fallback {
-            if let Some(file) = resource::find_file(finder, SitePath::from_name(name)) {
+            if let Some(file) = resource::find_file(finder, &SitePath::from_name(name)) {
                 return self.file(request, file, finder, now);
             }
         }
@@ -214,7 +214,7 @@ impl Site {
                     .with("Location", location));
             }
         }
-        if let Some(file) = resource::find_file(finder, SitePath::from_name(b"404.html")) {
+        if let Some(file) = resource::find_file(finder, &SitePath::from_name(b"404.html")) {
             let length = file.identity.length;
             let response = Response::new(Status::NotFound)
                 .with("Content-Type", Form::Html.media_type())
@@ -268,11 +268,13 @@ impl Site {
             )
             .with("Vary", "Accept-Encoding"));
         };
-        let validators = &representation.validators;
+        let validators = &representation.description.validators;
         match precondition::evaluate(request.method, fields, validators, now.date) {
             Outcome::NotModified => {
                 // RFC 9110 §15.4.5: what the 200 would say of caching and of the representation.
-                return Ok(self.validated(Status::NotModified, &representation));
+                let mut response = Response::new(Status::NotModified);
+                response.add_lines(&representation.description.lines);
+                return Ok(response);
             }
             Outcome::Failed => {
                 return Ok(error(
@@ -295,11 +297,11 @@ impl Site {
         };
         let length = representation.length;
         let partial = |representation: &Representation<'_>| {
-            self.described(Status::PartialContent, representation)
+            Site::described(Status::PartialContent, representation)
         };
         Ok(match selection {
             Selection::Whole => {
-                let response = self.described(Status::Ok, &representation);
+                let response = Site::described(Status::Ok, &representation);
                 let response = response.with("Content-Type", representation.media_type);
                 response.with_body(body(request.method, &representation.source, 0..length)?)
             }
@@ -331,30 +333,14 @@ impl Site {
         })
     }
 
-    /// The fields that a 200, a 206 and a 304 of a file have in common.
-    fn validated(&self, status: Status, representation: &Representation<'_>) -> Response {
-        let mut response = Response::new(status)
-            .with("Cache-Control", &self.options.cache_control)
-            // Whether or not there are siblings today: tomorrow there may be.
-            .with("Vary", "Accept-Encoding");
-        let validators = &representation.validators;
-        if let Some(tag) = &validators.entity_tag {
-            response.add("ETag", tag);
-        }
-        if let Some(text) = validators.last_modified.and_then(|date| date.text()) {
-            response.add("Last-Modified", text);
-        }
-        response
-    }
-
-    /// The same for those that have content.
-    fn described(&self, status: Status, representation: &Representation<'_>) -> Response {
-        let mut response = self.validated(status, representation);
+    /// The fields that a 200 and a 206 of a file have in common.
+    fn described(status: Status, representation: &Representation<'_>) -> Response {
+        let mut response = Response::new(status);
+        response.add_lines(&representation.description.lines);
         if let Some(coding) = representation.coding {
             response.add("Content-Encoding", coding.name());
         }
-        response.add("Accept-Ranges", "bytes");
-        response.add("X-Content-Type-Options", "nosniff");
+        response.add_lines(b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n");
         response
     }
 }
@@ -430,6 +416,7 @@ fn parts(
 fn boundary(representation: &Representation<'_>, now: &Now) -> Vec<u8> {
     let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
     for &byte in representation
+        .description
         .validators
         .entity_tag
         .as_deref()

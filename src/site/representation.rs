@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
 use crate::http::precondition::Validators;
 use crate::http::request::Fields;
+use crate::http::response::{Response, Status};
 use crate::sys::Identity;
 
 use super::media_type;
@@ -24,7 +26,16 @@ pub struct Representation<'o> {
     /// The coding of the sibling that was chosen.
     pub coding: Option<Coding>,
     /// Of this representation, not of the original.
+    pub description: Arc<Description>,
+}
+
+/// What a 200, a 206 and a 304 of a representation say alike.
+#[derive(Debug)]
+pub struct Description {
+    /// What tells its states apart.
     pub validators: Validators,
+    /// Cache-Control, Vary, ETag and Last-Modified, as they go on the wire.
+    pub lines: Vec<u8>,
 }
 
 /// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
@@ -38,7 +49,7 @@ pub fn select<'f>(
     let accept = AcceptEncoding::of(fields);
     let media_type = media_type::of(original.path.as_bytes(), &finder.options.media_types);
     let sibling = accept.preferred().find_map(|coding| {
-        let file = find_file(finder, original.path.with_suffix(coding.suffix()))?;
+        let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
         (file.identity.modified >= original.identity.modified).then_some((coding, file))
     });
     let (coding, source) = match sibling {
@@ -47,14 +58,50 @@ pub fn select<'f>(
         None => return None,
     };
     let length = source.identity.length;
-    let validators = validators(&source.identity, coding, now);
+    let description = describe(&source, coding, finder.options, now);
     Some(Representation {
         source,
         length,
         media_type,
         coding,
-        validators,
+        description,
     })
+}
+
+/// Kept with the file where it is the same for the next request: not for a file that lies beside
+/// another, nor for one from the future, whose date will be told once it has come.
+fn describe(
+    source: &OpenFile,
+    coding: Option<Coding>,
+    options: &SiteOptions,
+    now: HttpDate,
+) -> Arc<Description> {
+    let make = || {
+        let validators = validators(&source.identity, coding, now);
+        let lines = Response::new(Status::Ok)
+            .with("Cache-Control", &options.cache_control)
+            // Whether or not there are siblings today: tomorrow there may be.
+            .with("Vary", "Accept-Encoding");
+        let lines = match &validators.entity_tag {
+            Some(tag) => lines.with("ETag", tag),
+            None => lines,
+        };
+        let lines = match validators.last_modified.and_then(HttpDate::text) {
+            Some(text) => lines.with("Last-Modified", text),
+            None => lines,
+        };
+        Arc::new(Description {
+            validators,
+            lines: lines.fields().to_vec(),
+        })
+    };
+    let has_come = |(seconds, _)| HttpDate(seconds) <= now;
+    match (coding, source.identity.modified) {
+        (None, Some(modified)) if has_come(modified) => {
+            Arc::clone(source.description.get_or_init(make))
+        }
+        _ => make(),
+    }
 }
 
 /// Size and time of modification, never the inode: copies of a site on two machines must agree.

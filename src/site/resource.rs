@@ -3,13 +3,14 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
 use crate::http::target::SitePath;
 use crate::sys::{Directory, Failure, Identity};
 
 use super::open_files::OpenFiles;
+use super::representation::Description;
 
 /// What a path names.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub enum Resource {
     /// A regular file, open.
     File(Arc<OpenFile>),
     /// A directory without index.
-    Directory(File, SitePath),
+    Directory(File),
     /// A directory that was asked for without its slash: the path with it, encoded.
     Redirect(Vec<u8>),
     /// Nothing, or nothing that this server would send.
@@ -35,6 +36,8 @@ pub struct OpenFile {
     pub identity: Identity,
     /// Where it was found; its extension decides the media type.
     pub path: SitePath,
+    /// Made for the first answer, and the same for all that follow.
+    pub description: OnceLock<Arc<Description>>,
 }
 
 /// Where files are looked for.
@@ -49,54 +52,51 @@ pub struct Finder<'f> {
 }
 
 /// Finds what `path` names.
-pub fn find(finder: &mut Finder<'_>, path: SitePath) -> Resource {
+pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     let options = finder.options;
     if !options.hidden && path.is_hidden() {
         return Resource::Missing;
     }
     let found = match open(finder, path) {
-        Err(missing) if options.try_html && !missing.is_directory() => {
-            open(finder, missing.with_suffix(".html")).unwrap_or(Resource::Missing)
+        Resource::Missing if options.try_html && !path.is_directory() => {
+            open(finder, &path.with_suffix(".html"))
         }
-        found => found.unwrap_or(Resource::Missing),
+        found => found,
     };
     match found {
         // `file/` is not `file`: its links would lead elsewhere.
-        Resource::File(file) if file.path.is_directory() => Resource::Missing,
-        Resource::Directory(_, path) if !path.is_directory() => {
+        Resource::File(_) if path.is_directory() => Resource::Missing,
+        Resource::Directory(_) if !path.is_directory() => {
             let mut location = path.encoded();
             location.push(b'/');
             Resource::Redirect(location)
         }
-        Resource::Directory(directory, path) => find_index(finder, directory, path),
+        Resource::Directory(directory) => find_index(finder, directory, path),
         found => found,
     }
 }
 
-/// Opens a file that the operator named. `None` where it is not there, or no file.
-pub fn find_file(finder: &mut Finder<'_>, path: SitePath) -> Option<Arc<OpenFile>> {
+/// Opens a file that the operator named, or a sibling. `None` where it is not there, or no file.
+pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFile>> {
     match open(finder, path) {
-        Ok(Resource::File(file)) => Some(file),
+        Resource::File(file) => Some(file),
         _ => None,
     }
 }
 
-fn find_index(finder: &mut Finder<'_>, directory: File, path: SitePath) -> Resource {
+fn find_index(finder: &mut Finder<'_>, directory: File, path: &SitePath) -> Resource {
     for name in &finder.options.index {
-        let found = open(finder, path.join(name));
-        if let Ok(found @ (Resource::File(_) | Resource::Failed(_))) = found {
+        let found = open(finder, &path.join(name));
+        if let Resource::File(_) | Resource::Failed(_) = found {
             return found;
         }
     }
-    Resource::Directory(directory, path)
+    Resource::Directory(directory)
 }
 
-/// Gives the path back where there is nothing.
-fn open(finder: &mut Finder<'_>, path: SitePath) -> Result<Resource, SitePath> {
+fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
-        if file.path == path {
-            return Ok(Resource::File(file));
-        }
+        return Resource::File(file);
     }
     let opened = finder.root.open_beneath(path.as_bytes());
     match opened.and_then(|file| Ok((Identity::of(&file)?, file))) {
@@ -104,17 +104,18 @@ fn open(finder: &mut Finder<'_>, path: SitePath) -> Result<Resource, SitePath> {
             let file = Arc::new(OpenFile {
                 file: Arc::new(file),
                 identity,
-                path,
+                path: path.clone(),
+                description: OnceLock::new(),
             });
             finder.open_files.keep(&file);
-            Ok(Resource::File(file))
+            Resource::File(file)
         }
-        Ok((identity, file)) if identity.is_directory => Ok(Resource::Directory(file, path)),
+        Ok((identity, file)) if identity.is_directory => Resource::Directory(file),
         // A fifo, a device: nothing that has an end.
-        Ok(_) => Err(path),
+        Ok(_) => Resource::Missing,
         Err(error) => match Failure::from(&error) {
-            Failure::Missing => Err(path),
-            failure => Ok(Resource::Failed(failure)),
+            Failure::Missing => Resource::Missing,
+            failure => Resource::Failed(failure),
         },
     }
 }
