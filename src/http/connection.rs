@@ -6,6 +6,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::buffers::Buffers;
 use super::content::{ContentDecoder, ContentLength};
 use super::date::HttpDate;
 use super::limits::Limits;
@@ -55,6 +56,8 @@ pub trait Respond {
     fn reject(&mut self, reject: &Reject, line: &[u8], now: &Now) -> Response;
     /// An answer is complete, or will never be. Called for answers that have a note.
     fn answered(&mut self, answered: Answered);
+    /// The buffers of this thread.
+    fn buffers(&mut self) -> &mut Buffers;
 }
 
 /// An answer that has been sent, or as much of it as could be.
@@ -144,13 +147,14 @@ impl Connection {
     }
 
     /// Bytes have come.
-    pub fn received(&mut self, bytes: &[u8], limits: &Limits, now: &Now) {
+    pub fn received(&mut self, bytes: &[u8], limits: &Limits, now: &Now, site: &mut impl Respond) {
         if let Input::Lingering(left) = &mut self.input {
             *left = left.saturating_sub(bytes.len() as u64);
             return;
         }
         if self.received.is_empty() {
             self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+            self.received = site.buffers().take();
         }
         self.received.extend_from_slice(bytes);
     }
@@ -170,6 +174,7 @@ impl Connection {
             .sent_bytes
             .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         if outgoing.is_empty() {
+            site.buffers().give(std::mem::take(&mut outgoing.bytes));
             self.outgoing = None;
             self.sent_bytes = 0;
             let next = if self.unread().is_empty() {
@@ -266,7 +271,7 @@ impl Connection {
                         self.input = Input::Closed;
                     }
                     Ok(false) => {
-                        self.forget_consumed();
+                        self.forget_consumed(site);
                         return waiting;
                     }
                     Err(reject) => self.refuse(reject, limits, now, site),
@@ -323,9 +328,9 @@ impl Connection {
     }
 
     /// Gives back what is dealt with. Nothing is left of it between requests.
-    fn forget_consumed(&mut self) {
+    fn forget_consumed(&mut self, site: &mut impl Respond) {
         if self.consumed == self.received.len() {
-            self.received = Vec::new();
+            site.buffers().give(std::mem::take(&mut self.received));
         } else {
             self.received.drain(..self.consumed);
         }
@@ -370,13 +375,13 @@ impl Connection {
                 then: Then::Close,
             };
             self.consumed += length;
-            self.queue(response, framing, limits, now, true);
+            self.queue(response, framing, limits, now, true, site);
             return Ok(true);
         }
         let response = site.respond(&request, now);
         let framing = Framing::of(&request, self.draining);
         self.consumed += length;
-        self.queue(response, framing, limits, now, false);
+        self.queue(response, framing, limits, now, false, site);
         Ok(true)
     }
 
@@ -402,7 +407,7 @@ impl Connection {
         let framing = Framing::of(&parsed.request, self.draining);
         self.consumed += head;
         self.input = Input::Head;
-        self.queue(response, framing, limits, now, false);
+        self.queue(response, framing, limits, now, false, site);
     }
 
     fn queue(
@@ -412,14 +417,21 @@ impl Connection {
         limits: &Limits,
         now: &Now,
         linger: bool,
+        site: &mut impl Respond,
     ) {
         if self.outgoing.is_none() {
             self.sent_bytes = 0;
             self.deadline_milliseconds = now.milliseconds + limits.stall_milliseconds;
         }
-        self.outgoing
-            .get_or_insert_default()
-            .push(response, framing, now);
+        let buffers = site.buffers();
+        let outgoing = self.outgoing.get_or_insert_with(|| {
+            let bytes = buffers.take();
+            Box::new(Outgoing {
+                bytes,
+                ..Outgoing::default()
+            })
+        });
+        outgoing.push(response, framing, now, buffers);
         if framing.then == Then::Close {
             // RFC 9112 §9.6: after a close a client must not send; if it has, closing at once
             // would reset the connection, and the answer with it.
@@ -436,7 +448,7 @@ impl Connection {
             version: Version::Http11,
             then: Then::Close,
         };
-        self.queue(response, framing, limits, now, true);
+        self.queue(response, framing, limits, now, true, site);
     }
 }
 
@@ -528,7 +540,7 @@ struct Pending {
 const FRAMING_BYTES: usize = 192;
 
 impl Outgoing {
-    fn push(&mut self, response: Response, framing: Framing, now: &Now) {
+    fn push(&mut self, mut response: Response, framing: Framing, now: &Now, buffers: &mut Buffers) {
         let before = self.bytes.len();
         let in_memory = match &response.body {
             Body::Bytes(bytes) => bytes.len(),
@@ -539,11 +551,15 @@ impl Outgoing {
         response.write_head(&mut self.bytes, framing.version, framing.then, now);
         self.queued_bytes += (self.bytes.len() - before) as u64;
         let content_start = self.queued_bytes;
+        buffers.give(response.take_fields());
         if response.sends_content(framing.method) {
             self.queued_bytes += response.body.length();
             match response.body {
                 Body::Empty => {}
-                Body::Bytes(bytes) => self.bytes.extend_from_slice(&bytes),
+                Body::Bytes(bytes) => {
+                    self.bytes.extend_from_slice(&bytes);
+                    buffers.give(bytes);
+                }
                 Body::File(_, range) if range.is_empty() => {}
                 Body::File(file, range) => self.stream = Stream::File(file, range),
                 Body::Multipart { file, parts, end } => {

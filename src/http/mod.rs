@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accept;
+pub mod buffers;
 pub mod connection;
 pub mod content;
 pub mod date;

@@ -153,6 +153,21 @@ impl Response {
         }
     }
 
+    /// The same in a buffer that has room already.
+    pub fn in_buffer(status: Status, buffer: Vec<u8>) -> Response {
+        Response {
+            status,
+            fields: buffer,
+            body: Body::Empty,
+            note: Vec::new(),
+        }
+    }
+
+    /// The buffer, once the head is written.
+    pub(super) fn take_fields(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.fields)
+    }
+
     /// The same with a field line. `value` is the server's own or was checked at start-up.
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
         self.add(name, value);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::http::buffers::Buffers;
 use crate::http::connection::{Answered, Connection, Now, Respond, Step};
 use crate::http::date::HttpDate;
 use crate::http::limits::Limits;
@@ -31,6 +32,7 @@ pub struct Worker {
     scratch: Box<[u8]>,
     lines: Lines,
     open_files: OpenFiles,
+    buffers: Buffers,
     now: Now,
     /// When the next deadline is looked for, in the milliseconds of `now`.
     sweep_milliseconds: u64,
@@ -74,6 +76,7 @@ impl Worker {
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             lines: Lines::new(Arc::clone(&shared.log)),
             open_files: OpenFiles::default(),
+            buffers: Buffers::default(),
             now: Now::new(milliseconds, date),
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
@@ -119,7 +122,7 @@ impl Worker {
             {
                 self.resume();
             }
-            if !self.open_files.is_empty() {
+            if !self.open_files.is_empty() || !self.buffers.is_empty() {
                 let soon = self.now.milliseconds + SWEEP_MILLISECONDS;
                 self.sweep_milliseconds = self.sweep_milliseconds.min(soon);
             }
@@ -210,6 +213,7 @@ impl Worker {
             peer: client.peer,
             lines: &mut self.lines,
             open_files: &mut self.open_files,
+            buffers: &mut self.buffers,
             date: self.now.date,
         };
         let next = client.advance(limits, &self.now, &mut self.scratch, &mut desk);
@@ -242,6 +246,7 @@ impl Worker {
     fn sweep(&mut self) {
         self.sweep_milliseconds = u64::MAX;
         self.open_files.expire();
+        self.buffers.expire();
         for token in self.clients.tokens() {
             let Some(client) = self.clients.get(token) else {
                 continue;
@@ -255,6 +260,7 @@ impl Worker {
                     peer,
                     lines: &mut self.lines,
                     open_files: &mut self.open_files,
+                    buffers: &mut self.buffers,
                     date,
                 };
                 client.connection.expired(limits, &self.now, &mut desk);
@@ -406,6 +412,7 @@ impl ConnectedClient {
                             scratch.get(..count).unwrap_or_default(),
                             limits,
                             now,
+                            desk,
                         );
                     }
                     Received::End => self.connection.ended(),
@@ -433,14 +440,19 @@ struct Desk<'w> {
     peer: Peer,
     lines: &'w mut Lines,
     open_files: &'w mut OpenFiles,
+    buffers: &'w mut Buffers,
     date: HttpDate,
 }
 
 impl Respond for Desk<'_> {
     fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
-        let mut response = self
-            .site
-            .respond(request, &self.peer.client(), self.open_files, now);
+        let mut response = self.site.respond(
+            request,
+            &self.peer.client(),
+            self.open_files,
+            self.buffers,
+            now,
+        );
         response.note = self.lines.log().note(request.line, Some(request.fields));
         response
     }
@@ -449,6 +461,10 @@ impl Respond for Desk<'_> {
         let mut response = self.site.reject(reject);
         response.note = self.lines.log().note(line, None);
         response
+    }
+
+    fn buffers(&mut self) -> &mut Buffers {
+        self.buffers
     }
 
     fn answered(&mut self, answered: Answered) {

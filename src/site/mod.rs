@@ -13,6 +13,7 @@ pub mod resource;
 use std::sync::Arc;
 
 use crate::config::SiteOptions;
+use crate::http::buffers::Buffers;
 use crate::http::connection::Now;
 use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
@@ -72,18 +73,20 @@ impl Site {
         }
     }
 
-    /// The answer to a valid request. `open_files` are those of the thread that asks.
+    /// The answer to a valid request. Open files and buffers are those of the thread that asks.
     pub fn respond(
         &self,
         request: &Request<'_>,
         client: &Client,
         open_files: &mut OpenFiles,
+        buffers: &mut Buffers,
         now: &Now,
     ) -> Response {
         let mut finder = Finder {
             root: &self.root,
             options: &self.options,
             open_files,
+            buffers,
         };
         let mut response = self.answer(request, client, &mut finder, now);
         response.add_lines(&self.own_lines);
@@ -220,7 +223,7 @@ impl Site {
                 .with("Content-Type", Form::Html.media_type())
                 .with("X-Content-Type-Options", "nosniff")
                 .with("Cache-Control", "no-cache");
-            return Ok(response.with_body(body(request.method, &file, 0..length)?));
+            return Ok(response.with_body(body(request.method, &file, 0..length, finder.buffers)?));
         }
         Ok(error(
             request,
@@ -297,19 +300,29 @@ impl Site {
         };
         let length = representation.length;
         let partial = |representation: &Representation<'_>| {
-            Site::described(Status::PartialContent, representation)
+            Site::described(Status::PartialContent, representation, Vec::new())
         };
         Ok(match selection {
             Selection::Whole => {
-                let response = Site::described(Status::Ok, &representation);
+                let response = Site::described(Status::Ok, &representation, finder.buffers.take());
                 let response = response.with("Content-Type", representation.media_type);
-                response.with_body(body(request.method, &representation.source, 0..length)?)
+                response.with_body(body(
+                    request.method,
+                    &representation.source,
+                    0..length,
+                    finder.buffers,
+                )?)
             }
             Selection::One(range) => {
                 let response = partial(&representation)
                     .with("Content-Type", representation.media_type)
                     .with("Content-Range", content_range(&range, length));
-                response.with_body(body(request.method, &representation.source, range)?)
+                response.with_body(body(
+                    request.method,
+                    &representation.source,
+                    range,
+                    finder.buffers,
+                )?)
             }
             Selection::Several(ranges) => {
                 let boundary = boundary(&representation, now);
@@ -334,8 +347,8 @@ impl Site {
     }
 
     /// The fields that a 200 and a 206 of a file have in common.
-    fn described(status: Status, representation: &Representation<'_>) -> Response {
-        let mut response = Response::new(status);
+    fn described(status: Status, representation: &Representation<'_>, buffer: Vec<u8>) -> Response {
+        let mut response = Response::in_buffer(status, buffer);
         response.add_lines(&representation.description.lines);
         if let Some(coding) = representation.coding {
             response.add("Content-Encoding", coding.name());
@@ -376,12 +389,17 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
 }
 
 /// A part of a file, from memory if it is small and will be sent.
-fn body(method: Method, file: &OpenFile, range: std::ops::Range<u64>) -> Result<Body, Changed> {
+fn body(
+    method: Method,
+    file: &OpenFile,
+    range: std::ops::Range<u64>,
+    buffers: &mut Buffers,
+) -> Result<Body, Changed> {
     let length = range.end - range.start;
     if length > SMALL_BYTES_MAX || method == Method::Head {
         return Ok(Body::File(Arc::clone(&file.file), range));
     }
-    match file.read(range.start, length as usize) {
+    match file.read(range.start, length as usize, buffers.take()) {
         Ok(Some(bytes)) => Ok(Body::Bytes(bytes)),
         Ok(None) => Err(Changed),
         // The disk fails. Sending will fail as well, and close the connection.

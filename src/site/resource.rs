@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
+use crate::http::buffers::Buffers;
 use crate::http::target::SitePath;
 use crate::sys::{Directory, Failure, Identity};
 
@@ -49,6 +50,8 @@ pub struct Finder<'f> {
     pub options: &'f SiteOptions,
     /// After these.
     pub open_files: &'f mut OpenFiles,
+    /// For what is read.
+    pub buffers: &'f mut Buffers,
 }
 
 /// Finds what `path` names.
@@ -122,9 +125,14 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
 
 impl OpenFile {
     /// Reads a part that is small enough to be sent from memory. `None`: the file has been
-    /// shortened since it was opened.
-    pub fn read(&self, offset: u64, length: usize) -> io::Result<Option<Vec<u8>>> {
-        let mut bytes = vec![0; length];
+    /// shortened since it was opened. `bytes`: a buffer for it.
+    pub fn read(
+        &self,
+        offset: u64,
+        length: usize,
+        mut bytes: Vec<u8>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        bytes.resize(length, 0);
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match read_at(&self.file, room, offset + filled as u64) {
