@@ -40,8 +40,8 @@ impl Transport {
     }
 
     /// Reads what is there, at most as much as the scratch buffer holds.
-    pub fn receive(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
-        Ok(match or_blocked(self.stream.read(scratch))? {
+    pub fn receive(&self, scratch: &mut [u8]) -> io::Result<Received> {
+        Ok(match or_blocked((&self.stream).read(scratch))? {
             Some(0) => Received::End,
             Some(count) => Received::Bytes(count),
             None => Received::Blocked,
@@ -51,9 +51,9 @@ impl Transport {
     /// Sends as much of the chunk as goes; `None` if nothing does. The head of an answer and the
     /// first block of its file leave in one write, through the scratch buffer: minimal clients
     /// want them in one segment. The rest goes from the file to the socket directly.
-    pub fn send(&mut self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+    pub fn send(&self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Option<usize>> {
         let Some((file, range)) = &chunk.file else {
-            return or_blocked(self.stream.write(chunk.bytes));
+            return or_blocked((&self.stream).write(chunk.bytes));
         };
         let length = range.end - range.start;
         if chunk.bytes.is_empty() {
@@ -63,7 +63,7 @@ impl Transport {
             );
         }
         let Some((start, room)) = scratch.split_at_mut_checked(chunk.bytes.len()) else {
-            return or_blocked(self.stream.write(chunk.bytes));
+            return or_blocked((&self.stream).write(chunk.bytes));
         };
         start.copy_from_slice(chunk.bytes);
         let wanted = usize::try_from(length)
@@ -74,8 +74,7 @@ impl Transport {
             _ => 0,
         };
         or_blocked(
-            self.stream
-                .write(scratch.get(..chunk.bytes.len() + read).unwrap_or_default()),
+            (&self.stream).write(scratch.get(..chunk.bytes.len() + read).unwrap_or_default()),
         )
     }
 

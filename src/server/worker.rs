@@ -208,24 +208,33 @@ impl Worker {
             return;
         };
         let limits = &self.shared.limits;
+        let ConnectedClient {
+            transport,
+            connection,
+            peer,
+            watched,
+        } = client;
         let mut desk = Desk {
             site: &self.shared.site,
-            peer: client.peer,
+            peer: *peer,
+            socket: transport.socket(),
             lines: &mut self.lines,
             open_files: &mut self.open_files,
             buffers: &mut self.buffers,
             date: self.now.date,
         };
-        let next = client.advance(limits, &self.now, &mut self.scratch, &mut desk);
+        let scratch = &mut self.scratch;
+        let next =
+            ConnectedClient::advance(transport, connection, limits, &self.now, scratch, &mut desk);
         let result = match next {
-            Ok(Some(interest)) if client.watched == Some(interest) => Ok(true),
+            Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
             Ok(Some(interest)) => {
-                let socket = client.transport.socket();
-                let watching = match client.watched {
+                let socket = transport.socket();
+                let watching = match watched {
                     None => self.poller.watch(socket, token, interest),
                     Some(_) => self.poller.change(socket, token, interest),
                 };
-                client.watched = Some(interest);
+                *watched = Some(interest);
                 watching.map(|()| true)
             }
             Ok(None) => Ok(false),
@@ -233,11 +242,11 @@ impl Worker {
         };
         // A socket's error means that the client has gone; it is no error of ours.
         if let Ok(true) = result {
-            let deadline = client.connection.deadline_milliseconds();
+            let deadline = connection.deadline_milliseconds();
             let sweep = (deadline / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS;
             self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
         } else {
-            client.connection.abandon(&mut desk);
+            connection.abandon(&mut desk);
             self.close(token);
         }
     }
@@ -258,6 +267,7 @@ impl Worker {
                 let mut desk = Desk {
                     site: &self.shared.site,
                     peer,
+                    socket: client.transport.socket(),
                     lines: &mut self.lines,
                     open_files: &mut self.open_files,
                     buffers: &mut self.buffers,
@@ -374,6 +384,7 @@ impl Peer {
         Client {
             address: self.address,
             zone,
+            server: None,
         }
     }
 }
@@ -390,7 +401,8 @@ struct ConnectedClient {
 impl ConnectedClient {
     /// Takes steps until the socket blocks (and says for what), or the connection is over.
     fn advance(
-        &mut self,
+        transport: &Transport,
+        connection: &mut Connection,
         limits: &Limits,
         now: &Now,
         scratch: &mut [u8],
@@ -399,34 +411,29 @@ impl ConnectedClient {
         let mut drained = false;
         let mut turn_bytes = 0;
         loop {
-            match self.connection.next_step(limits, now, desk) {
+            match connection.next_step(limits, now, desk) {
                 // Less came than there was room for: asking again would be a call for nothing.
                 Step::Read if drained => return Ok(Some(Interest::Read)),
-                Step::Read => match self
-                    .transport
-                    .receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())?
-                {
-                    Received::Bytes(count) => {
-                        drained = count < RECEIVE_BYTES;
-                        self.connection.received(
-                            scratch.get(..count).unwrap_or_default(),
-                            limits,
-                            now,
-                            desk,
-                        );
+                Step::Read => {
+                    match transport.receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())? {
+                        Received::Bytes(count) => {
+                            drained = count < RECEIVE_BYTES;
+                            let bytes = scratch.get(..count).unwrap_or_default();
+                            connection.received(bytes, limits, now, desk);
+                        }
+                        Received::End => connection.ended(),
+                        Received::Blocked => return Ok(Some(Interest::Read)),
                     }
-                    Received::End => self.connection.ended(),
-                    Received::Blocked => return Ok(Some(Interest::Read)),
-                },
+                }
                 Step::Write(_) if turn_bytes >= TURN_BYTES_MAX => return Ok(Some(Interest::Write)),
-                Step::Write(chunk) => match self.transport.send(&chunk, scratch)? {
+                Step::Write(chunk) => match transport.send(&chunk, scratch)? {
                     Some(count) => {
                         turn_bytes += count;
-                        self.connection.sent(count, limits, now, desk);
+                        connection.sent(count, limits, now, desk);
                     }
                     None => return Ok(Some(Interest::Write)),
                 },
-                Step::ShutDownWriting => self.transport.shut_down_writing()?,
+                Step::ShutDownWriting => transport.shut_down_writing()?,
                 Step::Close => return Ok(None),
             }
         }
@@ -438,6 +445,7 @@ impl ConnectedClient {
 struct Desk<'w> {
     site: &'w Site,
     peer: Peer,
+    socket: &'w TcpStream,
     lines: &'w mut Lines,
     open_files: &'w mut OpenFiles,
     buffers: &'w mut Buffers,
@@ -446,13 +454,14 @@ struct Desk<'w> {
 
 impl Respond for Desk<'_> {
     fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
-        let mut response = self.site.respond(
-            request,
-            &self.peer.client(),
-            self.open_files,
-            self.buffers,
-            now,
-        );
+        let mut client = self.peer.client();
+        if self.site.asks_for_address(request) {
+            let own = self.socket.local_addr().ok();
+            client.server = own.map(|own| own.ip().to_canonical());
+        }
+        let mut response = self
+            .site
+            .respond(request, &client, self.open_files, self.buffers, now);
         response.note = self.lines.log().note(request.line, Some(request.fields));
         response
     }

@@ -81,7 +81,7 @@ pub struct Listing {
     entries: Vec<Entry>,
     form: Form,
     before: Vec<u8>,
-    after: &'static [u8],
+    after: Vec<u8>,
     length: u64,
     /// What of it has been produced: 0 is `before`, then the entries, then `after`.
     next: usize,
@@ -106,10 +106,7 @@ impl Listing {
             entries: Vec::new(),
             form,
             before: Vec::new(),
-            after: match form {
-                Form::Json => b"\n]\n",
-                Form::Html | Form::Text => b"</tbody>\n</table>\n</main>\n</body>\n</html>\n",
-            },
+            after: Vec::new(),
             length: 0,
             next: 0,
         };
@@ -137,11 +134,17 @@ impl Listing {
         }
         listing.sort(order);
         match form {
-            Form::Json => listing.before.extend_from_slice(b"["),
+            Form::Json => {
+                listing.before.extend_from_slice(b"[");
+                listing.after.extend_from_slice(b"\n]\n");
+            }
             Form::Html | Form::Text => {
-                let mut before = Vec::new();
-                begin_table(path, order, listing.entries.is_empty(), &mut before);
-                listing.before = before;
+                begin_page(path, &mut listing.before);
+                if !listing.entries.is_empty() {
+                    begin_table(path, order, &mut listing.before);
+                    listing.after.extend_from_slice(b"</tbody>\n</table>\n");
+                }
+                end_page(&listing.entries, &mut listing.after);
             }
         }
         listing.length = listing.measure();
@@ -226,7 +229,7 @@ impl Produce for Listing {
             self.next += 1;
         }
         if out.len() < PIECE_BYTES && self.next == self.entries.len() + 1 {
-            out.extend_from_slice(self.after);
+            out.append(&mut self.after);
             self.next += 1;
         }
     }
@@ -239,14 +242,19 @@ fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
         .unwrap_or_default()
 }
 
-/// Everything up to the first row: where we are, as links, and the columns, which sort.
-fn begin_table(path: &SitePath, order: Order, is_empty: bool, out: &mut Vec<u8>) {
+/// Where we are, as links.
+fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
     let mut title = b"/".to_vec();
     title.extend_from_slice(path.as_bytes());
     page::begin(&String::from_utf8_lossy(&title), out);
     out.extend_from_slice(b"<h1>");
     write_breadcrumbs(path, out);
-    out.extend_from_slice(b"</h1>\n<table>\n<thead>\n<tr>");
+    out.extend_from_slice(b"</h1>\n");
+}
+
+/// The columns, which sort, and the way up. Robots need not follow every order of every folder.
+fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<table>\n<thead>\n<tr>");
     for (column, letter, title) in [
         (Column::Name, 'N', "Name"),
         (Column::Size, 'S', "Size"),
@@ -269,15 +277,43 @@ fn begin_table(path: &SitePath, order: Order, is_empty: bool, out: &mut Vec<u8>)
             out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
         }
         let letter_of_order = if descending { 'D' } else { 'A' };
-        let link = format!("><a href=\"?C={letter}&amp;O={letter_of_order}\">{title}</a></th>");
+        let query = format!("C={letter}&amp;O={letter_of_order}");
+        let link = format!("><a href=\"?{query}\" rel=\"nofollow\">{title}</a></th>");
         out.extend_from_slice(link.as_bytes());
     }
     out.extend_from_slice(b"</tr>\n</thead>\n<tbody>\n");
     if !path.as_bytes().is_empty() {
         out.extend_from_slice(b"<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
     }
-    if is_empty {
-        out.extend_from_slice(b"<tr><td>This folder is empty.</td><td></td><td></td></tr>\n");
+}
+
+/// What all of it comes to.
+fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
+    let folders = entries.iter().filter(|entry| entry.is_directory).count();
+    let files = entries.len() - folders;
+    let bytes = entries
+        .iter()
+        .fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+    let counted = |count: usize, name: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {name}")),
+        _ => Some(format!("{count} {name}s")),
+    };
+    let mut counts = [counted(folders, "folder"), counted(files, "file")]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+        .into_bytes();
+    if files > 0 {
+        counts.extend_from_slice(b", ");
+        write_size(bytes, &mut counts);
+    }
+    if entries.is_empty() {
+        counts.extend_from_slice(b"This folder is empty.");
+    }
+    for part in [b"<p>", counts.as_slice(), b"</p>\n", page::END] {
+        out.extend_from_slice(part);
     }
 }
 

@@ -93,6 +93,12 @@ impl Site {
         response
     }
 
+    /// Whether a request is one for `/ip`, whose answer names the server's own address as well.
+    pub fn asks_for_address(&self, request: &Request<'_>) -> bool {
+        let at = |path| client_address::is_at(path);
+        self.options.ip && matches!(request.target, Target::Path { path, .. } if at(path))
+    }
+
     /// The answer to what is no valid request: nothing is known of what its sender understands.
     pub fn reject(&self, reject: &Reject) -> Response {
         let mut response = page::error(reject.status, reject.reason, Form::Text);
@@ -129,7 +135,7 @@ impl Site {
         let Target::Path { path, query } = request.target else {
             return error(request, Status::BadRequest, "The target is not a path.");
         };
-        if self.options.ip && path == b"/ip" {
+        if self.asks_for_address(request) {
             return client_address::respond(client, request.fields);
         }
         let path = match SitePath::parse(path) {
