@@ -186,6 +186,17 @@ impl Response {
         }
     }
 
+    /// Removes the field lines called `name`.
+    pub fn remove(&mut self, name: &str) {
+        let lines = std::mem::take(&mut self.fields);
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            let start = line.get(..name.len() + 1).unwrap_or_default();
+            if !(start.ends_with(b":") && start.starts_with(name.as_bytes())) {
+                self.fields.extend_from_slice(line);
+            }
+        }
+    }
+
     /// Adds field lines that are ready, each with its CR LF.
     pub fn add_lines(&mut self, lines: &[u8]) {
         self.fields.extend_from_slice(lines);

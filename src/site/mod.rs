@@ -89,6 +89,9 @@ impl Site {
             buffers,
         };
         let mut response = self.answer(request, client, &mut finder, now);
+        if response.status.is_error() {
+            response = self.with_own_page(request, response, &mut finder);
+        }
         response.add_lines(&self.own_lines);
         response
     }
@@ -120,7 +123,7 @@ impl Site {
                 return error(
                     request,
                     Status::MethodNotAllowed,
-                    "Files can be read here, not written.",
+                    "Files can be read here, not written: use GET.",
                 )
                 .with("Allow", ALLOW);
             }
@@ -128,7 +131,7 @@ impl Site {
                 return error(
                     request,
                     Status::NotImplemented,
-                    "This method is not known here.",
+                    "This method is not known here: use GET.",
                 );
             }
         }
@@ -223,19 +226,31 @@ impl Site {
                     .with("Location", location));
             }
         }
-        if let Some(file) = resource::find_file(finder, &SitePath::from_name(b"404.html")) {
-            let length = file.identity.length;
-            let response = Response::new(Status::NotFound)
-                .with("Content-Type", Form::Html.media_type())
-                .with("X-Content-Type-Options", "nosniff")
-                .with("Cache-Control", "no-cache");
-            return Ok(response.with_body(body(request.method, &file, 0..length, finder.buffers)?));
+        Ok(error(request, Status::NotFound, NOTHING))
+    }
+
+    /// `404.html`, `403.html` and so on in the root take the place of the server's own pages,
+    /// where nobody asked for text or JSON.
+    fn with_own_page<'s>(
+        &'s self,
+        request: &Request<'_>,
+        response: Response,
+        finder: &mut Finder<'s>,
+    ) -> Response {
+        let reads = matches!(request.method, Method::Get | Method::Head);
+        if !reads || Form::wanted(request.fields, Form::Html) != Form::Html {
+            return response;
         }
-        Ok(error(
-            request,
-            Status::NotFound,
-            "There is nothing here of this name.",
-        ))
+        let name = format!("{}.html", response.status.code());
+        let file = resource::find_file(finder, &SitePath::from_name(name.as_bytes()));
+        let own = file.and_then(|file| {
+            let length = file.identity.length;
+            body(request.method, &file, 0..length, finder.buffers).ok()
+        });
+        match own {
+            Some(body) => page::replace(response, body),
+            None => response,
+        }
     }
 
     fn listing(
@@ -273,7 +288,7 @@ impl Site {
             return Ok(error(
                 request,
                 Status::NotAcceptable,
-                "There is no such content coding of this file.",
+                "There is no such content coding of this file: ask for identity as well.",
             )
             .with("Vary", "Accept-Encoding"));
         };
@@ -289,7 +304,7 @@ impl Site {
                 return Ok(error(
                     request,
                     Status::PreconditionFailed,
-                    "The file has another version.",
+                    "The file has another version: fetch it anew.",
                 ));
             }
             Outcome::Proceed => {}
@@ -346,7 +361,7 @@ impl Site {
             Selection::Unsatisfiable => error(
                 request,
                 Status::RangeNotSatisfiable,
-                "The file ends before this range.",
+                "The file ends before this range: ask for an earlier one, or for all of it.",
             )
             .with("Content-Range", unsatisfied_range(length)),
         })
@@ -367,6 +382,8 @@ impl Site {
 /// RFC 9110 §10.2.1.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
+const NOTHING: &str = "There is nothing of this name here: check the address for a slip.";
+
 fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
     page::error(status, reason, Form::wanted(request.fields, Form::Text))
 }
@@ -374,12 +391,12 @@ fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
 /// The system's own words are not for clients: they may name what is outside.
 fn failed(request: &Request<'_>, failure: Failure) -> Response {
     match failure {
-        Failure::Missing => error(
+        Failure::Missing => error(request, Status::NotFound, NOTHING),
+        Failure::Denied => error(
             request,
-            Status::NotFound,
-            "There is nothing here of this name.",
+            Status::Forbidden,
+            "The server may not read this: whoever runs it can change that.",
         ),
-        Failure::Denied => error(request, Status::Forbidden, "The server may not read this."),
         Failure::Exhausted => error(
             request,
             Status::ServiceUnavailable,
@@ -389,7 +406,7 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
         Failure::Broken => error(
             request,
             Status::InternalServerError,
-            "The server could not read this.",
+            "The server could not read this: try again later, or tell whoever runs it.",
         ),
     }
 }

@@ -94,6 +94,14 @@ pub fn error(status: Status, reason: &str, form: Form) -> Response {
     respond(status, form, page)
 }
 
+/// An error with the operator's own page in place of the server's.
+pub fn replace(mut response: Response, body: Body) -> Response {
+    response.remove("Content-Security-Policy");
+    response.remove("Content-Type");
+    response.add("Content-Type", Form::Html.media_type());
+    response.with_body(body)
+}
+
 /// Everything up to the content of a page.
 pub fn begin(title: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(BEFORE_TITLE);
