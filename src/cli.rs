@@ -46,8 +46,11 @@ Serve:
 
 Log:
       --log FORMAT          simple, common, combined, json or off
+      --log-only-errors     spares the SD card
 
 Other:
+      --qr                  draw the best URL, for a phone
+      --check               say what would be served, to whom, and end
   -h, --help                print this
   -V, --version             print the version
 
@@ -62,6 +65,8 @@ Examples:
 pub enum Command {
     /// Serve.
     Serve(Box<Config>),
+    /// Say what would be served, and end.
+    Check(Box<Config>),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -78,6 +83,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
     let mut config = Config::default();
     let mut root: Option<PathBuf> = None;
     let mut index = Vec::new();
+    let mut check = false;
     while let Some(word) = words.next()? {
         let site = &mut config.site;
         match word {
@@ -145,7 +151,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
                     config.log =
                         words.parsed(&name, "simple, common, combined, json or off", parse_log)?
                 }
-                _ => return Err(format!("there is no option {name}; see --help")),
+                "--log-only-errors" => config.log_only_errors = true,
+                "--qr" => config.qr = true,
+                "--check" => check = true,
+                _ => return Err(unknown_option(&name)),
             },
             Word::Value(value) => {
                 if let Some(first) = &root {
@@ -162,7 +171,50 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
     if !index.is_empty() {
         config.site.index = index;
     }
-    Ok(Command::Serve(Box::new(config)))
+    let config = Box::new(config);
+    Ok(match check {
+        true => Command::Check(config),
+        false => Command::Serve(config),
+    })
+}
+
+/// The option that was meant, most likely: people forget and swap letters.
+fn unknown_option(name: &str) -> String {
+    let is_near =
+        |option: &&str| distance(name, option) <= 2 || name.len() > 4 && option.starts_with(name);
+    let near = options().filter(|_| name.starts_with("--")).filter(is_near);
+    match near.min_by_key(|option| distance(name, option)) {
+        Some(option) => format!("there is no option {name}; did you mean {option}?"),
+        None => format!("there is no option {name}; see --help"),
+    }
+}
+
+/// Every option that the help names, with its dashes.
+pub fn options() -> impl Iterator<Item = &'static str> {
+    let lines = HELP
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'));
+    lines.flat_map(|line| {
+        let words = line.split([' ', ',']).filter(|word| !word.is_empty());
+        words.take_while(|word| word.starts_with('-'))
+    })
+}
+
+/// How many letters have to be put in, left out or changed to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (number, x) in (1..).zip(a.bytes()) {
+        let mut left = number;
+        let mut next = vec![left];
+        for (pair, y) in row.windows(2).zip(b.bytes()) {
+            if let [before, above] = *pair {
+                left = (before + usize::from(x != y)).min(above + 1).min(left + 1);
+                next.push(left);
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// The words of a command line. A long option may have its value attached with `=`, a short one
@@ -174,7 +226,8 @@ struct Words {
 }
 
 enum Attached {
-    Value(OsString),
+    /// Of this option.
+    Value(String, OsString),
     /// `80` of `-p80`, or more options.
     Letters(OsString),
     /// `--` has been seen.
@@ -190,11 +243,9 @@ enum Word {
 impl Words {
     fn next(&mut self) -> Result<Option<Word>, String> {
         match self.attached.take() {
-            Some(Attached::Value(value)) => {
-                return Err(format!(
-                    "the value '{}' belongs to an option that takes none",
-                    value.to_string_lossy()
-                ));
+            Some(Attached::Value(name, value)) => {
+                let value = value.to_string_lossy();
+                return Err(format!("{name} takes no value, not even '{value}'"));
             }
             Some(Attached::Letters(letters)) => return self.short(&letters).map(Some),
             Some(Attached::OnlyValues) => {
@@ -216,8 +267,9 @@ impl Words {
                 return Ok(Some(Word::Option(word.to_string_lossy().into_owned())));
             };
             let (name, value) = split_os(&word, at);
-            self.attached = Some(Attached::Value(skip_byte(&value)));
-            return Ok(Some(Word::Option(name.to_string_lossy().into_owned())));
+            let name = name.to_string_lossy().into_owned();
+            self.attached = Some(Attached::Value(name.clone(), skip_byte(&value)));
+            return Ok(Some(Word::Option(name)));
         }
         match bytes {
             [b'-', _, ..] => self.short(&split_os(&word, 1).1).map(Some),
@@ -243,7 +295,7 @@ impl Words {
     /// The value of an option, which `wanted` describes.
     fn value(&mut self, name: &str, wanted: &str) -> Result<OsString, String> {
         match self.attached.take() {
-            Some(Attached::Value(value)) => Ok(value),
+            Some(Attached::Value(_, value)) => Ok(value),
             Some(Attached::Letters(letters)) => Ok(letters
                 .to_str()
                 .and_then(|text| text.strip_prefix('='))
@@ -486,4 +538,58 @@ fn parse_zone(host: &str, zone: &str) -> Result<u32, String> {
         "--bind {host}%{zone}: there is no interface '{zone}'; there are {}",
         names.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(words: &[&str]) -> String {
+        parse(words.iter().map(OsString::from)).expect_err("an error")
+    }
+
+    #[test]
+    fn a_wrong_option_suggests_the_right_one() {
+        for (wrong, expected) in [
+            ("--indx", "there is no option --indx; did you mean --index?"),
+            (
+                "--indx=a",
+                "there is no option --indx; did you mean --index?",
+            ),
+            ("--prot", "there is no option --prot; did you mean --port?"),
+            (
+                "--no-list",
+                "there is no option --no-list; did you mean --no-listing?",
+            ),
+            (
+                "--log-only",
+                "there is no option --log-only; did you mean --log-only-errors?",
+            ),
+            (
+                "--help-me-out",
+                "there is no option --help-me-out; see --help",
+            ),
+            ("--ssl", "there is no option --ssl; see --help"),
+            ("-x", "there is no option -x; see --help"),
+            ("-\u{e4}", "there is no option -\u{e4}; see --help"),
+        ] {
+            assert_eq!(error(&[wrong]), expected);
+        }
+    }
+
+    #[test]
+    fn an_option_without_value_takes_none() {
+        assert_eq!(
+            error(&["--hidden=yes", "."]),
+            "--hidden takes no value, not even 'yes'"
+        );
+    }
+
+    #[test]
+    fn check_is_a_command_wherever_it_stands() {
+        for words in [["--check", "-p80"], ["-p80", "--check"]] {
+            let command = parse(words.iter().map(OsString::from));
+            assert!(matches!(command, Ok(Command::Check(config)) if config.port == 80));
+        }
+    }
 }

@@ -25,6 +25,10 @@ pub struct Config {
     pub site: SiteOptions,
     /// The form of the log.
     pub log: LogFormat,
+    /// Only answers that are errors are logged: SD cards wear out.
+    pub log_only_errors: bool,
+    /// The best URL is drawn at the start, for phones.
+    pub qr: bool,
     /// Bounds of the protocol.
     pub limits: Limits,
 }
@@ -39,6 +43,8 @@ impl Default for Config {
             connections_max: None,
             site: SiteOptions::default(),
             log: LogFormat::Simple,
+            log_only_errors: false,
+            qr: false,
             limits: Limits::default(),
         }
     }

@@ -8,6 +8,7 @@
 //! | [`cli`] | words -> [`config::Config`]; the help text | `config`, `http::grammar`, `sys` |
 //! | [`config`] | what the operator decided | `http::limits`, `sys` |
 //! | [`http`] | the protocol: no sockets, no file operations, no clock | nothing |
+//! | [`qr`] | a URL as a drawing for phones | nothing |
 //! | [`site`] | what a target names: opens files, knows no sockets | `http`, `config`, `sys` |
 //! | [`server`] | the only sockets and threads | all of the above but `cli` |
 //! | [`sys`] | what the system offers and std does not: the only unsafe code | nothing |
@@ -28,6 +29,7 @@
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod qr;
 pub mod server;
 pub mod site;
 pub mod sys;

@@ -14,6 +14,10 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
+        Ok(Command::Check(config)) => match Server::bind(&config) {
+            Ok(server) => print(&server.check(&config)),
+            Err(error) => fail(&error, 1),
+        },
         Err(error) => fail(&error, 2),
     }
 }

@@ -52,13 +52,14 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn imports_follow_the_map() {
     // (who, whom): a prefix of the file's path, and the modules whose names it may use.
-    let allowed: [(&str, &[&str]); 7] = [
+    let allowed: [(&str, &[&str]); 8] = [
         ("main.rs", &["cli", "server"]),
         ("cli.rs", &["config", "http::grammar", "sys"]),
         ("config.rs", &["http::limits", "sys"]),
         ("http/", &[]),
+        ("qr.rs", &[]),
         ("site/", &["http", "config", "sys"]),
-        ("server/", &["http", "site", "config", "sys"]),
+        ("server/", &["http", "site", "config", "qr", "sys"]),
         ("sys/", &[]),
     ];
     for (file, text) in sources() {
@@ -218,5 +219,31 @@ fn help_and_readme_are_the_same() {
             line.chars().count() <= 80,
             "too wide for a terminal: {line}"
         );
+    }
+}
+
+#[test]
+fn the_help_names_what_the_command_line_takes() {
+    let source = read("src/cli.rs");
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let options: Vec<&str> = ipv6_httpd::cli::options().collect();
+    assert!(options.len() > 20, "{options:?}");
+    for option in &options {
+        let matched =
+            code.contains(&format!("\"{option}\" =>")) || code.contains(&format!("\"{option}\" |"));
+        assert!(matched, "cli.rs takes no {option}, which the help names");
+        let answer = ipv6_httpd::cli::parse([(*option).into()]);
+        let unknown = answer.is_err_and(|error| error.starts_with("there is no option"));
+        assert!(!unknown, "{option}");
+    }
+    let arms = code.lines().filter(|line| line.contains("=>"));
+    for line in arms.filter(|line| line.trim_start().starts_with("\"-")) {
+        let (pattern, _) = line.split_once("=>").expect("an arm");
+        for option in pattern
+            .split('|')
+            .map(|option| option.trim().trim_matches('"'))
+        {
+            assert!(options.contains(&option), "the help does not name {option}");
+        }
     }
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::config::LogFormat;
+use crate::config::{Config, LogFormat};
 use crate::http::connection::Answered;
 use crate::http::date::{Calendar, two_digits};
 use crate::http::request::Fields;
-use crate::http::response::write_decimal;
+use crate::http::response::{Status, write_decimal};
 use crate::site::page::write_json;
 
 use super::local_time::LocalTime;
@@ -21,6 +21,9 @@ use super::local_time::LocalTime;
 #[derive(Debug)]
 pub struct Log {
     format: LogFormat,
+    only_errors: bool,
+    /// The status is coloured.
+    colours: bool,
     local_time: LocalTime,
     queue: Mutex<Queue>,
     /// There is something to write, or nothing more will come.
@@ -44,9 +47,12 @@ const WRITE_BYTES_MAX: usize = 4 << 10;
 
 impl Log {
     /// Starts the thread that writes.
-    pub fn start(format: LogFormat, local_time: LocalTime) -> io::Result<Arc<Log>> {
+    pub fn start(config: &Config, local_time: LocalTime) -> io::Result<Arc<Log>> {
+        let format = config.log;
         let log = Arc::new(Log {
             format,
+            only_errors: config.log_only_errors,
+            colours: format == LogFormat::Simple && super::has_colours(),
             local_time,
             queue: Mutex::default(),
             wanted: Condvar::new(),
@@ -75,6 +81,23 @@ impl Log {
                 };
                 [line, b"\n", value("Referer"), b"\n", value("User-Agent")].concat()
             }
+        }
+    }
+
+    /// Green, cyan, yellow and red, as most logs have them: success, redirect, the client's error
+    /// and the server's.
+    fn write_status(&self, status: Status, out: &mut Vec<u8>) {
+        let colour: &[u8] = match status.code() / 100 {
+            _ if !self.colours => b"",
+            2 => b"\x1b[32m",
+            3 => b"\x1b[36m",
+            4 => b"\x1b[33m",
+            _ => b"\x1b[31m",
+        };
+        out.extend_from_slice(colour);
+        write_decimal(u64::from(status.code()), out);
+        if self.colours {
+            out.extend_from_slice(b"\x1b[0m");
         }
     }
 
@@ -192,6 +215,9 @@ impl Lines {
 
     /// Adds the line of an answer.
     pub fn add(&mut self, client: &impl Display, answered: &Answered, second: i64) {
+        if self.log.only_errors && !answered.status.is_error() {
+            return;
+        }
         if self.second != second {
             self.second = second;
             self.time.clear();
@@ -223,7 +249,7 @@ impl Lines {
                 out.extend_from_slice(b"] \"");
                 escape(line, out);
                 out.extend_from_slice(b"\" ");
-                write_decimal(u64::from(answered.status.code()), out);
+                self.log.write_status(answered.status, out);
                 out.push(b' ');
                 match answered.content_bytes {
                     0 => out.push(b'-'),
@@ -301,13 +327,25 @@ fn write_time(format: LogFormat, second: i64, offset: i32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::response::Status;
 
     fn line(format: LogFormat, note: &[u8], content_bytes: u64) -> String {
+        line_of(format, note, content_bytes, Status::Ok, false, false)
+    }
+
+    fn line_of(
+        format: LogFormat,
+        note: &[u8],
+        content_bytes: u64,
+        status: Status,
+        only_errors: bool,
+        colours: bool,
+    ) -> String {
         let local_time = LocalTime::of_system();
         let (queue, wanted, written) = (Mutex::default(), Condvar::new(), Condvar::new());
         let mut lines = Lines::new(Arc::new(Log {
             format,
+            only_errors,
+            colours,
             local_time,
             queue,
             wanted,
@@ -318,7 +356,7 @@ mod tests {
         write_time(format, 1_499_593_781, 7_200, &mut lines.time);
         let answered = Answered {
             note: note.to_vec(),
-            status: Status::Ok,
+            status,
             content_bytes,
         };
         lines.add(&"2001:db8::1", &answered, 1_499_593_781);
@@ -350,6 +388,36 @@ mod tests {
         ];
         for (format, expected) in rows {
             assert_eq!(line(format, note, 512), expected);
+        }
+    }
+
+    #[test]
+    fn errors_only_and_colours() {
+        let start = "2001:db8::1 - - [09/Jul/2017 11:49:41] \"GET / HTTP/1.1\"";
+        for (status, only_errors, colours, end) in [
+            (Status::Ok, true, false, None),
+            (Status::NotModified, true, false, None),
+            (Status::NotFound, true, false, Some("404 -")),
+            (Status::NotFound, false, false, Some("404 -")),
+            (
+                Status::PartialContent,
+                false,
+                true,
+                Some("\x1b[32m206\x1b[0m -"),
+            ),
+            (Status::Found, false, true, Some("\x1b[36m302\x1b[0m -")),
+            (Status::NotFound, false, true, Some("\x1b[33m404\x1b[0m -")),
+            (
+                Status::ServiceUnavailable,
+                true,
+                true,
+                Some("\x1b[31m503\x1b[0m -"),
+            ),
+        ] {
+            let expected = end.map_or_else(String::new, |end| format!("{start} {end}\n"));
+            let note = b"GET / HTTP/1.1";
+            let line = line_of(LogFormat::Simple, note, 0, status, only_errors, colours);
+            assert_eq!(line, expected, "{}", status.code());
         }
     }
 

@@ -8,7 +8,7 @@ mod transport;
 pub mod urls;
 mod worker;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -18,12 +18,14 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::http::limits::Limits;
+use crate::qr::Symbol;
 use crate::site::Site;
 use crate::sys::{Directory, Sandbox, Signal, Signals, Symlinks};
 
 use local_time::LocalTime;
 use log::Log;
 use shares::Shares;
+use urls::Reachable;
 use worker::Worker;
 
 /// Running downloads get this long to finish.
@@ -61,7 +63,9 @@ impl Shared {
 pub struct Server {
     shared: Arc<Shared>,
     /// Where it can be reached, as it was at the start.
-    urls: Vec<String>,
+    urls: Vec<Reachable>,
+    /// The best of them is drawn.
+    qr: bool,
     signals: Signals,
     /// The other end of the bell: closing it rings.
     rope: UnixStream,
@@ -88,7 +92,7 @@ impl Server {
         };
         Sandbox::enter(&[readable]);
         let log =
-            Log::start(config.log, local_time).map_err(|error| cannot("start a thread", error))?;
+            Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
         let workers = config.workers();
         let shared = Shared {
             site: Site::open(root, config.site.clone(), config.limits.ranges_max),
@@ -104,6 +108,7 @@ impl Server {
         Ok(Server {
             shared: Arc::new(shared),
             urls,
+            qr: config.qr,
             signals,
             rope,
         })
@@ -152,11 +157,37 @@ impl Server {
         let port = self.addresses().first().map_or(0, SocketAddr::port);
         let mut text = format!("Listening on port:{port}\n");
         for url in &self.urls {
-            text.push_str(url);
+            text.push_str(&url.line());
             text.push('\n');
+        }
+        if self.qr {
+            text.push_str(&drawing(&self.urls));
         }
         text.push_str("Press ^C to quit\n");
         say(&text);
+    }
+
+    /// What a start with this configuration comes to. Whatever would end it has done so by now.
+    pub fn check(&self, config: &Config) -> String {
+        let root = self.shared.site.root();
+        let mut lines = vec![format!("Folder: {}", root.path().display())];
+        lines.extend(
+            std::fs::metadata(root.path())
+                .map(|found| readers(&found))
+                .ok(),
+        );
+        lines.extend(self.urls.iter().map(|url| format!("URL: {}", url.line())));
+        lines.push(format!("Threads: {}", config.workers()));
+        lines.push(match (root.symlinks(), root.has_openat2()) {
+            (Symlinks::Follow, _) => "Paths: symbolic links may lead out of the folder".to_owned(),
+            (_, true) => "Paths: the kernel keeps them in the folder (openat2)".to_owned(),
+            (_, false) => {
+                "Paths: the server keeps them in the folder (no openat2 in this kernel)".to_owned()
+            }
+        });
+        lines.push(format!("Sandbox: {}", Sandbox::offered()));
+        lines.push("All is well: it would start.\n".to_owned());
+        lines.join("\n")
     }
 
     fn drain(&self) {
@@ -186,6 +217,37 @@ fn open_root(config: &Config) -> Result<Directory, String> {
         _ => format!("cannot read the directory '{name}': {error}"),
     })?;
     Ok(root)
+}
+
+/// Who may read a folder, by its mode: the server lends its own right to everybody who can reach it.
+fn readers(folder: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let (mode, user, group) = (folder.mode() & 0o7777, folder.uid(), folder.gid());
+    let who = match (mode & 0o040 != 0, mode & 0o004 != 0) {
+        (_, true) => "everybody on this machine",
+        (true, false) => "its owner and its group alone",
+        (false, false) => "its owner alone",
+    };
+    format!(
+        "Readers: {who} (mode {mode:04o}, user {user}, group {group}); \
+         through this server everybody who can reach it"
+    )
+}
+
+/// The best URL for a phone.
+fn drawing(reachable: &[Reachable]) -> String {
+    let best = reachable.iter().find(|found| found.is_for_phones());
+    match best.and_then(|best| Symbol::encode(&best.url)) {
+        Some(symbol) => symbol.draw(has_colours()),
+        None => "No address of this machine is one that a phone could open.\n".to_owned(),
+    }
+}
+
+/// Whether colours may be used on standard output: only on a terminal, and not where people say
+/// that they want none (no-color.org).
+fn has_colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && io::stdout().is_terminal()
 }
 
 /// On standard output, where the log goes. Nobody reading it is no reason to end.

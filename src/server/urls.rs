@@ -5,54 +5,130 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
 use crate::sys::{self, InterfaceAddress};
 
+/// A URL of this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reachable {
+    /// With a slash at its end.
+    pub url: String,
+    rank: Rank,
+}
+
+/// How far an address reaches, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A name, which people can type and which outlives every address.
+    Name,
+    Global,
+    UniqueLocal,
+    Ipv4,
+    LinkLocal,
+    Loopback,
+}
+
+impl Reachable {
+    /// As it is printed: the URL, and a word where it does not work everywhere.
+    pub fn line(&self) -> String {
+        match self.rank {
+            // RFC 6874 gave URLs a zone, browsers never took it, and RFC 9844 gave it up.
+            Rank::LinkLocal => format!(
+                "{} (for curl and the like: browsers take no zone)",
+                self.url
+            ),
+            _ => self.url.clone(),
+        }
+    }
+
+    /// Whether the browser of another machine can open it.
+    pub fn is_for_phones(&self) -> bool {
+        self.rank < Rank::LinkLocal
+    }
+}
+
 /// One for each address that a listener answers on, the best first.
-pub fn reachable(listeners: &[TcpListener]) -> Vec<String> {
+pub fn reachable(listeners: &[TcpListener]) -> Vec<Reachable> {
     let own = sys::addresses().unwrap_or_default();
-    let passing = passing_addresses();
-    let mut found: Vec<(u8, String)> = Vec::new();
-    for address in listeners
-        .iter()
+    let addresses: Vec<SocketAddr> = (listeners.iter())
         .filter_map(|listener| listener.local_addr().ok())
-    {
-        // What v6-only sockets do not answer is answered by the second one.
-        let both_families = address.is_ipv6() && listeners.len() == 1;
-        let matches = |own: &&InterfaceAddress| {
-            let same_family = own.address.is_ipv6() == address.is_ipv6();
-            if address.ip().is_unspecified() {
-                (same_family || both_families) && is_worth_telling(own, &passing)
-            } else {
-                own.address == address.ip()
-            }
+        .collect();
+    best_first(
+        &addresses,
+        &own,
+        &passing_addresses(),
+        announced_name().as_deref(),
+    )
+}
+
+/// The same for any machine: its listeners, its addresses, those of them that pass, its name.
+fn best_first(
+    listeners: &[SocketAddr],
+    own: &[InterfaceAddress],
+    passing: &[Ipv6Addr],
+    name: Option<&str>,
+) -> Vec<Reachable> {
+    let mut found: Vec<Reachable> = Vec::new();
+    let mut add = |rank, host: &str, port: u16| {
+        let url = match port {
+            80 => format!("http://{host}/"),
+            _ => format!("http://{host}:{port}/"),
         };
-        for own in own.iter().filter(matches) {
-            let url = (rank(own.address), url(own, address.port()));
-            if !found.contains(&url) {
-                found.push(url);
+        if !found.iter().any(|found| found.url == url) {
+            found.push(Reachable { url, rank });
+        }
+    };
+    for listener in listeners {
+        let port = listener.port();
+        // What v6-only sockets do not answer is answered by the second one.
+        let both_families = listener.is_ipv6() && listeners.len() == 1;
+        let is_everywhere = listener.ip().is_unspecified();
+        for own in own {
+            let same_family = own.address.is_ipv6() == listener.is_ipv6();
+            let answers = if is_everywhere {
+                (same_family || both_families) && is_worth_telling(own, passing)
+            } else {
+                own.address == listener.ip() && is_on(own, listener)
+            };
+            if answers {
+                add(rank(own.address), &host(own), port);
             }
         }
-    }
-    found.sort_by_key(|(rank, _)| *rank);
-    found.into_iter().map(|(_, url)| url).collect()
-}
-
-fn url(own: &InterfaceAddress, port: u16) -> String {
-    match own.address {
-        // RFC 6874, as curl takes it; browsers take no zone at all.
-        IpAddr::V6(address) if address.is_unicast_link_local() => {
-            format!("http://[{address}%25{}]:{port}/", own.interface)
+        if let Some(name) = name.filter(|_| is_everywhere) {
+            add(Rank::Name, name, port);
         }
-        address => format!("http://{}/", SocketAddr::new(address, port)),
+    }
+    found.sort_by_key(|found| found.rank);
+    found
+}
+
+/// As the host of a URL.
+fn host(own: &InterfaceAddress) -> String {
+    match own.address {
+        // RFC 6874, as curl takes it.
+        IpAddr::V6(address) if address.is_unicast_link_local() => {
+            format!("[{address}%25{}]", own.interface)
+        }
+        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string(),
     }
 }
 
-/// Global, unique local, IPv4, link-local, this machine only.
-fn rank(address: IpAddr) -> u8 {
+fn rank(address: IpAddr) -> Rank {
     match address {
-        _ if address.is_loopback() => 4,
-        IpAddr::V4(_) => 2,
-        IpAddr::V6(address) if address.is_unicast_link_local() => 3,
-        IpAddr::V6(address) if address.is_unique_local() => 1,
-        IpAddr::V6(_) => 0,
+        _ if address.is_loopback() => Rank::Loopback,
+        // Of IPv4 browsers need no zone, but it reaches no further.
+        IpAddr::V4(_) => Rank::Ipv4,
+        IpAddr::V6(address) if address.is_unicast_link_local() => Rank::LinkLocal,
+        IpAddr::V6(address) if address.is_unique_local() => Rank::UniqueLocal,
+        IpAddr::V6(_) => Rank::Global,
+    }
+}
+
+/// The same link-local address may be on several interfaces; a listener with a zone is on one.
+fn is_on(own: &InterfaceAddress, listener: &SocketAddr) -> bool {
+    match listener {
+        SocketAddr::V6(listener) if listener.scope_id() != 0 => {
+            sys::interface_index(&own.interface) == Some(listener.scope_id())
+        }
+        _ => true,
     }
 }
 
@@ -68,13 +144,17 @@ fn is_worth_telling(own: &InterfaceAddress, passing: &[Ipv6Addr]) -> bool {
     !is_bridge && !is_passing
 }
 
-/// Addresses that are temporary (RFC 8981), deprecated, tentative or in conflict, as Linux tells.
+/// Addresses that are temporary (RFC 8981), deprecated, tentative or in conflict.
 fn passing_addresses() -> Vec<Ipv6Addr> {
+    passing_in(&fs::read_to_string("/proc/net/if_inet6").unwrap_or_default())
+}
+
+/// As Linux tells them: address, interface, prefix length, scope, flags, all in hexadecimal.
+fn passing_in(table: &str) -> Vec<Ipv6Addr> {
     const TEMPORARY: u32 = 0x01;
     const DUPLICATE: u32 = 0x08;
     const DEPRECATED: u32 = 0x20;
     const TENTATIVE: u32 = 0x40;
-    let table = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
     let parse = |line: &str| {
         let mut words = line.split_whitespace();
         let address = Ipv6Addr::from_bits(u128::from_str_radix(words.next()?, 16).ok()?);
@@ -82,4 +162,161 @@ fn passing_addresses() -> Vec<Ipv6Addr> {
         (flags & (TEMPORARY | DUPLICATE | DEPRECATED | TENTATIVE) != 0).then_some(address)
     };
     table.lines().filter_map(parse).collect()
+}
+
+/// `NAME.local`, where something on this machine announces it over multicast DNS (RFC 6762): Avahi
+/// while it runs, or systemd-resolved where a network has it switched on.
+fn announced_name() -> Option<String> {
+    let by_avahi = fs::metadata("/run/avahi-daemon/socket").is_ok();
+    let by_resolved = || {
+        let links = fs::read_dir("/run/systemd/netif/links").ok()?;
+        let mut states = links.filter_map(|link| fs::read_to_string(link.ok()?.path()).ok());
+        states.find(|state| state.lines().any(|line| line == "MDNS=yes"))
+    };
+    if !by_avahi && by_resolved().is_none() {
+        return None;
+    }
+    local_name(&fs::read_to_string("/proc/sys/kernel/hostname").ok()?)
+}
+
+/// The first label of a host's name, if it is one that DNS takes.
+fn local_name(host: &str) -> Option<String> {
+    let label = host.trim().split('.').next()?.to_ascii_lowercase();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let fine = (1..=63).contains(&label.len()) && label.bytes().all(is_plain);
+    (fine && label != "localhost").then(|| format!("{label}.local"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(
+        listeners: &[&str],
+        own: &[(&str, &str)],
+        passing: &[&str],
+        name: Option<&str>,
+    ) -> Vec<String> {
+        let listeners: Vec<SocketAddr> = (listeners.iter())
+            .map(|text| text.parse().expect(text))
+            .collect();
+        let own: Vec<InterfaceAddress> = (own.iter())
+            .map(|(interface, address)| InterfaceAddress {
+                interface: (*interface).to_owned(),
+                address: address.parse().expect(address),
+                prefix_bits: 64,
+            })
+            .collect();
+        let passing: Vec<Ipv6Addr> = (passing.iter())
+            .map(|text| text.parse().expect(text))
+            .collect();
+        let found = best_first(&listeners, &own, &passing, name);
+        found.iter().map(Reachable::line).collect()
+    }
+
+    const BOARD: [(&str, &str); 9] = [
+        ("lo", "127.0.0.1"),
+        ("lo", "::1"),
+        ("eth0", "192.0.2.7"),
+        ("eth0", "fe80::a6f3:c1ff:fe24:6d7b"),
+        ("eth0", "2001:db8:ebbd:0:4d18:71cd:b814:9508"),
+        ("eth0", "2001:db8:ebbd:0:a6f3:c1ff:fe24:6d7b"),
+        ("eth0", "fd00::7"),
+        ("docker0", "172.17.0.1"),
+        ("docker0", "fe80::42:1ff:fe02:304"),
+    ];
+    const LINK_LOCAL: &str = "http://[fe80::a6f3:c1ff:fe24:6d7b%25eth0]:8080/ \
+                              (for curl and the like: browsers take no zone)";
+
+    #[test]
+    fn the_best_come_first() {
+        let temporary = ["2001:db8:ebbd:0:4d18:71cd:b814:9508"];
+        let all = [
+            "http://odroid.local:8080/",
+            "http://[2001:db8:ebbd:0:a6f3:c1ff:fe24:6d7b]:8080/",
+            "http://[fd00::7]:8080/",
+            "http://192.0.2.7:8080/",
+            LINK_LOCAL,
+            "http://127.0.0.1:8080/",
+            "http://[::1]:8080/",
+        ];
+        let name = Some("odroid.local");
+        assert_eq!(lines(&["[::]:8080"], &BOARD, &temporary, name), all);
+        // Two sockets, where one cannot have both families: the same, and nothing twice.
+        let two = ["[::]:8080", "0.0.0.0:8080"];
+        let mut found = lines(&two, &BOARD, &temporary, name);
+        found.swap(5, 6);
+        assert_eq!(found, all);
+        // Nobody announces the name.
+        assert_eq!(lines(&["[::]:8080"], &BOARD, &temporary, None), all[1..]);
+        // No IPv6 here.
+        let ipv4 = ["http://192.0.2.7:8080/", "http://127.0.0.1:8080/"];
+        assert_eq!(lines(&["0.0.0.0:8080"], &BOARD, &[], None), ipv4);
+    }
+
+    #[test]
+    fn an_address_that_was_chosen_is_told() {
+        for (listener, expected) in [
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("127.0.0.1:80", "http://127.0.0.1/"),
+            // Even if it passes, or is a container's.
+            ("172.17.0.1:8080", "http://172.17.0.1:8080/"),
+            (
+                "[2001:db8:ebbd:0:4d18:71cd:b814:9508]:8080",
+                "http://[2001:db8:ebbd:0:4d18:71cd:b814:9508]:8080/",
+            ),
+            ("[fe80::a6f3:c1ff:fe24:6d7b]:8080", LINK_LOCAL),
+        ] {
+            let passing = ["2001:db8:ebbd:0:4d18:71cd:b814:9508"];
+            let found = lines(&[listener], &BOARD, &passing, Some("odroid.local"));
+            assert_eq!(found, [expected]);
+        }
+    }
+
+    #[test]
+    fn what_phones_can_open() {
+        for (address, expected) in [
+            ("2001:db8::1", true),
+            ("fd00::1", true),
+            ("192.0.2.7", true),
+            ("fe80::1", false),
+            ("::1", false),
+            ("127.0.0.1", false),
+        ] {
+            let rank = rank(address.parse().expect(address));
+            let url = String::new();
+            assert_eq!(
+                Reachable { url, rank }.is_for_phones(),
+                expected,
+                "{address}"
+            );
+        }
+    }
+
+    #[test]
+    fn linux_tells_what_passes() {
+        let table = "\
+            20010db8000000000000000000000001 02 40 00 80     eth0\n\
+            20010db8000000000000000000000002 02 40 00 01     eth0\n\
+            20010db8000000000000000000000003 02 40 00 a0     eth0\n\
+            20010db8000000000000000000000004 02 40 00 c0     eth0\n\
+            20010db8000000000000000000000005 02 40 00 88     eth0\n\
+            20010db8000000000000000000000006 02 40 00 00     eth0\n\
+            not a line\n";
+        let expected = [2, 3, 4, 5].map(|last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
+        assert_eq!(passing_in(table), expected);
+    }
+
+    #[test]
+    fn names() {
+        for (host, name) in [
+            ("odroid\n", Some("odroid.local")),
+            ("Pi.example.org\n", Some("pi.local")),
+            ("localhost\n", None),
+            ("(none)\n", None),
+            ("\n", None),
+        ] {
+            assert_eq!(local_name(host).as_deref(), name, "{host}");
+        }
+    }
 }

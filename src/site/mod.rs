@@ -73,6 +73,11 @@ impl Site {
         }
     }
 
+    /// The folder.
+    pub fn root(&self) -> &Directory {
+        &self.root
+    }
+
     /// The answer to a valid request. Open files and buffers are those of the thread that asks.
     pub fn respond(
         &self,

@@ -60,6 +60,16 @@ impl Directory {
         self.fd.as_raw_fd()
     }
 
+    /// What symbolic links may do.
+    pub fn symlinks(&self) -> Symlinks {
+        self.symlinks
+    }
+
+    /// Whether the kernel has openat2, so that it keeps every path beneath the directory itself.
+    pub fn has_openat2(&self) -> bool {
+        self.openat2
+    }
+
     /// The same directory without openat2, as on a system that has none.
     pub fn without_openat2(mut self) -> Directory {
         self.openat2 = false;
