@@ -76,7 +76,7 @@ fn write_json_page(client: &Client, address: &str, out: &mut Vec<u8>) {
 }
 
 fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
-    page::begin("Your IP address", out);
+    page::begin(b"Your IP address", out);
     out.extend_from_slice(b"<h1>Your IP address is ");
     escape_html(address.as_bytes(), out);
     out.extend_from_slice(b"</h1>\n<dl>\n");

@@ -244,10 +244,9 @@ fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
 
 /// Where we are, as links.
 fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
-    let mut title = b"/".to_vec();
-    title.extend_from_slice(path.as_bytes());
-    page::begin(&String::from_utf8_lossy(&title), out);
-    out.extend_from_slice(b"<h1>");
+    let title = [b"Index of /", path.as_bytes()].concat();
+    page::begin(&title, out);
+    out.extend_from_slice(b"<h1>Index of ");
     write_breadcrumbs(path, out);
     out.extend_from_slice(b"</h1>\n");
 }

@@ -62,7 +62,7 @@ pub fn secured(response: Response, form: Form) -> Response {
 /// No script, no request of any kind, and no style but the one that is in the page: its SHA-256
 /// (CSP Level 3 §2.3.1), which a test below and a real browser in `scripts/check-browser` hold to.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-7f7axgw8NZZrQLnLtCrRgqZjprB+P2xF/3hCC3gxOgk='; \
+     style-src 'sha256-DyOy7MlWA811UP4xjLdZxij2JliGti54LwBM5Plw3yM='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page of an error: the status, and one sentence.
@@ -70,7 +70,7 @@ pub fn error(status: Status, reason: &str, form: Form) -> Response {
     let mut page = Vec::new();
     match form {
         Form::Html => {
-            begin(status.text(), &mut page);
+            begin(status.text().as_bytes(), &mut page);
             page.extend_from_slice(b"<h1>");
             page.extend_from_slice(status.text().as_bytes());
             page.extend_from_slice(b"</h1>\n<p>");
@@ -103,9 +103,9 @@ pub fn replace(mut response: Response, body: Body) -> Response {
 }
 
 /// Everything up to the content of a page.
-pub fn begin(title: &str, out: &mut Vec<u8>) {
+pub fn begin(title: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(BEFORE_TITLE);
-    escape_html(title.as_bytes(), out);
+    escape_html(title, out);
     out.extend_from_slice(b"</title>\n<style>");
     out.extend_from_slice(STYLE.as_bytes());
     out.extend_from_slice(b"</style>\n</head>\n<body>\n<main>\n");
@@ -130,13 +130,16 @@ const STYLE: &str = "
 body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 main{max-width:58rem;margin:auto;padding:1.5rem 1rem 3rem}
 h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.5;font-weight:600}
+h1 a{display:inline-block;min-width:1.5rem;text-align:center}
 p{max-width:40rem}
 a{color:var(--link);text-decoration:none}
 a:hover,a:focus-visible{text-decoration:underline}
 bdi{white-space:pre-wrap}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:calc(100% + 1rem);margin:0 -.5rem}
 th,td{padding:.3rem .5rem;text-align:start;border-bottom:1px solid var(--line);font-weight:400}
 th a,td a{display:block}
+th:first-child,td:first-child{width:100%}
+td a[href$='/']{font-weight:600}
 th[aria-sort] a{color:var(--ink);font-weight:600}
 [aria-sort=ascending] a::after{content:' \\2191'}
 [aria-sort=descending] a::after{content:' \\2193'}
@@ -147,7 +150,8 @@ dd{margin:0 0 1rem}
 @media(max-width:34rem){
 tr{display:flex;flex-wrap:wrap;justify-content:space-between;border-bottom:1px solid var(--line)}
 th,td{border:0}
-td:first-child{width:100%;padding:.5rem .5rem 0}
+th:first-child{width:auto}
+td:first-child{padding:.5rem .5rem 0}
 td:empty{padding-bottom:.5rem}}
 ";
 
