@@ -62,7 +62,7 @@ pub fn secured(response: Response, form: Form) -> Response {
 /// No script, no request of any kind, and no style but the one that is in the page: its SHA-256
 /// (CSP Level 3 §2.3.1), which a test below and a real browser in `scripts/check-browser` hold to.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-DyOy7MlWA811UP4xjLdZxij2JliGti54LwBM5Plw3yM='; \
+     style-src 'sha256-bJ+RMZF1r+g6yGMFND8OUQtcg7QQubHvuqXuShzXit8='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page of an error: the status, and one sentence.
@@ -130,7 +130,7 @@ const STYLE: &str = "
 body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 main{max-width:58rem;margin:auto;padding:1.5rem 1rem 3rem}
 h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.5;font-weight:600}
-h1 a{display:inline-block;min-width:1.5rem;text-align:center}
+h1 a{display:inline-block;padding:0 .5rem;margin:0 -.2rem}
 p{max-width:40rem}
 a{color:var(--link);text-decoration:none}
 a:hover,a:focus-visible{text-decoration:underline}
