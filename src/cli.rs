@@ -14,32 +14,24 @@ use crate::sys::{self, Symlinks};
 pub const HELP: &str = "\
 Serves a folder over HTTP/1.1, on IPv6 and IPv4 at once.
 
-Usage: ipv6-httpd [OPTIONS] [DIRECTORY]
-
-DIRECTORY is what to serve; the current directory if none is named.
+Usage: ipv6-httpd [OPTIONS] [DIRECTORY]    (the current directory if none)
 
 Listen:
   -p, --port PORT           8080; 0 takes a free port and prints it
-  -b, --bind ADDRESS        [::] and 0.0.0.0 if none; repeatable:
-                            ADDR, [ADDR]:PORT, :PORT, fe80::1%eth0
+  -b, --bind ADDRESS        [::], 0.0.0.0; repeatable: [::1]:80, fe80::1%eth0
   -w, --workers N           threads; the larger of 4 and the number of cores
       --connections-max N   what the limit of open files and the memory allow
 
 Serve:
       --index NAME          index.html; repeatable
       --no-listing          a directory without an index is 404
-      --hidden              serve names that begin with a dot
-                            (/.well-known/ always is)
-      --symlinks MODE       inside: only where they stay beneath DIRECTORY;
-                            follow: everywhere; deny: nowhere
+      --hidden              also names with a dot first (/.well-known/ always)
+      --symlinks MODE       inside (where they stay in DIRECTORY), follow, deny
       --try-html            /about also finds about.html
-      --fallback FILE       for a path that is not there
-                            (single-page applications)
-      --redirect-all PATH   302 every path that is not there to PATH
-                            (captive portals)
+      --fallback FILE       for a path that is not there (one-page applications)
+      --redirect-all PATH   302 for a path that is not there (captive portals)
       --cache-control VALUE no-cache
-      --header 'NAME: VALUE'
-                            a field of every answer; repeatable
+      --header NAME:VALUE   a field of every answer; repeatable
       --cors                pages of other origins may read the answers
       --media-type EXT=TYPE repeatable
       --no-ip               switch off the virtual path /ip
