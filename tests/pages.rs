@@ -1,0 +1,328 @@
+//! What people see, byte by byte, from the binary itself: listings, error pages, /ip, --check.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A folder that goes away.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("pages-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    /// Modified at 2017-07-09 09:49:41 and so many seconds.
+    fn file(&self, name: &str, length: u64, seconds: u64) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = fs::File::create(path).unwrap();
+        file.set_len(length).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(1_499_593_781 + seconds);
+        file.set_modified(time).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    fn start(root: &Path) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
+            .args(["--bind", "127.0.0.1", "--port", "0", "--log", "off"])
+            .arg(root)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let port = first.strip_prefix("Listening on port:").unwrap();
+        let port = port.parse().unwrap();
+        Server { child, port }
+    }
+
+    /// Head and content of the answer.
+    fn get(&self, target: &str, lines: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        write!(stream, "GET {target} HTTP/1.0\r\n{lines}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        let length = format!("\r\nContent-Length: {}", content.len());
+        assert!(head.contains(&length), "{head}");
+        (head.to_owned(), content.to_owned())
+    }
+
+    /// What stands in the body of a page.
+    fn page(&self, target: &str) -> String {
+        let (_, page) = self.get(target, "Accept: text/html\r\n");
+        let content = page.split_once("<main>\n").unwrap().1;
+        let content = content.strip_suffix("</main>\n</body>\n</html>\n");
+        content.unwrap().to_owned()
+    }
+
+    /// The names of a listing in their order.
+    fn names(&self, target: &str) -> Vec<String> {
+        let page = self.page(target);
+        let names = page.split("<tr><td><a href=\"").skip(1);
+        names
+            .map(|row| row.split('"').next().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn listings() {
+    let folder = Folder::new("listings");
+    folder.file("a & b/c/x.txt", 1_025, 60);
+    folder.file("a & b/y.txt", 0, 0);
+    folder.file("empty/x", 0, 0);
+    fs::remove_file(folder.0.join("empty/x")).unwrap();
+    let server = Server::start(&folder.0);
+
+    let sort = "<th scope=\"col\" aria-sort=\"ascending\">\
+                <a href=\"?C=N&amp;O=D\" rel=\"nofollow\">Name</a></th>\
+                <th scope=\"col\"><a href=\"?C=S&amp;O=D\" rel=\"nofollow\">Size</a></th>\
+                <th scope=\"col\"><a href=\"?C=M&amp;O=D\" rel=\"nofollow\">Modified (UTC)</a></th>";
+    assert_eq!(
+        server.page("/a%20%26%20b/c/"),
+        format!(
+            "<h1>Index of <a href=\"../../\">/</a> <a href=\"../\"><bdi>a &amp; b</bdi></a> / \
+             <a href=\"./\"><bdi>c</bdi></a></h1>\n\
+             <table>\n<thead>\n<tr>{sort}</tr>\n</thead>\n<tbody>\n\
+             <tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n\
+             <tr><td><a href=\"x.txt\"><bdi>x.txt</bdi></a></td>\
+             <td><data value=\"1025\">1.1 KiB</data></td><td>2017-07-09 09:50</td></tr>\n\
+             </tbody>\n</table>\n<p>1 file, 1.1 KiB</p>\n"
+        )
+    );
+    assert_eq!(
+        server.page("/empty/"),
+        "<h1>Index of <a href=\"../\">/</a> <a href=\"./\"><bdi>empty</bdi></a></h1>\n\
+         <p>This folder is empty.</p>\n"
+    );
+    let json = "[\n{\"name\":\"x.txt\",\"type\":\"file\",\"size\":1025,\
+                \"mtime\":\"2017-07-09T09:50:41Z\",\"href\":\"x.txt\"}\n]\n";
+    let accept = "Accept: application/json\r\n";
+    assert_eq!(server.get("/a%20%26%20b/c/", accept).1, json);
+    assert_eq!(server.get("/a%20%26%20b/c/?format=json", "").1, json);
+    assert_eq!(server.get("/empty/", accept).1, "[\n]\n");
+    // Folders first in any order.
+    let (head, page) = server.get("/", "");
+    assert!(page.split("<tbody>").next().unwrap().len() < 3_000);
+    assert!(head.contains("\r\nContent-Security-Policy: default-src 'none'; style-src 'sha256-"));
+}
+
+#[test]
+fn orders() {
+    let folder = Folder::new("orders");
+    folder.file("img10", 1, 300);
+    folder.file("img2", 2, 200);
+    folder.file("Img1", 3, 100);
+    folder.file("z/x", 0, 0);
+    let server = Server::start(&folder.0);
+    for (query, expected) in [
+        ("", ["z/", "Img1", "img2", "img10"]),
+        ("?C=N&O=A", ["z/", "Img1", "img2", "img10"]),
+        ("?C=N&O=D", ["z/", "img10", "img2", "Img1"]),
+        ("?C=N;O=D", ["z/", "img10", "img2", "Img1"]),
+        ("?C=S&O=A", ["z/", "img10", "img2", "Img1"]),
+        ("?C=S&O=D", ["z/", "Img1", "img2", "img10"]),
+        ("?C=M&O=A", ["z/", "Img1", "img2", "img10"]),
+        ("?C=M&O=D", ["z/", "img10", "img2", "Img1"]),
+        ("?C=X&O=Y&n", ["z/", "Img1", "img2", "img10"]),
+    ] {
+        assert_eq!(server.names(&format!("/{query}")), expected, "{query}");
+    }
+}
+
+#[test]
+fn a_listing_of_many_pieces_is_as_long_as_it_says() {
+    let folder = Folder::new("many");
+    for number in 0..2_000 {
+        folder.file(&format!("file-{number}"), number, 0);
+    }
+    let server = Server::start(&folder.0);
+    let names = server.names("/");
+    assert_eq!(names.len(), 2_000);
+    assert_eq!(names[1_999], "file-1999");
+}
+
+#[test]
+fn error_pages() {
+    let folder = Folder::new("errors");
+    folder.file("file", 3, 0);
+    let server = Server::start(&folder.0);
+    let page = server.page("/nothing");
+    assert_eq!(
+        page,
+        "<h1>404 Not Found</h1>\n\
+         <p>There is nothing of this name here: check the address for a slip.</p>\n"
+    );
+    let rows = [
+        (
+            "",
+            "text/plain; charset=utf-8",
+            "404 Not Found\nThere is nothing of this name here: check the address for a slip.\n",
+        ),
+        (
+            "Accept: application/json\r\n",
+            "application/json",
+            "{\"status\":404,\"reason\":\"There is nothing of this name here: \
+             check the address for a slip.\"}\n",
+        ),
+    ];
+    for (lines, media_type, expected) in rows {
+        let (head, content) = server.get("/nothing", lines);
+        assert!(
+            head.contains(&format!("\r\nContent-Type: {media_type}\r\n")),
+            "{head}"
+        );
+        assert_eq!(content, expected);
+    }
+
+    // The operator's own pages: for every status, and not where JSON or text was asked for.
+    for status in ["404", "416"] {
+        fs::write(
+            folder.0.join(format!("{status}.html")),
+            format!("own {status}"),
+        )
+        .unwrap();
+    }
+    let range = "Range: bytes=9-\r\n";
+    let rows = [
+        ("/nothing", "", "404 Not Found", "own 404"),
+        ("/nothing", "Accept: */*\r\n", "404 Not Found", "own 404"),
+        (
+            "/nothing",
+            "Accept: text/html\r\n",
+            "404 Not Found",
+            "own 404",
+        ),
+        (
+            "/nothing",
+            "Accept: application/json\r\n",
+            "404 Not Found",
+            rows[1].2,
+        ),
+        (
+            "/nothing",
+            "Accept: text/plain\r\n",
+            "404 Not Found",
+            rows[0].2,
+        ),
+        ("/file", range, "416 Range Not Satisfiable", "own 416"),
+        ("/404.html", "", "200 OK", "own 404"),
+    ];
+    for (target, lines, status, expected) in rows {
+        let (head, content) = server.get(target, lines);
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{head}"
+        );
+        assert_eq!(content, expected, "{target} {lines}");
+        let own = expected.starts_with("own");
+        let html = head.contains("\r\nContent-Type: text/html; charset=utf-8\r\n");
+        assert_eq!(own, html, "{head}");
+        // What holds for the server's own pages would break the operator's.
+        assert!(!head.contains("Content-Security-Policy"), "{head}");
+    }
+    assert!(
+        server
+            .get("/file", range)
+            .0
+            .contains("\r\nContent-Range: bytes */3\r\n")
+    );
+}
+
+#[test]
+fn the_address_of_the_client() {
+    let folder = Folder::new("ip");
+    let server = Server::start(&folder.0);
+    let rows = [
+        ("", "Your IP address is 127.0.0.1\n"),
+        (
+            "Accept: application/json\r\n",
+            "{\"address\":\"127.0.0.1\",\"family\":\"IPv4\",\"kind\":\"loopback\",\
+             \"server\":\"127.0.0.1\"}\n",
+        ),
+    ];
+    for (lines, expected) in rows {
+        assert_eq!(server.get("/ip", lines).1, expected);
+    }
+    assert_eq!(
+        server.page("/ip"),
+        "<h1>Your IP address is 127.0.0.1</h1>\n<dl>\n\
+         <dt>Family</dt><dd>IPv4</dd>\n\
+         <dt>Kind</dt><dd>Loopback: you are on the server itself.</dd>\n\
+         <dt>Address of this server</dt><dd>127.0.0.1</dd>\n</dl>\n"
+    );
+}
+
+#[test]
+fn check_says_what_would_be_and_ends() {
+    let folder = Folder::new("check");
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
+            .args(words)
+            .arg("--check")
+            .arg(&folder.0)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (
+            output.status.code(),
+            text,
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (status, text, errors) = run(&["--bind", "127.0.0.1", "--port", "0"]);
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    let root = folder.0.canonicalize().unwrap();
+    let labels: Vec<&str> = text
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            "Folder:", "Readers:", "URL:", "Threads:", "Paths:", "Sandbox:", "All"
+        ]
+    );
+    assert!(
+        text.starts_with(&format!("Folder: {}\n", root.display())),
+        "{text}"
+    );
+    // What would keep it from starting.
+    let server = Server::start(&folder.0);
+    let port = server.port.to_string();
+    let (status, text, errors) = run(&["--bind", "127.0.0.1", "--port", &port]);
+    assert_eq!((status, text.as_str()), (Some(1), ""));
+    assert!(errors.starts_with(&format!("ipv6-httpd: port {port} is taken on 127.0.0.1")));
+}
