@@ -145,18 +145,19 @@ fn orders() {
     folder.file("img10", 1, 300);
     folder.file("img2", 2, 200);
     folder.file("Img1", 3, 100);
+    folder.file("img3", 2, 200);
     folder.file("z/x", 0, 0);
     let server = Server::start(&folder.0);
     for (query, expected) in [
-        ("", ["z/", "Img1", "img2", "img10"]),
-        ("?C=N&O=A", ["z/", "Img1", "img2", "img10"]),
-        ("?C=N&O=D", ["z/", "img10", "img2", "Img1"]),
-        ("?C=N;O=D", ["z/", "img10", "img2", "Img1"]),
-        ("?C=S&O=A", ["z/", "img10", "img2", "Img1"]),
-        ("?C=S&O=D", ["z/", "Img1", "img2", "img10"]),
-        ("?C=M&O=A", ["z/", "Img1", "img2", "img10"]),
-        ("?C=M&O=D", ["z/", "img10", "img2", "Img1"]),
-        ("?C=X&O=Y&n", ["z/", "Img1", "img2", "img10"]),
+        ("", ["z/", "Img1", "img2", "img3", "img10"]),
+        ("?C=N&O=A", ["z/", "Img1", "img2", "img3", "img10"]),
+        ("?C=N&O=D", ["z/", "img10", "img3", "img2", "Img1"]),
+        ("?C=N;O=D", ["z/", "img10", "img3", "img2", "Img1"]),
+        ("?C=S&O=A", ["z/", "img10", "img2", "img3", "Img1"]),
+        ("?C=S&O=D", ["z/", "Img1", "img2", "img3", "img10"]),
+        ("?C=M&O=A", ["z/", "Img1", "img2", "img3", "img10"]),
+        ("?C=M&O=D", ["z/", "img10", "img2", "img3", "Img1"]),
+        ("?C=X&O=Y&n", ["z/", "Img1", "img2", "img3", "img10"]),
     ] {
         assert_eq!(server.names(&format!("/{query}")), expected, "{query}");
     }

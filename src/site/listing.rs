@@ -177,15 +177,17 @@ impl Listing {
             let by_name = || natural(name_of(names, a), name_of(names, b));
             let ordering = match order.column {
                 Column::Name => by_name(),
-                Column::Size => a.size.cmp(&b.size).then_with(by_name),
-                Column::Modified => a.modified.cmp(&b.modified).then_with(by_name),
+                Column::Size => a.size.cmp(&b.size),
+                Column::Modified => a.modified.cmp(&b.modified),
             };
             let ordering = if order.descending {
                 ordering.reverse()
             } else {
                 ordering
             };
-            b.is_directory.cmp(&a.is_directory).then(ordering)
+            // Equals keep the order of their names, whichever way the column runs.
+            let folders_first = b.is_directory.cmp(&a.is_directory);
+            folders_first.then(ordering).then_with(by_name)
         });
     }
 
