@@ -88,9 +88,33 @@ pub fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
+/// Where `wanted` first stands. Eight bytes at a time: every byte of every head passes here, and
+/// a loop over single bytes took a quarter of the time of a request with a browser's fields.
+pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let words = bytes.chunks_exact(8);
+    let rest = words.remainder();
+    for (number, word) in words.enumerate() {
+        let Ok(word) = word.try_into().map(u64::from_le_bytes) else {
+            break;
+        };
+        // A byte that is zero here is the wanted one; the subtraction borrows from its high bit.
+        let differences = word ^ (ONES * u64::from(wanted));
+        let found = differences.wrapping_sub(ONES) & !differences & HIGHS;
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let start = bytes.len() - rest.len();
+    rest.iter()
+        .position(|&byte| byte == wanted)
+        .map(|at| start + at)
+}
+
 /// Splits at the first `byte`, which neither side keeps.
 pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|&b| b == byte)?;
+    let at = position(bytes, byte)?;
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
@@ -124,6 +148,21 @@ mod tests {
                 "{:?}",
                 value.escape_ascii()
             );
+        }
+    }
+
+    #[test]
+    fn the_first_is_found() {
+        for length in 0..40 {
+            for at in 0..length {
+                for others in [0_u8, b'a' ^ 1, b'a' ^ 0x80, 0xff] {
+                    let mut bytes = vec![others; length];
+                    assert_eq!(position(&bytes, b'a'), None);
+                    bytes[at] = b'a';
+                    bytes[length - 1] = b'a';
+                    assert_eq!(position(&bytes, b'a'), Some(at), "{length} {at} {others}");
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Request heads: the bytes of a request-line and field section become a [`Request`].
 //! Syntax only (RFC 9112 §2-§5). What a field means is for the module named after it.
 
-use super::grammar::{is_field_content, is_tchar, is_token, list, split_once, trim_ows};
+use super::grammar::{is_field_content, is_tchar, is_token, list, position, split_once, trim_ows};
 use super::limits::Limits;
 use super::response::Status;
 use super::target::{Target, is_host};
@@ -74,9 +74,8 @@ pub struct Fields<'buf> {
 
 /// One of 64 bits, the same for a name in any case of letters.
 fn name_bit(name: &[u8]) -> u64 {
-    let letter = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or(0) | 0x20);
-    let mixed = letter(name.first()) * 5 + letter(name.last()) * 11 + name.len() as u32 * 29;
-    1 << (mixed % 64)
+    let mix = |mixed: u32, &byte: &u8| (mixed ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193);
+    1 << (name.iter().fold(0x811c_9dc5, mix) >> 26)
 }
 
 impl<'buf> Fields<'buf> {
@@ -157,7 +156,7 @@ impl HeadReader {
         let mut request_line = None;
         loop {
             let unread = received.get(self.scanned..).unwrap_or_default();
-            let feed = unread.iter().position(|&byte| byte == b'\n');
+            let feed = position(unread, b'\n');
             let end = feed.map_or(received.len(), |at| self.scanned + at + 1);
             self.check_bounds(received, end, limits)?;
             if feed.is_none() {

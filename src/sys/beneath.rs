@@ -211,6 +211,7 @@ impl Directory {
             match openat(here, &name, flags | O_NOFOLLOW) {
                 Ok(fd) if last => return Ok(File::from(fd)),
                 Ok(fd) => parents.push(fd),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
                 Err(error) => {
                     let Ok(target) = read_link_at(here, &name) else {
                         return Err(error);
