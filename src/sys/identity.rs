@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
 /// A file in one state: two that are equal have the same content, as far as the system can tell.
@@ -13,7 +14,7 @@ use std::time::UNIX_EPOCH;
 pub struct Identity {
     /// Regular, and so has content of a known length.
     pub is_file: bool,
-    /// A directory.
+    /// A directory, unless it has been removed: then it has no link, and no entries.
     pub is_directory: bool,
     /// In bytes.
     pub length: u64,
@@ -47,7 +48,7 @@ impl Identity {
     fn unknown(metadata: &Metadata) -> Identity {
         Identity {
             is_file: metadata.is_file(),
-            is_directory: metadata.is_dir(),
+            is_directory: metadata.is_dir() && metadata.nlink() != 0,
             length: metadata.len(),
             modified: modified(metadata),
             changed: (0, 0),
@@ -108,7 +109,9 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     }
     #[repr(C)]
     struct Statx {
-        before_mode: [u32; 7],
+        before_links: [u32; 4],
+        links: u32,
+        owners: [u32; 2],
         mode: u16,
         padding: u16,
         inode: u64,
@@ -146,7 +149,7 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     let [major, minor] = found.device;
     Some(Identity {
         is_file: found.mode & S_IFMT == S_IFREG,
-        is_directory: found.mode & S_IFMT == S_IFDIR,
+        is_directory: found.mode & S_IFMT == S_IFDIR && found.links != 0,
         length: found.size,
         modified: Some((found.modified.seconds, found.modified.nanoseconds)),
         changed: (found.changed.seconds, found.changed.nanoseconds),
