@@ -1,0 +1,669 @@
+//! Over real sockets: persistence, pipelining, slow and silent clients, half-close, files that
+//! change while they are sent.
+
+#![allow(clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+use std::thread;
+
+use support::conversation::{Answer, Conversation, fetch, get};
+use support::server::{TestServer, command_behind};
+use support::site::{TempSite, pattern};
+use support::skip;
+
+const MEBIBYTE: usize = 1 << 20;
+
+fn assert_answer(answer: &Answer, status: u16, body: &str) {
+    assert_eq!(
+        (answer.status(), answer.text()),
+        (status, body),
+        "{}",
+        answer.head
+    );
+}
+
+/// Reads a body of `length` bytes of [`pattern`] from `offset` on, without keeping it.
+fn expect_pattern(client: &mut Conversation, offset: u64, length: u64) {
+    let mut at = 0;
+    while at < length {
+        let count = (length - at).min(256 << 10) as usize;
+        let block = client.take(count);
+        assert!(
+            block == pattern(offset + at, count),
+            "wrong near byte {}",
+            offset + at
+        );
+        at += count as u64;
+    }
+}
+
+#[test]
+fn a_connection_persists_until_either_side_says_close() {
+    let site = TempSite::with(&[("a.txt", "one\n"), ("b.txt", "two\n")]);
+    let server = TestServer::start(&[], site.path());
+    for address in server.addresses() {
+        let mut client = Conversation::open(address);
+        assert_answer(&client.get("/a.txt"), 200, "one\n");
+        assert_eq!(client.get("/missing").status(), 404);
+        client.send("HEAD /b.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        let head = client.answer_to_head();
+        assert_eq!(
+            (head.status(), head.field("Content-Length")),
+            (200, Some("4"))
+        );
+        client.send("PUT /b.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+        assert_eq!(client.answer().status(), 405);
+        assert_answer(&client.get("/b.txt"), 200, "two\n");
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let last = client.answer();
+        assert_answer(&last, 200, "one\n");
+        assert_eq!(last.field("Connection"), Some("close"));
+        client.expect_end();
+
+        let mut old = Conversation::open(address);
+        old.send("GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        assert_eq!(old.answer().field("Connection"), Some("keep-alive"));
+        old.send("GET /b.txt HTTP/1.0\r\n\r\n");
+        assert_answer(&old.answer(), 200, "two\n");
+        old.expect_end();
+    }
+}
+
+#[test]
+fn twenty_pipelined_requests_are_answered_in_order() {
+    let site = TempSite::new();
+    // Small, and too large to be put together with others.
+    let content = |number: usize| {
+        let times = if number % 5 == 4 { 100_000 } else { 5 };
+        format!("{number:03}").repeat(times)
+    };
+    for number in 0..20 {
+        site.write(number.to_string(), content(number));
+    }
+    let server = TestServer::start(&["-w", "1"], site.path());
+    for address in server.addresses() {
+        let mut client = Conversation::open(address);
+        client.send(
+            (0..20)
+                .map(|number| get(&format!("/{number}")))
+                .collect::<String>(),
+        );
+        for number in 0..20 {
+            assert_answer(&client.answer(), 200, &content(number));
+        }
+        assert_answer(&client.get("/1"), 200, &content(1));
+    }
+}
+
+#[test]
+fn pipelining_goes_on_behind_every_kind_of_answer() {
+    let site = TempSite::with(&[("a", "0123456789")]);
+    site.write_pattern("large", 1 << 20, &[]);
+    let server = TestServer::start(&[], site.path());
+    let tag = fetch(server.address(), "/a")
+        .field("ETag")
+        .expect("a tag")
+        .to_owned();
+    let first = |line: &str, fields: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    // What is sent, its status, and its body, which is that of HEAD where there is none.
+    let rows = [
+        (first("GET /a", ""), 200, Some("0123456789")),
+        (first("HEAD /a", ""), 200, None),
+        (first("HEAD /large", ""), 200, None),
+        (
+            first("GET /a", &format!("If-None-Match: {tag}\r\n")),
+            304,
+            Some(""),
+        ),
+        (first("GET /a", "Range: bytes=2-4\r\n"), 206, Some("234")),
+        (
+            first("GET /missing", ""),
+            404,
+            Some("404 Not Found\nThere is nothing here of this name.\n"),
+        ),
+        (
+            first("GET /a", "Content-Length: 5\r\n") + "hello",
+            200,
+            Some("0123456789"),
+        ),
+        (
+            first("POST /a", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n",
+            405,
+            Some("405 Method Not Allowed\nFiles can be read here, not written.\n"),
+        ),
+        (first("OPTIONS *", ""), 204, Some("")),
+    ];
+    let mut client = Conversation::open(server.address());
+    let end = first("GET /a", "Range: bytes=9-\r\n");
+    let all: String = rows
+        .iter()
+        .map(|(request, ..)| format!("{request}{end}"))
+        .collect();
+    client.send(all);
+    for (request, status, body) in &rows {
+        match body {
+            Some(body) => assert_answer(&client.answer(), *status, body),
+            None => assert_eq!(client.answer_to_head().status(), *status, "{request}"),
+        }
+        assert_answer(&client.answer(), 206, "9");
+    }
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_next_request() {
+    let site = TempSite::with(&[("a", "one"), ("b", "two")]);
+    let server = TestServer::start(&[], site.path());
+    for address in server.addresses() {
+        let second = get("/b");
+        for cut in [1, 5, second.len() - 1] {
+            let mut client = Conversation::open(address);
+            client.send(get("/a") + &second[..cut]);
+            assert_answer(&client.answer(), 200, "one");
+            client.send(&second[cut..]);
+            assert_answer(&client.answer(), 200, "two");
+        }
+    }
+}
+
+#[test]
+fn a_head_may_come_in_single_bytes() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    for address in server.addresses() {
+        let mut client = Conversation::open(address);
+        for byte in get("/a").bytes() {
+            client.send([byte]);
+        }
+        assert_answer(&client.answer(), 200, "one");
+    }
+}
+
+#[test]
+fn silent_clients_stop_nobody() {
+    let site = TempSite::with(&[("a", "one")]);
+    for workers in ["4", "1"] {
+        let server = TestServer::start(&["-w", workers], site.path());
+        let addresses = server.addresses();
+        let silent: Vec<Conversation> = (0..100)
+            .map(|at| Conversation::open(addresses[at % addresses.len()]))
+            .collect();
+        let clients: Vec<_> = (0..4)
+            .map(|at| {
+                let address = addresses[at % addresses.len()];
+                thread::spawn(move || {
+                    for _ in 0..10 {
+                        let mut client = Conversation::open(address);
+                        for _ in 0..3 {
+                            assert_answer(&client.get("/a"), 200, "one");
+                        }
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().expect("served");
+        }
+        // They were silent; they are not forgotten.
+        for mut client in silent {
+            assert_answer(&client.get("/a"), 200, "one");
+        }
+    }
+}
+
+#[test]
+fn a_slow_reader_stalls_nobody() {
+    let site = TempSite::with(&[("a", "one")]);
+    let length = 48 * MEBIBYTE as u64;
+    site.write_pattern("large", length, &[]);
+    let server = TestServer::start(&["-w", "1"], site.path());
+    for address in server.addresses() {
+        let mut slow: Vec<Conversation> = (0..3).map(|_| Conversation::open(address)).collect();
+        for client in &mut slow {
+            client.request("/large");
+        }
+        for _ in 0..20 {
+            assert_answer(&fetch(address, "/a"), 200, "one");
+        }
+        for client in &mut slow {
+            client.head();
+            expect_pattern(client, 0, length);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_has_closed_its_side_is_served_in_full() {
+    let site = TempSite::with(&[("a", "one")]);
+    let length = 8 * MEBIBYTE as u64;
+    site.write_pattern("large", length, &[]);
+    let server = TestServer::start(&[], site.path());
+    for address in server.addresses() {
+        let mut client = Conversation::open(address);
+        client.send(get("/a") + &get("/large") + &get("/a"));
+        client.shut_down_writing();
+        assert_answer(&client.answer(), 200, "one");
+        client.head();
+        expect_pattern(&mut client, 0, length);
+        assert_answer(&client.answer(), 200, "one");
+        client.expect_end();
+
+        // Half a request is none.
+        let mut client = Conversation::open(address);
+        client.send(get("/a") + "GET /a HT");
+        client.shut_down_writing();
+        assert_answer(&client.answer(), 200, "one");
+        client.expect_end();
+    }
+}
+
+#[test]
+fn a_client_that_goes_on_sending_can_read_the_error() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    let rows = [
+        ("nonsense\r\n\r\n", 400),
+        ("GET /a HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n", 400),
+        ("GET /a HTTP/3.0\r\nHost: h\r\n\r\n", 505),
+        (
+            "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n",
+            405,
+        ),
+        (
+            "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+            405,
+        ),
+    ];
+    for address in server.addresses() {
+        for (request, status) in rows {
+            let mut client = Conversation::open(address);
+            client.send(request);
+            for _ in 0..14 {
+                client.send([b'x'; 64 << 10]);
+            }
+            // Everything has been sent before the first byte is read.
+            client.shut_down_writing();
+            let answer = client.answer();
+            assert_eq!(answer.status(), status, "{request}");
+            assert_eq!(answer.field("Connection"), Some("close"));
+            client.expect_end();
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_head_gets_408_after_ten_seconds() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&["-w", "1"], site.path());
+    let mut half = Conversation::open(server.address());
+    half.send("GET /a HTTP/1.1\r\nHost:");
+    // A byte now and then does not help.
+    let mut slow = Conversation::open(server.address());
+    let slow = thread::spawn(move || {
+        let mut bytes = b"GET /a HTTP/1.1\r\nX: ".to_vec();
+        bytes.resize(30, b'x');
+        for byte in bytes {
+            if slow.try_send([byte]).is_err() {
+                break;
+            }
+            thread::sleep(std::time::Duration::from_millis(400));
+        }
+        slow.answer().status()
+    });
+    let timed_out = half.answer();
+    assert_eq!(timed_out.status(), 408);
+    assert_eq!(timed_out.field("Connection"), Some("close"));
+    half.expect_end();
+    assert_eq!(slow.join().expect("answered"), 408);
+    assert_answer(&fetch(server.address(), "/a"), 200, "one");
+}
+
+#[test]
+fn eight_clients_fetch_a_large_file_at_once() {
+    let site = TempSite::new();
+    let length = 100 * MEBIBYTE as u64;
+    let places: Vec<(u64, usize)> = (0..100)
+        .map(|at| (at * MEBIBYTE as u64 + at * 4099, 64 << 10))
+        .collect();
+    let path = site.write_pattern("large", length, &places);
+    let server = TestServer::start(&[], site.path());
+    let addresses = server.addresses();
+    let clients: Vec<_> = (0..8)
+        .map(|at| {
+            let (address, path) = (addresses[at % addresses.len()], path.clone());
+            thread::spawn(move || expect_file(address, "/large", &path))
+        })
+        .collect();
+    for client in clients {
+        client.join().expect("served");
+    }
+}
+
+/// Fetches a file and compares it with the original, block by block.
+fn expect_file(address: SocketAddr, path: &str, original: &std::path::Path) {
+    let mut client = Conversation::open(address);
+    client.request(path);
+    client.head();
+    let mut original = File::open(original).expect("the original");
+    let mut block = vec![0; 256 << 10];
+    loop {
+        let count = original.read(&mut block).expect("read");
+        if count == 0 {
+            break;
+        }
+        assert!(client.take(count) == block[..count]);
+    }
+    client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.answer().status(), 200);
+    client.expect_end();
+}
+
+#[test]
+fn ranges_reach_beyond_two_and_four_gibibytes() {
+    let site = TempSite::new();
+    let (two, four) = (2_u64 << 30, 4_u64 << 30);
+    let length = (5 << 30) + 10;
+    let mebibyte = MEBIBYTE as u64;
+    let places = [two - mebibyte, four - mebibyte, length - 2 * mebibyte];
+    site.write_pattern("sparse", length, &places.map(|at| (at, 2 * MEBIBYTE)));
+    let server = TestServer::start(&[], site.path());
+    for address in server.addresses() {
+        let mut client = Conversation::open(address);
+        client.send("HEAD /sparse HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(
+            client.answer_to_head().field("Content-Length"),
+            Some("5368709130")
+        );
+        let rows = [
+            (format!("{}-{}", two - 3, two + 3), two - 3, 7),
+            (format!("{}-{}", four - 3, four + 3), four - 3, 7),
+            (format!("{four}-{four}"), four, 1),
+            // From below to above, in more than one piece.
+            (
+                format!("{}-{}", two - mebibyte, two + mebibyte - 1),
+                two - mebibyte,
+                2 * mebibyte,
+            ),
+            (
+                format!("{}-{}", four - mebibyte, four + mebibyte - 1),
+                four - mebibyte,
+                2 * mebibyte,
+            ),
+            ("-5".to_owned(), length - 5, 5),
+            (
+                format!("{}-", length - 2 * mebibyte),
+                length - 2 * mebibyte,
+                2 * mebibyte,
+            ),
+        ];
+        for (range, start, count) in rows {
+            let fields = format!("Range: bytes={range}\r\n");
+            client.send(format!("GET /sparse HTTP/1.1\r\nHost: h\r\n{fields}\r\n"));
+            let head = client.head();
+            let end = start + count - 1;
+            let expected = format!("\r\nContent-Range: bytes {start}-{end}/{length}\r\n");
+            assert!(
+                head.starts_with("HTTP/1.1 206 ") && head.contains(&expected),
+                "{head}"
+            );
+            expect_pattern(&mut client, start, count);
+        }
+        client.send(format!(
+            "GET /sparse HTTP/1.1\r\nHost: h\r\nRange: bytes={length}-\r\n\r\n"
+        ));
+        let answer = client.answer();
+        assert_eq!(answer.status(), 416);
+        assert_eq!(answer.field("Content-Range"), Some("bytes */5368709130"));
+    }
+}
+
+/// A file that is too large for any buffer, and a client that has read its head and no more.
+fn midway(server: &TestServer, site: &TempSite) -> (Conversation, u64) {
+    let length = 64 * MEBIBYTE as u64;
+    site.write_pattern("large", length, &[]);
+    let mut client = Conversation::open(server.address());
+    client.request("/large");
+    let head = client.head();
+    assert!(
+        head.contains(&format!("\r\nContent-Length: {length}\r\n")),
+        "{head}"
+    );
+    (client, length)
+}
+
+#[test]
+fn a_file_that_is_shortened_while_it_is_sent_ends_the_connection() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    let (mut client, length) = midway(&server, &site);
+    let file = OpenOptions::new()
+        .write(true)
+        .open(site.join("large"))
+        .expect("the file");
+    file.set_len(MEBIBYTE as u64).expect("shorter");
+    let body = client.rest_or_reset();
+    assert!(
+        body.len() >= 64 << 10 && (body.len() as u64) < length,
+        "{} bytes",
+        body.len()
+    );
+    assert!(body == pattern(0, body.len()), "something was made up");
+    assert_answer(&fetch(server.address(), "/a"), 200, "one");
+    assert_eq!(fetch(server.address(), "/large").body.len(), MEBIBYTE);
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_sent_is_sent_as_long_as_it_was() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    let (mut client, length) = midway(&server, &site);
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(site.join("large"))
+        .expect("the file");
+    file.write_all(&[b'+'; 100_000]).expect("longer");
+    expect_pattern(&mut client, 0, length);
+    assert_answer(&client.get("/a"), 200, "one");
+    client.send("HEAD /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    let longer = (length + 100_000).to_string();
+    assert_eq!(
+        client.answer_to_head().field("Content-Length"),
+        Some(longer.as_str())
+    );
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_sent_is_sent_as_it_was() {
+    let site = TempSite::new();
+    let server = TestServer::start(&[], site.path());
+    let (mut client, length) = midway(&server, &site);
+    site.write("new", "new");
+    fs::rename(site.join("new"), site.join("large")).expect("renamed");
+    assert_answer(&fetch(server.address(), "/large"), 200, "new");
+    expect_pattern(&mut client, 0, length);
+    assert_answer(&client.get("/large"), 200, "new");
+}
+
+#[test]
+fn a_file_that_is_deleted_while_it_is_sent_is_sent_as_it_was() {
+    let site = TempSite::new();
+    let server = TestServer::start(&[], site.path());
+    let (mut client, length) = midway(&server, &site);
+    fs::remove_file(site.join("large")).expect("deleted");
+    assert_eq!(fetch(server.address(), "/large").status(), 404);
+    expect_pattern(&mut client, 0, length);
+    assert_eq!(client.get("/large").status(), 404);
+}
+
+#[test]
+fn folders_that_are_removed_are_missing() {
+    let site = TempSite::with(&[("root/a", "one"), ("root/sub/b", "two")]);
+    let server = TestServer::start(&[], site.join("root"));
+    let mut client = Conversation::open(server.address());
+    assert_answer(&client.get("/sub/b"), 200, "two");
+    assert_eq!(client.get("/sub/").status(), 200);
+    fs::remove_dir_all(site.join("root/sub")).expect("removed");
+    for path in ["/sub/b", "/sub/", "/sub"] {
+        assert_eq!(client.get(path).status(), 404, "{path}");
+    }
+    assert_answer(&client.get("/a"), 200, "one");
+    fs::remove_dir_all(site.join("root")).expect("removed");
+    for path in ["/a", "/sub/", "/"] {
+        assert_eq!(client.get(path).status(), 404, "{path}");
+    }
+}
+
+#[test]
+fn what_may_not_be_read_is_forbidden() {
+    let site = TempSite::with(&[
+        ("a", "one"),
+        ("secret", "no"),
+        ("closed/a", "no"),
+        ("locked/a", "no"),
+    ]);
+    let set_mode = |name: &str, mode| {
+        fs::set_permissions(site.join(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    set_mode("secret", 0o000);
+    set_mode("closed", 0o000);
+    // Its names may not be read, what has one may.
+    set_mode("locked", 0o111);
+    // Root may read everything unless it gives up the right to.
+    let unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+    let starter: &[&str] = if File::open(site.join("secret")).is_err() {
+        &[]
+    } else if Command::new("setpriv")
+        .args(&unprivileged[1..])
+        .arg("true")
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        &unprivileged
+    } else {
+        return skip("root may read everything, and there is no setpriv");
+    };
+    let mut command = command_behind(starter);
+    command.args(["--port", "0"]).arg(site.path());
+    let server = TestServer::launch(command);
+    let mut client = Conversation::open(server.address());
+    let rows = [
+        ("/a", 200),
+        ("/secret", 403),
+        ("/closed/", 403),
+        ("/closed/a", 403),
+        ("/locked/", 403),
+        ("/locked/a", 200),
+    ];
+    for (path, status) in rows {
+        assert_eq!(client.get(path).status(), status, "{path}");
+    }
+    assert_eq!(
+        client.get("/secret").text(),
+        "403 Forbidden\nThe server may not read this.\n"
+    );
+    set_mode("closed", 0o755);
+    set_mode("locked", 0o755);
+}
+
+#[test]
+fn what_is_no_file_is_missing() {
+    let site = TempSite::with(&[("a", "one"), ("index/a", "one")]);
+    site.fifo("fifo");
+    site.fifo("index/index.html");
+    let _socket = UnixListener::bind(site.join("socket")).expect("a socket");
+    let device = Command::new("mknod")
+        .arg(site.join("device"))
+        .args(["c", "1", "5"])
+        .status();
+    if !device.is_ok_and(|status| status.success()) {
+        skip("no right to make a device; the rest runs");
+    }
+    site.link("/dev/zero", "linked");
+    for options in [["-w", "1"], ["--symlinks", "follow"]] {
+        let server = TestServer::start(&options, site.path());
+        let mut client = Conversation::open(server.address());
+        for path in [
+            "/fifo", "/fifo/", "/socket", "/device", "/linked", "/fifo.gz",
+        ] {
+            assert_eq!(client.get(path).status(), 404, "{path}");
+        }
+        // A fifo is no index.
+        assert!(client.get("/index/").text().contains("<a href=\"a\">"));
+        let listing = client.get("/?format=json");
+        let names: Vec<&str> = listing.text().split("\"name\":").skip(1).collect();
+        assert_eq!(names.len(), 2, "{}", listing.text());
+        assert_answer(&client.get("/a"), 200, "one");
+    }
+}
+
+#[test]
+fn many_connections_stay_open() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    let addresses = server.addresses();
+    let mut clients: Vec<Conversation> = (0..400)
+        .map(|at| Conversation::open(addresses[at % addresses.len()]))
+        .collect();
+    for _ in 0..3 {
+        for client in &mut clients {
+            client.request("/a");
+        }
+        for client in &mut clients {
+            assert_answer(&client.answer(), 200, "one");
+        }
+    }
+}
+
+#[test]
+fn a_server_without_descriptors_serves_when_it_has_some() {
+    let site = TempSite::with(&[("a", "one")]);
+    for workers in ["1", "3"] {
+        let mut command = command_behind(&["sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\""]);
+        command
+            .args(["--port", "0", "-w", workers])
+            .arg(site.path());
+        let server = TestServer::launch(command);
+        let mut clients: Vec<Conversation> = (0..80)
+            .map(|_| Conversation::open(server.address()))
+            .collect();
+        for client in &mut clients {
+            client.request("/a");
+        }
+        for mut client in clients {
+            // Gone as soon as it is answered, so that another one can be. The last descriptor may
+            // be the client's, and none be left for the file.
+            let answer = client.answer();
+            let busy = answer.status() == 503 && answer.field("Retry-After") == Some("1");
+            assert!(busy || answer.text() == "one", "{}", answer.head);
+        }
+        assert_answer(&fetch(server.address(), "/a"), 200, "one");
+    }
+}
+
+#[test]
+fn clients_that_vanish_are_no_trouble() {
+    let site = TempSite::with(&[("a", "one")]);
+    site.write_pattern("large", 16 << 20, &[]);
+    let mut server = TestServer::start(&["-w", "2"], site.path());
+    for round in 0..60 {
+        let mut client = Conversation::open(server.address());
+        match round % 4 {
+            0 => {}
+            1 => client.request("/large"),
+            2 => client.send("GET /la"),
+            _ => {
+                client.request("/large");
+                client.head();
+            }
+        }
+    }
+    assert!(server.is_running());
+    assert_answer(&fetch(server.address(), "/a"), 200, "one");
+    assert_eq!(server.err.text(), "");
+}
