@@ -567,6 +567,9 @@ fn what_may_not_be_read_is_forbidden() {
         client.get("/secret").text(),
         "403 Forbidden\nThe server may not read this.\n"
     );
+    // Even if it was just sent.
+    set_mode("a", 0o000);
+    assert_eq!(client.get("/a").status(), 403);
     set_mode("closed", 0o755);
     set_mode("locked", 0o755);
 }
