@@ -89,12 +89,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
                     .bind
                     .push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
                 "-w" | "--workers" => {
-                    let workers: NonZeroUsize =
-                        words.parsed(&name, "a number from 1 to 1024", parse_text)?;
-                    if workers.get() > WORKERS_MAX {
-                        return Err(format!("{name} wants a number from 1 to {WORKERS_MAX}"));
-                    }
-                    config.workers = Some(workers);
+                    let parse = |value: &OsStr| {
+                        parse_text(value).filter(|count: &NonZeroUsize| count.get() <= 1_024)
+                    };
+                    config.workers = Some(words.parsed(&name, "a number from 1 to 1024", parse)?);
                 }
                 "--connections-max" => {
                     let wanted = "a number from 16 to 1000000";
@@ -327,8 +325,6 @@ fn skip_byte(word: &OsStr) -> OsString {
 fn os_string(bytes: &[u8]) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
 }
-
-const WORKERS_MAX: usize = 1_024;
 
 fn parse_text<T: std::str::FromStr>(value: &OsStr) -> Option<T> {
     value.to_str()?.parse().ok()
