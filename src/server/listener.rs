@@ -12,12 +12,24 @@ const BACKLOG: u16 = 4_096;
 /// Of what a client does not read, the kernel keeps this much and no more.
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
+/// A free port of one address may be taken on another; as often another one is tried.
+const FREE_PORTS_TRIED: u32 = 16;
+
 /// Opens the listeners. The error is one line that names the address and says what to do.
 pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
-    let listeners = if binds.is_empty() {
-        bind_everything(port)?
-    } else {
-        bind_each(binds, port)?
+    let mut left = if port == 0 { FREE_PORTS_TRIED } else { 1 };
+    let listeners = loop {
+        left -= 1;
+        let opened = if binds.is_empty() {
+            bind_everything(port)
+        } else {
+            bind_each(binds, port)
+        };
+        match opened {
+            Ok(listeners) => break listeners,
+            Err((_, error)) if left > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+            Err((address, error)) => return Err(describe(address, &error)),
+        }
     };
     for listener in &listeners {
         prepare(listener).map_err(|error| format!("cannot prepare the listener: {error}"))?;
@@ -27,7 +39,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
 
 /// Both families on one port. `IPV6_V6ONLY` cannot be set before std binds, so what the system
 /// made of it is looked at afterwards.
-fn bind_everything(port: u16) -> Result<Vec<TcpListener>, String> {
+fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     match TcpListener::bind(any) {
         Ok(first) if is_v6_only(&first) => {
@@ -36,7 +48,7 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, String> {
             match TcpListener::bind(second) {
                 Ok(second) => Ok(vec![first, second]),
                 // Somebody else's IPv4 socket. Half a server would surprise more than none.
-                Err(error) => Err(describe(second, &error)),
+                Err(error) => Err((second, error)),
             }
         }
         Ok(first) => Ok(vec![first]),
@@ -46,48 +58,61 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, String> {
                 io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
             ) =>
         {
-            Err(describe(any, &error))
+            Err((any, error))
         }
         // No IPv6 here: EAFNOSUPPORT, whose number differs between machines, or EADDRNOTAVAIL.
         Err(_) => {
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             TcpListener::bind(any)
                 .map(|listener| vec![listener])
-                .map_err(|error| describe(any, &error))
+                .map_err(|error| (any, error))
         }
     }
 }
 
-fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
+fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    // `--bind 127.0.0.1 --bind ::`: whatever a dual-stack socket covers must come after it.
+    let mut binds = binds.to_vec();
+    binds.sort_by_key(|bind| match bind.address {
+        address if !address.is_unspecified() => 2,
+        address => u8::from(address.is_ipv4()),
+    });
     let mut listeners: Vec<TcpListener> = Vec::new();
+    // Once the system has chosen a port it is that of all.
+    let mut port = port;
     for bind in binds {
         let address = bind.socket_address(port);
         match TcpListener::bind(address) {
-            Ok(listener) => listeners.push(listener),
-            // `--bind :: --bind 0.0.0.0`: a dual-stack socket is both.
+            Ok(listener) => {
+                if bind.port.is_none() {
+                    port = listener.local_addr().map_or(port, |address| address.port());
+                }
+                listeners.push(listener);
+            }
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse && covers(&listeners, address) => {}
-            Err(error) => return Err(describe(address, &error)),
+            Err(error) => return Err((address, error)),
         }
     }
     Ok(listeners)
 }
 
+/// Whether one of them answers at this address already.
 fn covers(listeners: &[TcpListener], address: SocketAddr) -> bool {
     listeners.iter().any(|listener| {
-        let Ok(SocketAddr::V6(own)) = listener.local_addr() else {
+        let Ok(own) = listener.local_addr() else {
             return false;
         };
-        address.is_ipv4()
-            && own.ip().is_unspecified()
-            && own.port() == address.port()
-            && !is_v6_only(listener)
+        let same_family = own.is_ipv4() == address.is_ipv4();
+        let answers_family = same_family || (own.is_ipv6() && !is_v6_only(listener));
+        own == address
+            || own.ip().is_unspecified() && own.port() == address.port() && answers_family
     })
 }
 
 /// Deprecated because it cannot be set any more once a socket is bound. It can be asked.
 #[allow(deprecated)]
-fn is_v6_only(listener: &TcpListener) -> bool {
+pub(super) fn is_v6_only(listener: &TcpListener) -> bool {
     listener.only_v6().unwrap_or(false)
 }
 
@@ -124,14 +149,14 @@ fn describe(address: SocketAddr, error: &io::Error) -> String {
             format!("{} is no address of this machine", address.ip())
         }
         io::ErrorKind::InvalidInput if needs_zone(address) => {
-            let zones: Vec<String> = sys::addresses()
+            let mut zones: Vec<String> = sys::addresses()
                 .unwrap_or_default()
                 .into_iter()
-                .filter(|found| {
-                    std::net::IpAddr::is_ipv6(&found.address) && found.interface != "lo"
-                })
+                .filter(|found| found.address.is_ipv6() && found.interface != "lo")
                 .map(|found| format!("{}%{}", address.ip(), found.interface))
                 .collect();
+            zones.sort();
+            zones.dedup();
             format!(
                 "{} is link-local and needs a zone: {}",
                 address.ip(),

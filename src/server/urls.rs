@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
 use crate::sys::{self, InterfaceAddress};
 
+use super::listener::is_v6_only;
+
 /// A URL of this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reachable {
@@ -47,20 +49,24 @@ impl Reachable {
 /// One for each address that a listener answers on, the best first.
 pub fn reachable(listeners: &[TcpListener]) -> Vec<Reachable> {
     let own = sys::addresses().unwrap_or_default();
-    let addresses: Vec<SocketAddr> = (listeners.iter())
-        .filter_map(|listener| listener.local_addr().ok())
-        .collect();
+    let listens = |listener: &TcpListener| {
+        let address = listener.local_addr().ok()?;
+        let both_families = address.is_ipv6() && !is_v6_only(listener);
+        Some((address, both_families))
+    };
+    let listeners: Vec<_> = listeners.iter().filter_map(listens).collect();
     best_first(
-        &addresses,
+        &listeners,
         &own,
         &passing_addresses(),
         announced_name().as_deref(),
     )
 }
 
-/// The same for any machine: its listeners, its addresses, those of them that pass, its name.
+/// The same for any machine: its listeners, and whether they answer IPv4 beside IPv6; its
+/// addresses, those of them that pass, its name.
 fn best_first(
-    listeners: &[SocketAddr],
+    listeners: &[(SocketAddr, bool)],
     own: &[InterfaceAddress],
     passing: &[Ipv6Addr],
     name: Option<&str>,
@@ -75,21 +81,29 @@ fn best_first(
             found.push(Reachable { url, rank });
         }
     };
-    for listener in listeners {
+    for (listener, both_families) in listeners {
         let port = listener.port();
-        // What v6-only sockets do not answer is answered by the second one.
-        let both_families = listener.is_ipv6() && listeners.len() == 1;
         let is_everywhere = listener.ip().is_unspecified();
         for own in own {
             let same_family = own.address.is_ipv6() == listener.is_ipv6();
             let answers = if is_everywhere {
-                (same_family || both_families) && is_worth_telling(own, passing)
+                (same_family || *both_families) && is_worth_telling(own, passing)
             } else {
                 own.address == listener.ip() && is_on(own, listener)
             };
             if answers {
                 add(rank(own.address), &host(own), port);
             }
+        }
+        // 127.0.0.2 is this machine as well, and no interface says so.
+        if !is_everywhere && !own.iter().any(|own| own.address == listener.ip()) {
+            let address = listener.ip();
+            let own = InterfaceAddress {
+                interface: String::new(),
+                address,
+                prefix_bits: 0,
+            };
+            add(rank(address), &host(&own), port);
         }
         if let Some(name) = name.filter(|_| is_everywhere) {
             add(Rank::Name, name, port);
@@ -197,8 +211,9 @@ mod tests {
         passing: &[&str],
         name: Option<&str>,
     ) -> Vec<String> {
-        let listeners: Vec<SocketAddr> = (listeners.iter())
-            .map(|text| text.parse().expect(text))
+        let both_families = listeners == ["[::]:8080"];
+        let listeners: Vec<_> = (listeners.iter())
+            .map(|text| (text.parse().expect(text), both_families))
             .collect();
         let own: Vec<InterfaceAddress> = (own.iter())
             .map(|(interface, address)| InterfaceAddress {
@@ -259,6 +274,7 @@ mod tests {
         for (listener, expected) in [
             ("[::1]:8080", "http://[::1]:8080/"),
             ("127.0.0.1:80", "http://127.0.0.1/"),
+            ("127.0.0.2:8080", "http://127.0.0.2:8080/"),
             // Even if it passes, or is a container's.
             ("172.17.0.1:8080", "http://172.17.0.1:8080/"),
             (
