@@ -1,6 +1,7 @@
-//! The access log: one line an answer, on standard output. Lines are written by a thread of
-//! their own, so that a terminal that is stopped or a pipe that is full never stops serving;
-//! what does not fit meanwhile is counted, and said when it is over.
+//! Standard output: what the server says, and the access log, one line an answer. Lines are
+//! written by a thread of their own, so that a terminal that is stopped or a pipe that is full
+//! stops neither serving nor the end; what does not fit meanwhile is counted, and said when it is
+//! over.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -58,13 +59,11 @@ impl Log {
             wanted: Condvar::new(),
             written: Condvar::new(),
         });
-        if format != LogFormat::Off {
-            let log = Arc::clone(&log);
-            thread::Builder::new()
-                .name("log".to_owned())
-                .stack_size(64 << 10)
-                .spawn(move || log.write())?;
-        }
+        let writer = Arc::clone(&log);
+        thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(64 << 10)
+            .spawn(move || writer.write())?;
         Ok(log)
     }
 
@@ -107,11 +106,17 @@ impl Log {
         queue.ended = true;
         self.wanted.notify_all();
         let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
-        if self.format != LogFormat::Off {
-            let _ = self
-                .written
-                .wait_timeout_while(queue, Duration::from_secs(1), busy);
-        }
+        let _ = self
+            .written
+            .wait_timeout_while(queue, Duration::from_secs(1), busy);
+    }
+
+    /// Writes lines of the server's own, whatever else waits. Nobody reading them is no reason to
+    /// wait, or to end.
+    pub fn say(&self, lines: &str) {
+        let mut queue = self.queue();
+        queue.lines.extend_from_slice(lines.as_bytes());
+        self.wanted.notify_one();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -154,15 +159,17 @@ impl Log {
             drop(queue);
             let failed_lines = write_lines(&lines);
             lines.clear();
-            if lost_lines > 0 {
+            if failed_lines == 0 && lost_lines > 0 {
                 let reason = "standard output was blocked";
-                let _ = writeln!(
-                    io::stderr(),
-                    "ipv6-httpd: {lost_lines} lines of the log were lost: {reason}"
-                );
+                super::complain(&format!(
+                    "{lost_lines} lines of the log were lost: {reason}"
+                ));
             }
             queue = self.queue();
-            queue.lost_lines += failed_lines;
+            if failed_lines > 0 {
+                // It is not over, and where the reader has gone it never will be.
+                queue.lost_lines += failed_lines + lost_lines;
+            }
         }
     }
 }

@@ -38,7 +38,6 @@ const STACK_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 struct Shared {
     site: Site,
-    listeners: Vec<TcpListener>,
     limits: Limits,
     log: Arc<Log>,
     shares: Shares,
@@ -62,6 +61,8 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
+    /// Closed, and so nobody is accepted any more, when all workers have let go of them too.
+    listeners: Arc<[TcpListener]>,
     /// Where it can be reached, as it was at the start.
     urls: Vec<Reachable>,
     /// The best of them is drawn.
@@ -96,7 +97,6 @@ impl Server {
         let workers = config.workers();
         let shared = Shared {
             site: Site::open(root, config.site.clone(), config.limits.ranges_max),
-            listeners,
             limits: config.limits,
             log,
             shares,
@@ -107,6 +107,7 @@ impl Server {
         };
         Ok(Server {
             shared: Arc::new(shared),
+            listeners: listeners.into(),
             urls,
             qr: config.qr,
             signals,
@@ -116,8 +117,7 @@ impl Server {
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.shared
-            .listeners
+        self.listeners
             .iter()
             .filter_map(|listener| listener.local_addr().ok())
             .collect()
@@ -125,9 +125,9 @@ impl Server {
 
     /// Says where it is, and serves until a signal ends it: the first finishes what is running,
     /// the second ends at once.
-    pub fn run(self) -> Result<(), String> {
+    pub fn run(mut self) -> Result<(), String> {
         for _ in 0..self.shared.workers {
-            let worker = Worker::new(Arc::clone(&self.shared))
+            let worker = Worker::new(Arc::clone(&self.shared), Arc::clone(&self.listeners))
                 .map_err(|error| format!("cannot poll: {error}"))?;
             let builder = thread::Builder::new()
                 .name("worker".to_owned())
@@ -140,7 +140,7 @@ impl Server {
         loop {
             match self.signals.wait() {
                 Signal::Interrupt => {
-                    say("Caught SIGINT, dying\n");
+                    self.shared.log.say("Caught SIGINT, dying\n");
                     break;
                 }
                 Signal::Terminate => break,
@@ -164,7 +164,7 @@ impl Server {
             text.push_str(&drawing(&self.urls));
         }
         text.push_str("Press ^C to quit\n");
-        say(&text);
+        self.shared.log.say(&text);
     }
 
     /// What a start with this configuration comes to. Whatever would end it has done so by now.
@@ -190,7 +190,8 @@ impl Server {
         lines.join("\n")
     }
 
-    fn drain(&self) {
+    fn drain(&mut self) {
+        self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
         let _ = self.rope.shutdown(std::net::Shutdown::Both);
         Signals::alarm(DRAIN.as_secs() as u32);
@@ -248,12 +249,6 @@ fn drawing(reachable: &[Reachable]) -> String {
 fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !unwanted && io::stdout().is_terminal()
-}
-
-/// On standard output, where the log goes. Nobody reading it is no reason to end.
-fn say(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// On standard error.

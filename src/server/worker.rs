@@ -2,7 +2,7 @@
 //! connections it has accepted, with their deadlines. No other thread ever touches them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,6 +26,8 @@ use super::transport::{Received, Transport};
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
+    /// None any more once the server stops: the last one to let go of them closes them.
+    listeners: Arc<[TcpListener]>,
     poller: Poller,
     clients: Clients,
     /// What is received, and what is sent from files, passes through here.
@@ -64,15 +66,15 @@ const BELL: u64 = u64::MAX;
 
 impl Worker {
     /// A worker that watches the listeners and the bell.
-    pub fn new(shared: Arc<Shared>) -> io::Result<Worker> {
+    pub fn new(shared: Arc<Shared>, listeners: Arc<[TcpListener]>) -> io::Result<Worker> {
         let mut poller = Poller::new()?;
         poller.watch(&shared.bell, BELL, Interest::Read)?;
-        for (token, listener) in shared.listeners.iter().enumerate() {
+        for (token, listener) in listeners.iter().enumerate() {
             poller.watch_shared(listener, token as u64)?;
         }
         let (milliseconds, date) = read_clock(shared.start);
         Ok(Worker {
-            clients: Clients::new(shared.listeners.len() as u32),
+            clients: Clients::new(listeners.len() as u32),
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             lines: Lines::new(Arc::clone(&shared.log)),
             open_files: OpenFiles::default(),
@@ -83,6 +85,7 @@ impl Worker {
             complained: false,
             stopping: false,
             poller,
+            listeners,
             shared,
         })
     }
@@ -107,9 +110,7 @@ impl Worker {
             for &token in &ready {
                 match token {
                     BELL => self.stop(),
-                    _ if (token as usize) < self.shared.listeners.len() => {
-                        self.accept(token as usize)
-                    }
+                    _ if (token as usize) < self.listeners.len() => self.accept(token as usize),
                     _ => self.serve(token),
                 }
             }
@@ -139,7 +140,7 @@ impl Worker {
             if self.stopping || self.resume_milliseconds.is_some() {
                 return;
             }
-            let Some(socket) = self.shared.listeners.get(listener) else {
+            let Some(socket) = self.listeners.get(listener) else {
                 return;
             };
             match socket.accept() {
@@ -159,7 +160,7 @@ impl Worker {
             }
         }
         if !alone {
-            let Some(socket) = self.shared.listeners.get(listener) else {
+            let Some(socket) = self.listeners.get(listener) else {
                 return;
             };
             let turned = self
@@ -324,7 +325,7 @@ impl Worker {
             ));
             self.complained = true;
         }
-        for listener in &self.shared.listeners {
+        for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
         }
         self.resume_milliseconds = Some(self.now.milliseconds + PAUSE_MILLISECONDS);
@@ -332,7 +333,7 @@ impl Worker {
 
     fn resume(&mut self) {
         self.resume_milliseconds = None;
-        for (token, listener) in self.shared.listeners.iter().enumerate() {
+        for (token, listener) in self.listeners.iter().enumerate() {
             let _ = self.poller.unwatch(listener);
             if self.poller.watch_shared(listener, token as u64).is_err() {
                 self.resume_milliseconds = Some(self.now.milliseconds + PAUSE_MILLISECONDS);
@@ -345,9 +346,10 @@ impl Worker {
         self.stopping = true;
         self.resume_milliseconds = None;
         let _ = self.poller.unwatch(&self.shared.bell);
-        for listener in &self.shared.listeners {
+        for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
         }
+        self.listeners = Arc::default();
         for token in self.clients.tokens() {
             if let Some(client) = self.clients.get(token) {
                 client.connection.drain();
