@@ -307,7 +307,7 @@ fn an_unfinished_head_gets_408_after_ten_seconds() {
     let mut slow = Conversation::open(server.address());
     let slow = thread::spawn(move || {
         let mut bytes = b"GET /a HTTP/1.1\r\nX: ".to_vec();
-        bytes.resize(30, b'x');
+        bytes.resize(28, b'x');
         for byte in bytes {
             if slow.try_send([byte]).is_err() {
                 break;
@@ -628,8 +628,9 @@ fn a_server_without_descriptors_serves_when_it_has_some() {
     let site = TempSite::with(&[("a", "one")]);
     for workers in ["1", "3"] {
         let mut command = command_behind(&["sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\""]);
+        // More than there are descriptors, so that these are what is short.
         command
-            .args(["--port", "0", "-w", workers])
+            .args(["--port", "0", "--connections-max", "1000", "-w", workers])
             .arg(site.path());
         let server = TestServer::launch(command);
         let mut clients: Vec<Conversation> = (0..80)
