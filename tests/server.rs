@@ -480,15 +480,16 @@ fn in_a_network(before: &str) -> Vec<String> {
     let script = format!(
         "set -e; s=/proc/sys/net/ipv6; echo 0 >$s/bindv6only; {before}
          ip link set lo up
-         ip link add net0 index 7 address 02:00:00:00:00:01 type veth peer name net1
-         ip link set net1 addrgenmode none || true
-         echo 0 >$s/conf/net0/accept_dad
+         ip link add net0 index 7 type veth peer name net1
+         for i in net0 net1; do ip link set $i addrgenmode none up; done
          ip address add 192.0.2.1/24 dev net0
-         ip address add 2001:db8::1/64 dev net0 || true
-         ip address add fd00::1/64 dev net0 || true
-         ip link set net0 up; ip link set net1 up
+         for a in 2001:db8::1 fd00::1 fe80::ff:fe00:1; do
+             ip address add $a/64 dev net0 nodad || true
+         done
          ip link add docker0 type veth peer name net2
          ip address add 198.51.100.1/24 dev docker0
+         # The system takes a moment to make an address valid.
+         for i in $(seq 600); do ip address | grep -q tentative || break; sleep 0.1; done
          exec \"$0\" \"$@\""
     );
     vec![

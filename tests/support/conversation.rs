@@ -133,10 +133,13 @@ impl Conversation {
 
     fn more(&mut self) {
         let mut block = [0; 16 << 10];
-        let count = self
-            .stream
-            .read(&mut block)
-            .expect("bytes before the deadline");
+        let count = loop {
+            match self.stream.read(&mut block) {
+                // A read with a time-out is not taken up again when the process was stopped.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result.expect("bytes before the deadline"),
+            }
+        };
         let so_far = String::from_utf8_lossy(&self.received);
         assert_ne!(count, 0, "the connection ended after {so_far:?}");
         self.received.extend_from_slice(&block[..count]);
