@@ -14,7 +14,7 @@ use std::process::Command;
 use std::thread;
 
 use support::conversation::{Answer, Conversation, fetch, get};
-use support::server::{TestServer, command_behind};
+use support::server::{TestServer, bound_by_modes, command_behind};
 use support::site::{TempSite, pattern};
 use support::skip;
 
@@ -534,19 +534,8 @@ fn what_may_not_be_read_is_forbidden() {
     set_mode("closed", 0o000);
     // Its names may not be read, what has one may.
     set_mode("locked", 0o111);
-    // Root may read everything unless it gives up the right to.
-    let unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
-    let starter: &[&str] = if File::open(site.join("secret")).is_err() {
-        &[]
-    } else if Command::new("setpriv")
-        .args(&unprivileged[1..])
-        .arg("true")
-        .status()
-        .is_ok_and(|s| s.success())
-    {
-        &unprivileged
-    } else {
-        return skip("root may read everything, and there is no setpriv");
+    let Some(starter) = bound_by_modes(&site.join("secret")) else {
+        return;
     };
     let mut command = command_behind(starter);
     command.args(["--port", "0"]).arg(site.path());

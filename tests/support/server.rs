@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::DEADLINE;
+use super::{DEADLINE, skip};
 
 /// The binary under test, behind another program that starts it: that of this build, or what
 /// the variable `IPV6_HTTPD` says (`qemu-arm-static -cpu cortex-a7 path/to/ipv6-httpd`).
@@ -41,6 +42,29 @@ pub fn command() -> Command {
 /// Whether the binary runs under emulation, where some of the machine cannot be seen.
 pub fn is_emulated() -> bool {
     env::var("IPV6_HTTPD").is_ok_and(|named| named.contains("qemu"))
+}
+
+/// Whether a program that starts another one, under conditions that a test needs, works here.
+pub fn works(starter: &[&str]) -> bool {
+    let status = Command::new(starter[0])
+        .args(&starter[1..])
+        .arg("true")
+        .output();
+    let works = status.is_ok_and(|output| output.status.success());
+    if !works {
+        skip(&format!("no right to run {} {}", starter[0], starter[1]));
+    }
+    works
+}
+
+/// What to start the binary with, so that modes bind it, which do not bind root. `closed` is a
+/// file or folder that nobody may read. `None`, and said, where there is no way.
+pub fn bound_by_modes(closed: &Path) -> Option<&'static [&'static str]> {
+    const STARTER: &[&str] = &["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+    match File::open(closed) {
+        Err(_) => Some(&[]),
+        Ok(_) => works(STARTER).then_some(STARTER),
+    }
 }
 
 /// A server that is running. It is stopped when this is dropped.
@@ -82,7 +106,9 @@ impl TestServer {
             out,
             err,
         };
-        let started = server.out.wait_for_end_or("Press ^C to quit\n");
+        let started = server
+            .out
+            .wait_until(|text| text.contains("Press ^C to quit\n"));
         assert!(started, "{command:?} said {:?}", server.err.text());
         let text = server.out.text();
         let mut lines = text.lines();
@@ -150,12 +176,6 @@ impl TestServer {
             assert!(started.elapsed() < DEADLINE, "it does not end");
             thread::sleep(Duration::from_millis(2));
         }
-    }
-
-    /// Sends SIGTERM, waits, and says how it ended.
-    pub fn stop(&mut self) -> ExitStatus {
-        self.signal("TERM");
-        self.wait()
     }
 }
 
@@ -267,17 +287,6 @@ impl Output {
     pub fn whole(&self) -> String {
         self.wait_until(|_| false);
         self.text()
-    }
-
-    /// Waits for these words; fails where they do not come.
-    pub fn wait_for(&self, words: &str) {
-        let found = self.wait_for_end_or(words);
-        assert!(found, "{words:?} never came: {:?}", self.text());
-    }
-
-    /// Waits for these words or the end; `false` if that came first.
-    pub fn wait_for_end_or(&self, words: &str) -> bool {
-        self.wait_until(|text| text.contains(words))
     }
 
     /// Waits until something holds or the end; `false` if that came first.
