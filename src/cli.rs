@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use crate::access::list::{Rule, Verdict};
 use crate::config::{Bind, Config, LogFormat};
 use crate::http::grammar::{is_field_content, is_token};
 use crate::sys::{self, Symlinks};
@@ -35,6 +37,18 @@ Serve:
       --cors                pages of other origins may read the answers
       --media-type EXT=TYPE repeatable
       --no-ip               switch off the virtual path /ip
+
+Access:
+      --allow NET           only these clients may ask; repeatable:
+                            192.168.1.0/24, 2001:db8::/32, fe80::/10%eth0,
+                            or local: the networks this machine is in now
+      --deny NET            these may not; the longest prefix wins
+      --auth-file FILE      who asks has to log in; lines of USER:HASH,
+                            HASH as 'openssl passwd -5' makes it
+      --trusted-proxy NET   believe its X-Forwarded-For and Forwarded;
+                            repeatable
+      --proxy-protocol      connections of trusted proxies begin with a
+                            PROXY header, v1 or v2
 
 Log:
       --log FORMAT          simple, common, combined, json or off
@@ -77,7 +91,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
     let mut index = Vec::new();
     let mut check = false;
     while let Some(word) = words.next()? {
-        let site = &mut config.site;
+        let (site, access) = (&mut config.site, &mut config.access);
         match word {
             Word::Option(name) => match name.as_str() {
                 "-h" | "--help" => return Ok(Command::Help),
@@ -137,6 +151,15 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
                     )?);
                 }
                 "--no-ip" => site.ip = false,
+                "--allow" => access.rules.push(words.rule(&name, Verdict::Allow)?),
+                "--deny" => access.rules.push(words.rule(&name, Verdict::Deny)?),
+                "--auth-file" => {
+                    access.auth_file = Some(words.value(&name, "the name of a file")?.into());
+                }
+                "--trusted-proxy" => access
+                    .trusted_proxies
+                    .push(words.network(&name, "a network")?),
+                "--proxy-protocol" => access.proxy_protocol = true,
                 "--log" => {
                     config.log =
                         words.parsed(&name, "simple, common, combined, json or off", parse_log)?
@@ -156,6 +179,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
                 root = Some(value.into());
             }
         }
+    }
+    if config.access.proxy_protocol && config.access.trusted_proxies.is_empty() {
+        return Err(
+            "--proxy-protocol wants --trusted-proxy too: anybody else could claim any address"
+                .to_owned(),
+        );
     }
     config.root = root.unwrap_or(config.root);
     if !index.is_empty() {
@@ -296,6 +325,19 @@ impl Words {
         }
     }
 
+    /// A value whose error says what is wrong with it.
+    fn network<T: FromStr<Err = String>>(&mut self, name: &str, wanted: &str) -> Result<T, String> {
+        let value = self.value(name, wanted)?;
+        let text = value.to_string_lossy();
+        text.parse()
+            .map_err(|error| format!("{name} wants {wanted}, not '{text}': {error}"))
+    }
+
+    fn rule(&mut self, name: &str, verdict: Verdict) -> Result<Rule, String> {
+        let place = self.network(name, "a network, or local")?;
+        Ok(Rule { verdict, place })
+    }
+
     fn parsed<T>(
         &mut self,
         name: &str,
@@ -326,7 +368,7 @@ fn os_string(bytes: &[u8]) -> OsString {
     std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
 }
 
-fn parse_text<T: std::str::FromStr>(value: &OsStr) -> Option<T> {
+fn parse_text<T: FromStr>(value: &OsStr) -> Option<T> {
     value.to_str()?.parse().ok()
 }
 
@@ -423,7 +465,7 @@ fn parse_header(value: &OsStr) -> Result<(String, String), String> {
 
 const FRAMING: &str = "it frames the answers";
 const OWN: &str = "the server sets it for each file";
-const RESERVED: [(&str, &str); 21] = [
+const RESERVED: [(&str, &str); 22] = [
     ("Accept-Ranges", OWN),
     ("Allow", OWN),
     ("Cache-Control", "use --cache-control"),
@@ -444,6 +486,7 @@ const RESERVED: [(&str, &str); 21] = [
     ("Transfer-Encoding", FRAMING),
     ("Upgrade", FRAMING),
     ("Vary", OWN),
+    ("WWW-Authenticate", "use --auth-file"),
     ("X-Content-Type-Options", OWN),
 ];
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::access::AccessOptions;
 use crate::http::limits::Limits;
 use crate::sys::Symlinks;
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub connections_max: Option<usize>,
     /// What is served, and how.
     pub site: SiteOptions,
+    /// Who may ask.
+    pub access: AccessOptions,
     /// The form of the log.
     pub log: LogFormat,
     /// Only answers that are errors are logged: SD cards wear out.
@@ -42,6 +45,7 @@ impl Default for Config {
             workers: None,
             connections_max: None,
             site: SiteOptions::default(),
+            access: AccessOptions::default(),
             log: LogFormat::Simple,
             log_only_errors: false,
             qr: false,

@@ -10,6 +10,7 @@ use super::buffers::Buffers;
 use super::content::{ContentDecoder, ContentLength};
 use super::date::HttpDate;
 use super::limits::Limits;
+use super::proxy_protocol::{self, Source};
 use super::request::{HeadReader, Method, Reject, Request, Version};
 use super::response::{Body, Part, Produce, Response, Status, Then};
 
@@ -58,6 +59,10 @@ pub trait Respond {
     fn answered(&mut self, answered: Answered);
     /// The buffers of this thread.
     fn buffers(&mut self) -> &mut Buffers;
+    /// A proxy has said for whom it speaks, before the first request. `false`: not wanted.
+    fn proxied(&mut self, _source: Source) -> bool {
+        false
+    }
 }
 
 /// An answer that has been sent, or as much of it as could be.
@@ -116,6 +121,8 @@ pub struct Connection {
 /// What the next bytes from the client are.
 #[derive(Debug, Default)]
 enum Input {
+    /// What a proxy says before the first request.
+    ProxyHeader,
     /// A request head.
     #[default]
     Head,
@@ -129,6 +136,9 @@ enum Input {
     /// Nothing at all.
     Closed,
 }
+
+/// Of what should have been a PROXY header, so much is written to the log.
+const PROXY_LINE_BYTES_MAX: usize = 107;
 
 enum Plan {
     Read,
@@ -146,6 +156,15 @@ impl Connection {
         }
     }
 
+    /// The same for one that a proxy begins with a PROXY header, which is owed at once.
+    pub fn behind_proxy(limits: &Limits, now: &Now) -> Connection {
+        Connection {
+            input: Input::ProxyHeader,
+            deadline_milliseconds: now.milliseconds + limits.head_milliseconds,
+            ..Connection::default()
+        }
+    }
+
     /// Bytes have come.
     pub fn received(&mut self, bytes: &[u8], limits: &Limits, now: &Now, site: &mut impl Respond) {
         if let Input::Lingering(left) = &mut self.input {
@@ -153,7 +172,10 @@ impl Connection {
             return;
         }
         if self.received.is_empty() {
-            self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+            // A PROXY header has been owed since the connection began.
+            if !matches!(self.input, Input::ProxyHeader) {
+                self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+            }
             self.received = site.buffers().take();
         }
         self.received.extend_from_slice(bytes);
@@ -196,7 +218,9 @@ impl Connection {
 
     /// Whether it waits for a request of which nothing has come: what can be closed at any time.
     pub fn is_idle(&self) -> bool {
-        matches!(self.input, Input::Head) && self.received.is_empty() && self.outgoing.is_none()
+        matches!(self.input, Input::Head | Input::ProxyHeader)
+            && self.received.is_empty()
+            && self.outgoing.is_none()
     }
 
     /// The deadline has passed. The next step tells what to do.
@@ -264,6 +288,11 @@ impl Connection {
                 Plan::Read
             };
             match &mut self.input {
+                Input::ProxyHeader => match self.read_proxy_header(limits, now, site) {
+                    Some(input) => self.input = input,
+                    None if self.ended || self.draining => self.input = Input::Closed,
+                    None => return waiting,
+                },
                 Input::Head => match self.answer_head(limits, now, site) {
                     Ok(true) => {}
                     Ok(false) if matches!(waiting, Plan::Write) => return waiting,
@@ -335,6 +364,47 @@ impl Connection {
             self.received.drain(..self.consumed);
         }
         self.consumed = 0;
+    }
+
+    /// Reads a PROXY header; what comes after it, or `None` while it is incomplete.
+    fn read_proxy_header(
+        &mut self,
+        limits: &Limits,
+        now: &Now,
+        site: &mut impl Respond,
+    ) -> Option<Input> {
+        match proxy_protocol::read(&self.received) {
+            Ok(None) => None,
+            Ok(Some(header)) => {
+                self.consumed = header.length;
+                self.deadline_milliseconds = now.milliseconds
+                    + match self.unread() {
+                        [] => limits.idle_milliseconds,
+                        _ => limits.head_milliseconds,
+                    };
+                let is_wanted = site.proxied(header.source);
+                Some(if is_wanted {
+                    Input::Head
+                } else {
+                    Input::Closed
+                })
+            }
+            Err(reject) => {
+                // Whoever this is does not expect an answer. It is written down all the same:
+                // a proxy that was set up otherwise would be a riddle.
+                let line = self.received.get(..PROXY_LINE_BYTES_MAX);
+                let line = HeadReader::default().first_line(line.unwrap_or(&self.received));
+                let response = site.reject(&reject, line, now);
+                if !response.note.is_empty() {
+                    site.answered(Answered {
+                        note: response.note,
+                        status: response.status,
+                        content_bytes: 0,
+                    });
+                }
+                Some(Input::Closed)
+            }
+        }
     }
 
     /// Reads a head, and answers it unless its content has to be awaited. `false`: incomplete.

@@ -45,25 +45,44 @@ impl<'v> Iterator for List<'v> {
 
     fn next(&mut self) -> Option<&'v [u8]> {
         let rest = self.rest?;
-        let (mut quoted, mut escaped) = (false, false);
-        let comma = rest.iter().position(|&byte| {
-            if escaped {
-                escaped = false;
-            } else if byte == b'"' {
-                quoted = !quoted;
-            } else if byte == b'\\' {
-                escaped = quoted;
-            } else if byte == b',' {
-                return !quoted;
-            }
-            false
-        });
+        let mut quotes = Quotes::default();
+        let comma = rest
+            .iter()
+            .position(|&byte| quotes.pass(byte) && byte == b',');
         let (element, rest) = match comma {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
             None => (rest, None),
         };
         self.rest = rest;
         Some(trim_ows(element))
+    }
+}
+
+/// Follows quoted-strings through a text, byte by byte (RFC 9110 §5.6.4).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Goes on to the next byte. `true`: it belongs to no quoted-string.
+    pub fn pass(&mut self, byte: u8) -> bool {
+        if self.escaped {
+            self.escaped = false;
+        } else if byte == b'"' {
+            self.open = !self.open;
+        } else if byte == b'\\' {
+            self.escaped = self.open;
+        } else {
+            return !self.open;
+        }
+        false
+    }
+
+    /// Whether a quoted-string has begun and not ended.
+    pub fn are_open(self) -> bool {
+        self.open
     }
 }
 

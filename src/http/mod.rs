@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 pub mod accept;
+pub mod authorization;
 pub mod buffers;
 pub mod connection;
 pub mod content;
 pub mod date;
+pub mod forwarded;
 pub mod grammar;
 pub mod limits;
 pub mod precondition;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request;
 pub mod response;

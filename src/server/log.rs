@@ -67,20 +67,32 @@ impl Log {
         Ok(log)
     }
 
-    /// What to remember of a request until it is answered.
-    pub fn note(&self, line: &[u8], fields: Option<Fields<'_>>) -> Vec<u8> {
-        match self.format {
-            LogFormat::Off => Vec::new(),
-            LogFormat::Simple | LogFormat::Common => [line, b"\n"].concat(),
-            LogFormat::Combined | LogFormat::Json => {
-                let value = |name| {
-                    fields
-                        .and_then(|fields| fields.all(name).next())
-                        .unwrap_or_default()
-                };
-                [line, b"\n", value("Referer"), b"\n", value("User-Agent")].concat()
+    /// What to remember of a request until it is answered. `client`: who asks, if it is not the
+    /// other side of the connection. `user`: who has logged in.
+    pub fn note(
+        &self,
+        line: &[u8],
+        fields: Option<Fields<'_>>,
+        client: Option<&str>,
+        user: Option<&str>,
+    ) -> Vec<u8> {
+        let value = |name| {
+            fields
+                .and_then(|fields| fields.all(name).next())
+                .unwrap_or_default()
+        };
+        let (referer, user_agent) = match self.format {
+            LogFormat::Off => return Vec::new(),
+            LogFormat::Simple | LogFormat::Common => (&b""[..], &b""[..]),
+            LogFormat::Combined | LogFormat::Json => (value("Referer"), value("User-Agent")),
+        };
+        let mut note = [line, b"\n", referer, b"\n", user_agent].concat();
+        if client.is_some() || user.is_some() {
+            for part in ["\n", client.unwrap_or(""), "\n", user.unwrap_or("")] {
+                note.extend_from_slice(part.as_bytes());
             }
         }
+        note
     }
 
     /// Green, cyan, yellow and red, as most logs have them: success, redirect, the client's error
@@ -234,14 +246,28 @@ impl Lines {
         let mut note = answered.note.split(|&byte| byte == b'\n');
         let mut word = || note.next().unwrap_or_default();
         let (line, referer, user_agent) = (word(), word(), word());
+        let (asker, user) = (word(), word());
         let out = &mut self.lines;
+        let write_client = |out: &mut Vec<u8>| match asker {
+            b"" => {
+                let _ = write!(out, "{client}");
+            }
+            asker => out.extend_from_slice(asker),
+        };
         // Writing to a vector cannot fail.
         match self.log.format {
             LogFormat::Off => return,
             LogFormat::Json => {
                 out.extend_from_slice(b"{\"time\":\"");
                 out.extend_from_slice(&self.time);
-                let _ = write!(out, "\",\"client\":\"{client}\",\"request\":");
+                out.extend_from_slice(b"\",\"client\":\"");
+                write_client(out);
+                out.push(b'"');
+                if !user.is_empty() {
+                    out.extend_from_slice(b",\"user\":");
+                    write_json(user, out);
+                }
+                out.extend_from_slice(b",\"request\":");
                 write_json(line, out);
                 let (status, bytes) = (answered.status.code(), answered.content_bytes);
                 let _ = write!(out, ",\"status\":{status},\"bytes\":{bytes},\"referer\":");
@@ -251,7 +277,10 @@ impl Lines {
                 out.extend_from_slice(b"}\n");
             }
             LogFormat::Simple | LogFormat::Common | LogFormat::Combined => {
-                let _ = write!(out, "{client} - - [");
+                write_client(out);
+                out.extend_from_slice(b" - ");
+                escape_word(if user.is_empty() { b"-" } else { user }, out);
+                out.extend_from_slice(b" [");
                 out.extend_from_slice(&self.time);
                 out.extend_from_slice(b"] \"");
                 escape(line, out);
@@ -297,6 +326,18 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
         } else {
             let _ = write!(out, "\\x{byte:02x}");
         }
+    }
+}
+
+/// The same for a field that ends at a space.
+fn escape_word(bytes: &[u8], out: &mut Vec<u8>) {
+    for part in bytes.split_inclusive(|&byte| byte == b' ') {
+        let (word, space) = match part {
+            [word @ .., b' '] => (word, "\\x20"),
+            word => (word, ""),
+        };
+        escape(word, out);
+        out.extend_from_slice(space.as_bytes());
     }
 }
 
@@ -426,6 +467,28 @@ mod tests {
             let line = line_of(LogFormat::Simple, note, 0, status, only_errors, colours);
             assert_eq!(line, expected, "{}", status.code());
         }
+    }
+
+    #[test]
+    fn who_asks_may_be_somebody_else_and_may_have_a_name() {
+        let rows = [
+            (LogFormat::Simple, "\n\n192.0.2.7\nana", "192.0.2.7 - ana ["),
+            (LogFormat::Common, "\n\n192.0.2.7\n", "192.0.2.7 - - ["),
+            (LogFormat::Combined, "h\nc\n\nana", "2001:db8::1 - ana ["),
+            (
+                LogFormat::Simple,
+                "\n\n\nb \"\u{e4}]",
+                "2001:db8::1 - b\\x20\\x22\\xc3\\xa4] [",
+            ),
+        ];
+        for (format, rest, expected) in rows {
+            let line = line(format, format!("GET /\n{rest}").as_bytes(), 0);
+            let start = line.split("09/Jul").next().expect("a start");
+            assert_eq!(start, expected);
+        }
+        let json = line(LogFormat::Json, b"GET /\n\n\n192.0.2.7\nb \"\xc3\xa4", 0);
+        let start = "{\"time\":\"2017-07-09T11:49:41+02:00\",\"client\":\"192.0.2.7\",\"user\":\"b \\\"\u{e4}\",\"request\":";
+        assert!(json.starts_with(start), "{json}");
     }
 
     #[test]

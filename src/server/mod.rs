@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::qr::Symbol;
@@ -38,6 +39,8 @@ const STACK_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 struct Shared {
     site: Site,
+    /// `None`: everybody may ask for everything, and is who they are.
+    access: Option<Access>,
     limits: Limits,
     log: Arc<Log>,
     shares: Shares,
@@ -77,6 +80,7 @@ impl Server {
     pub fn bind(config: &Config) -> Result<Server, String> {
         let cannot = |what: &str, error: io::Error| format!("cannot {what}: {error}");
         let root = open_root(config)?;
+        let access = Access::open(&config.access, &config.root, config.workers())?;
         let listeners = listener::bind(&config.bind, config.port)?;
         // Before any thread starts, so that all of them have the signals blocked.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
@@ -97,6 +101,7 @@ impl Server {
         let workers = config.workers();
         let shared = Shared {
             site: Site::open(root, config.site.clone(), config.limits.ranges_max),
+            access,
             limits: config.limits,
             log,
             shares,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::access::Peer;
 use crate::config::Config;
 use crate::sys;
 
@@ -66,8 +67,8 @@ impl Shares {
     }
 
     /// Counts a connection; `false`, and not counted, if the client has its share already.
-    pub fn take(&self, address: IpAddr) -> bool {
-        if let Some(holder) = holder(address) {
+    pub fn take(&self, peer: Peer) -> bool {
+        if let Some(holder) = holder(peer) {
             let mut by_client = self.by_client();
             let held = by_client.entry(holder).or_default();
             if *held >= (self.max / SHARE).max(1) {
@@ -80,9 +81,9 @@ impl Shares {
     }
 
     /// A connection that was counted is gone.
-    pub fn give_back(&self, address: IpAddr) {
+    pub fn give_back(&self, peer: Peer) {
         self.count.fetch_sub(1, Ordering::Relaxed);
-        let Some(holder) = holder(address) else {
+        let Some(holder) = holder(peer) else {
             return;
         };
         let mut by_client = self.by_client();
@@ -97,6 +98,16 @@ impl Shares {
         }
     }
 
+    /// The connection counts for somebody else from now on; `false`, and nothing is changed, if
+    /// that one has its share already.
+    pub fn pass_on(&self, from: Peer, to: Peer) -> bool {
+        let is_taken = self.take(to);
+        if is_taken {
+            self.give_back(from);
+        }
+        is_taken
+    }
+
     fn by_client(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
         self.by_client
             .lock()
@@ -104,10 +115,10 @@ impl Shares {
     }
 }
 
-/// `None` for this machine itself: a proxy that runs here speaks for many.
-fn holder(address: IpAddr) -> Option<Holder> {
-    match address {
-        _ if address.is_loopback() => None,
+/// `None` for a proxy and for this machine itself, where one may run: it speaks for many.
+fn holder(peer: Peer) -> Option<Holder> {
+    match peer.address {
+        address if peer.is_proxy || address.is_loopback() => None,
         IpAddr::V4(address) => Some(Holder::V4(address.octets())),
         IpAddr::V6(address) => {
             let [a, b, c, d, e, f, g, h, ..] = address.octets();
@@ -151,19 +162,23 @@ mod tests {
             ("192.0.2.1", false),
             ("192.0.2.2", true),
             ("::1", true),
-            ("127.0.0.1", true),
+            ("192.0.2.1 proxy", true),
         ];
+        let peer = |address: &str| Peer {
+            address: address
+                .trim_end_matches(" proxy")
+                .parse()
+                .expect("an address"),
+            zone: 0,
+            is_proxy: address.ends_with(" proxy"),
+        };
         for (address, expected) in rows {
-            assert_eq!(
-                shares.take(address.parse().expect("an address")),
-                expected,
-                "{address}"
-            );
+            assert_eq!(shares.take(peer(address)), expected, "{address}");
         }
         assert!(shares.is_full());
         for (address, counted) in rows {
             if counted {
-                shares.give_back(address.parse().expect("an address"));
+                shares.give_back(peer(address));
             }
         }
         assert!(!shares.is_full());

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::access::{Peer, Refusal};
 use crate::http::buffers::Buffers;
 use crate::http::connection::{Answered, Connection, Now, Respond, Step};
 use crate::http::date::HttpDate;
 use crate::http::limits::Limits;
+use crate::http::proxy_protocol::Source;
 use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
-use crate::site::Site;
 use crate::site::client_address::Client;
 use crate::site::open_files::OpenFiles;
 use crate::sys::{self, Failure, Interest, Poller};
@@ -179,18 +180,26 @@ impl Worker {
         let Ok(transport) = Transport::new(stream) else {
             return;
         };
-        // Closed without a word: a client that holds so many is not reading answers.
-        if !self.shared.shares.take(canonical) {
-            return;
-        }
-        let connection = Connection::new(&self.shared.limits, &self.now);
         let zone = match address {
             SocketAddr::V6(address) => address.scope_id(),
             SocketAddr::V4(_) => 0,
         };
+        let access = self.shared.access.as_ref();
         let peer = Peer {
             address: canonical,
             zone,
+            is_proxy: access.is_some_and(|access| access.trusts(canonical, zone)),
+        };
+        // Closed without a word: a client that holds so many is not reading answers.
+        if !self.shared.shares.take(peer) {
+            return;
+        }
+        let limits = &self.shared.limits;
+        let connection = match access {
+            Some(access) if access.expects_proxy_header(peer) => {
+                Connection::behind_proxy(limits, &self.now)
+            }
+            _ => Connection::new(limits, &self.now),
         };
         self.complained = false;
         let token = self.clients.insert(ConnectedClient {
@@ -216,7 +225,7 @@ impl Worker {
             watched,
         } = client;
         let mut desk = Desk {
-            site: &self.shared.site,
+            shared: &self.shared,
             peer: *peer,
             socket: transport.socket(),
             lines: &mut self.lines,
@@ -227,6 +236,7 @@ impl Worker {
         let scratch = &mut self.scratch;
         let next =
             ConnectedClient::advance(transport, connection, limits, &self.now, scratch, &mut desk);
+        *peer = desk.peer;
         let result = match next {
             Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
             Ok(Some(interest)) => {
@@ -266,7 +276,7 @@ impl Worker {
                 let limits = &self.shared.limits;
                 let (peer, date) = (client.peer, self.now.date);
                 let mut desk = Desk {
-                    site: &self.shared.site,
+                    shared: &self.shared,
                     peer,
                     socket: client.transport.socket(),
                     lines: &mut self.lines,
@@ -313,7 +323,7 @@ impl Worker {
         if client.watched.is_some() {
             self.poller.closing(client.transport.socket());
         }
-        self.shared.shares.give_back(client.peer.address);
+        self.shared.shares.give_back(client.peer);
         self.clients.remove(token);
     }
 
@@ -371,23 +381,14 @@ fn read_clock(start: Instant) -> (u64, HttpDate) {
     )
 }
 
-/// The other side of a connection.
-#[derive(Clone, Copy, Debug)]
-struct Peer {
-    address: IpAddr,
-    /// The interface of a link-local address; 0 for none.
-    zone: u32,
-}
-
-impl Peer {
-    fn client(self) -> Client {
-        let zone = (self.zone != 0)
-            .then(|| sys::interface_name(self.zone).unwrap_or(self.zone.to_string()));
-        Client {
-            address: self.address,
-            zone,
-            server: None,
-        }
+/// The name of the interface is looked up only where it is told.
+fn client(peer: Peer) -> Client {
+    let zone =
+        (peer.zone != 0).then(|| sys::interface_name(peer.zone).unwrap_or(peer.zone.to_string()));
+    Client {
+        address: peer.address,
+        zone,
+        server: None,
     }
 }
 
@@ -445,7 +446,8 @@ impl ConnectedClient {
 /// Where a client's requests are answered, and the answers written down.
 #[derive(Debug)]
 struct Desk<'w> {
-    site: &'w Site,
+    shared: &'w Shared,
+    /// Becomes somebody else when a proxy says so.
     peer: Peer,
     socket: &'w TcpStream,
     lines: &'w mut Lines,
@@ -454,23 +456,56 @@ struct Desk<'w> {
     date: HttpDate,
 }
 
+impl Desk<'_> {
+    /// The server's own address as the client knows it; behind a proxy it knows another.
+    fn own_address(&self, asker: Peer) -> Option<IpAddr> {
+        let other = self.socket.peer_addr().ok()?.ip().to_canonical();
+        let own = self.socket.local_addr().ok()?.ip().to_canonical();
+        (other == asker.address).then_some(own)
+    }
+}
+
 impl Respond for Desk<'_> {
     fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
-        let mut client = self.peer.client();
-        if self.site.asks_for_address(request) {
-            let own = self.socket.local_addr().ok();
-            client.server = own.map(|own| own.ip().to_canonical());
-        }
-        let mut response = self
-            .site
-            .respond(request, &client, self.open_files, self.buffers, now);
-        response.note = self.lines.log().note(request.line, Some(request.fields));
+        let shared = self.shared;
+        let (asker, admitted) = match &shared.access {
+            Some(access) => access.admit(self.peer, request, now),
+            None => (self.peer, Ok(None)),
+        };
+        let asker_is_told = asker.address != self.peer.address;
+        let told = asker_is_told.then(|| asker.address.to_string());
+        let (user, mut response) = match admitted {
+            Ok(user) => {
+                let site = &shared.site;
+                let mut client = client(asker);
+                if site.asks_for_address(request) {
+                    client.server = self.own_address(asker);
+                }
+                let response = site.respond(request, &client, self.open_files, self.buffers, now);
+                (user, response)
+            }
+            Err(refusal) => {
+                let Refusal {
+                    status,
+                    reason,
+                    field,
+                } = refusal;
+                let response = shared.site.refuse(request, status, reason);
+                let response = match field {
+                    Some((name, value)) => response.with(name, value),
+                    None => response,
+                };
+                (None, response)
+            }
+        };
+        let log = self.lines.log();
+        response.note = log.note(request.line, Some(request.fields), told.as_deref(), user);
         response
     }
 
     fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
-        let mut response = self.site.reject(reject);
-        response.note = self.lines.log().note(line, None);
+        let mut response = self.shared.site.reject(reject);
+        response.note = self.lines.log().note(line, None, None, None);
         response
     }
 
@@ -479,7 +514,20 @@ impl Respond for Desk<'_> {
     }
 
     fn answered(&mut self, answered: Answered) {
-        self.lines.add(&self.peer.client(), &answered, self.date.0);
+        self.lines.add(&client(self.peer), &answered, self.date.0);
+    }
+
+    fn proxied(&mut self, source: Source) -> bool {
+        let Some(access) = &self.shared.access else {
+            return false;
+        };
+        let asker = access.behind(self.peer, source);
+        // The connection counts for whom the proxy speaks, as if there were no proxy.
+        let is_wanted = self.shared.shares.pass_on(self.peer, asker);
+        if is_wanted {
+            self.peer = asker;
+        }
+        is_wanted
     }
 }
 

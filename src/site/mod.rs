@@ -107,6 +107,13 @@ impl Site {
         self.options.ip && matches!(request.target, Target::Path { path, .. } if at(path))
     }
 
+    /// The answer to a valid request that is not to be answered, for a reason outside of the site.
+    pub fn refuse(&self, request: &Request<'_>, status: Status, reason: &str) -> Response {
+        let mut response = error(request, status, reason);
+        response.add_lines(&self.own_lines);
+        response
+    }
+
     /// The answer to what is no valid request: nothing is known of what its sender understands.
     pub fn reject(&self, reject: &Reject) -> Response {
         let mut response = page::error(reject.status, reject.reason, Form::Text);

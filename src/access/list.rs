@@ -1,0 +1,257 @@
+//! Who is let in: networks that are allowed and denied. The longest prefix that holds a client's
+//! address decides; where two are as long, the one that denies.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::sys::{self, InterfaceAddress};
+
+use super::network::Network;
+
+/// What the operator says of some clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether they may come in.
+    pub verdict: Verdict,
+    /// Who they are.
+    pub place: Place,
+}
+
+/// Whether somebody may come in. Of two that are as precise the greater counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// Where clients are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this network.
+    Network(Network),
+    /// In one that this machine is connected to now.
+    Local,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Place, String> {
+        match text {
+            "local" => Ok(Place::Local),
+            network => network.parse().map(Place::Network),
+        }
+    }
+}
+
+/// The rules, and what `local` means at the moment.
+#[derive(Debug)]
+pub struct AccessList {
+    rules: Vec<Rule>,
+    /// Where none of them holds.
+    otherwise: Verdict,
+    local: Mutex<Local>,
+}
+
+/// The networks that this machine is connected to.
+#[derive(Debug, Default)]
+struct Local {
+    networks: Vec<Network>,
+    /// When they are looked up again: never for each client, and soon after a provider has
+    /// given the line another prefix.
+    stale_milliseconds: u64,
+}
+
+const FRESH_MILLISECONDS: u64 = 1_000;
+
+impl AccessList {
+    /// Whoever allows somebody denies everybody else.
+    pub fn new(rules: &[Rule]) -> AccessList {
+        let allows = rules.iter().any(|rule| rule.verdict == Verdict::Allow);
+        AccessList {
+            rules: rules.to_vec(),
+            otherwise: if allows {
+                Verdict::Deny
+            } else {
+                Verdict::Allow
+            },
+            local: Mutex::default(),
+        }
+    }
+
+    /// Whether a client may come in. `zone`: the interface of a link-local address, or 0.
+    pub fn allows(&self, address: IpAddr, zone: u32, now_milliseconds: u64) -> bool {
+        let names_local = self.rules.iter().any(|rule| rule.place == Place::Local);
+        let verdict = if names_local {
+            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+            if now_milliseconds >= local.stale_milliseconds {
+                local.stale_milliseconds = now_milliseconds + FRESH_MILLISECONDS;
+                // Without a descriptor left there is no answer; what was true a second ago is good enough.
+                if let Ok(addresses) = sys::addresses() {
+                    local.networks = connected_networks(&addresses);
+                }
+            }
+            self.verdict(address, zone, &local.networks)
+        } else {
+            self.verdict(address, zone, &[])
+        };
+        verdict == Verdict::Allow
+    }
+
+    fn verdict(&self, address: IpAddr, zone: u32, local: &[Network]) -> Verdict {
+        let expanded = self.rules.iter().flat_map(|rule| {
+            let networks = match &rule.place {
+                Place::Network(network) => std::slice::from_ref(network),
+                Place::Local => local,
+            };
+            networks.iter().map(|network| (network, rule.verdict))
+        });
+        expanded
+            .filter(|(network, _)| network.contains(address, zone))
+            .map(|(network, verdict)| (network.precision(), verdict))
+            .max()
+            .map_or(self.otherwise, |(_, verdict)| verdict)
+    }
+}
+
+/// What `local` means: this machine, its links, and the networks of its addresses. Private
+/// networks that it has no address in are not local: those of a provider or of another site may
+/// be behind a router.
+fn connected_networks(addresses: &[InterfaceAddress]) -> Vec<Network> {
+    let always: [(IpAddr, u8); 3] = [
+        (Ipv4Addr::LOCALHOST.into(), 8),
+        (Ipv6Addr::LOCALHOST.into(), 128),
+        // No router passes these on, so whoever has one is on the same link.
+        (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
+    ];
+    let own = addresses
+        .iter()
+        // A tunnel may be said to reach everything. That is not what is meant.
+        .filter(|own| own.prefix_bits > 0)
+        .map(|own| (own.address, own.prefix_bits));
+    always
+        .into_iter()
+        .chain(own)
+        .filter_map(|(address, bits)| Network::of(address, bits))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(rules: &str) -> AccessList {
+        let rule = |word: &str| {
+            let (sign, place) = word.split_at(1);
+            Rule {
+                verdict: if sign == "+" {
+                    Verdict::Allow
+                } else {
+                    Verdict::Deny
+                },
+                place: place.parse().expect("a place"),
+            }
+        };
+        AccessList::new(&rules.split_whitespace().map(rule).collect::<Vec<_>>())
+    }
+
+    /// A machine on a home network, with an IPv6 prefix of its provider, and a tunnel.
+    fn connected() -> Vec<Network> {
+        let own = [
+            ("192.168.1.35", 24),
+            ("2001:db8:1:2::35", 64),
+            ("fd12:3456::35", 64),
+            ("10.9.0.1", 32),
+            ("100.64.0.1", 0),
+        ];
+        let own = own.map(|(address, prefix_bits)| InterfaceAddress {
+            interface: "eth0".to_owned(),
+            address: address.parse().expect("an address"),
+            prefix_bits,
+        });
+        connected_networks(&own)
+    }
+
+    #[test]
+    fn the_longest_prefix_decides() {
+        // (rules, those who may come in, those who may not)
+        let rows = [
+            ("", "192.0.2.1 2001:db8::1", ""),
+            ("-192.0.2.0/24", "192.0.3.1 2001:db8::1", "192.0.2.1"),
+            (
+                "+192.0.2.0/24",
+                "192.0.2.1",
+                "192.0.3.1 2001:db8::1 ::1 127.0.0.1",
+            ),
+            (
+                "+192.0.2.0/24 -192.0.2.7",
+                "192.0.2.6",
+                "192.0.2.7 192.0.3.1",
+            ),
+            (
+                "-192.0.2.0/24 +192.0.2.7",
+                "192.0.2.7",
+                "192.0.2.6 192.0.3.1",
+            ),
+            (
+                "-::/0 +2001:db8::/32 -2001:db8:1::/48",
+                "2001:db8::1",
+                "2001:db8:1::1 2001:db9::1 192.0.2.1",
+            ),
+            ("+192.0.2.0/24 -192.0.2.0/24", "", "192.0.2.1"),
+            ("-192.0.2.0/24 +192.0.2.0/24", "", "192.0.2.1"),
+            ("+0.0.0.0/0", "192.0.2.1", "2001:db8::1"),
+            (
+                "+0.0.0.0/0 +::/0 -192.0.2.1",
+                "192.0.2.2 2001:db8::1",
+                "192.0.2.1",
+            ),
+            (
+                "+local",
+                "127.0.0.1 127.9.9.9 ::1 fe80::1 192.168.1.36 2001:db8:1:2::36 fd12:3456::36 10.9.0.1",
+                "192.168.2.1 2001:db8:1:3::1 fd12:3456:0:1::1 10.9.0.2 10.0.0.1 169.254.1.1 192.0.2.1",
+            ),
+            ("+local -192.168.1.36", "192.168.1.37", "192.168.1.36"),
+            ("-local", "192.0.2.1", "192.168.1.36 ::1 fe80::1"),
+            (
+                "+::/0 -local +fd12:3456::35",
+                "fd12:3456::35 2001:db8::1",
+                "fd12:3456::36 192.0.2.1",
+            ),
+        ];
+        for (rules, allowed, denied) in rows {
+            let list = list(rules);
+            for (addresses, expected) in [(allowed, Verdict::Allow), (denied, Verdict::Deny)] {
+                for address in addresses.split_whitespace() {
+                    let found = list.verdict(address.parse().expect("an address"), 0, &connected());
+                    assert_eq!(found, expected, "{address} with {rules}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_interface_is_more_precise_than_all() {
+        let index = (1..100).find(|&index| sys::interface_name(index).is_some());
+        let index = index.expect("an interface");
+        let list = list(&format!("-fe80::/10 +fe80::/10%{index}"));
+        let address = "fe80::1".parse().expect("an address");
+        assert!(list.allows(address, index, 0));
+        assert!(!list.allows(address, index + 1, 0));
+    }
+
+    #[test]
+    fn local_is_looked_up_once_a_second() {
+        let list = list("+local");
+        // An address that no machine has.
+        let address = "240.0.0.1".parse().expect("an address");
+        assert!(list.allows("127.0.0.1".parse().expect("an address"), 0, 0));
+        let all = Network::of(address, 0).expect("a network");
+        list.local.lock().expect("the lock").networks.push(all);
+        assert!(list.allows(address, 0, FRESH_MILLISECONDS - 1));
+        assert!(!list.allows(address, 0, FRESH_MILLISECONDS));
+    }
+}

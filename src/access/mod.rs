@@ -1,0 +1,242 @@
+//! Who may ask: the client behind a proxy, the networks that are let in, the users that log in.
+//! Decides about a request before the site sees it; opens no sockets.
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+pub mod list;
+pub mod network;
+pub mod sha256;
+pub mod sha256_crypt;
+
+use core::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::http::authorization;
+use crate::http::connection::Now;
+use crate::http::forwarded;
+use crate::http::proxy_protocol::Source;
+use crate::http::request::{Method, Request};
+use crate::http::response::Status;
+
+use accounts::{Accounts, Outcome};
+use list::{AccessList, Rule};
+use network::Network;
+
+/// What the operator decided.
+#[derive(Clone, Debug, Default)]
+pub struct AccessOptions {
+    /// Who is let in; everybody where there is no rule.
+    pub rules: Vec<Rule>,
+    /// Whose word is taken for whom they speak.
+    pub trusted_proxies: Vec<Network>,
+    /// Trusted proxies say so in a PROXY header before everything else.
+    pub proxy_protocol: bool,
+    /// Users and their passwords.
+    pub auth_file: Option<PathBuf>,
+}
+
+/// The other side of a connection, or whoever it speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Canonical: IPv4 never as `::ffff:`.
+    pub address: IpAddr,
+    /// The interface of a link-local address; 0 for none.
+    pub zone: u32,
+    /// Whether it is believed for whom it speaks.
+    pub is_proxy: bool,
+}
+
+/// A request that is not let in. It is the answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: Status,
+    /// One sentence for whoever asked.
+    pub reason: &'static str,
+    /// A field that belongs to it.
+    pub field: Option<(&'static str, String)>,
+}
+
+/// Decides who may ask. There is none where the operator has said nothing of the kind.
+#[derive(Debug)]
+pub struct Access {
+    trusted_proxies: Vec<Network>,
+    proxy_protocol: bool,
+    list: Option<AccessList>,
+    accounts: Option<Accounts>,
+}
+
+impl Access {
+    /// Reads the auth file. `None`: everybody may come in, and nobody is a proxy. The error is
+    /// one line for the operator. Of so many `workers` half may look at passwords.
+    pub fn open(
+        options: &AccessOptions,
+        root: &Path,
+        workers: usize,
+    ) -> Result<Option<Access>, String> {
+        let AccessOptions {
+            rules,
+            trusted_proxies,
+            proxy_protocol,
+            auth_file,
+        } = options;
+        if rules.is_empty() && trusted_proxies.is_empty() && auth_file.is_none() {
+            return Ok(None);
+        }
+        let accounts = match auth_file {
+            Some(path) => {
+                check_is_outside(path, root)?;
+                Some(Accounts::open(path, workers / 2)?)
+            }
+            None => None,
+        };
+        Ok(Some(Access {
+            trusted_proxies: trusted_proxies.clone(),
+            proxy_protocol: *proxy_protocol,
+            list: (!rules.is_empty()).then(|| AccessList::new(rules)),
+            accounts,
+        }))
+    }
+
+    /// Whether somebody at this address is believed for whom it speaks.
+    pub fn trusts(&self, address: IpAddr, zone: u32) -> bool {
+        let mut proxies = self.trusted_proxies.iter();
+        proxies.any(|network| network.contains(address, zone))
+    }
+
+    /// Whether a PROXY header comes first. Clients that connect without a proxy send none, and
+    /// if they do it is no request.
+    pub fn expects_proxy_header(&self, peer: Peer) -> bool {
+        self.proxy_protocol && peer.is_proxy
+    }
+
+    /// For whom a proxy speaks after a PROXY header that said so.
+    pub fn behind(&self, proxy: Peer, source: Source) -> Peer {
+        match source {
+            Source::Client(address) => Peer {
+                address,
+                zone: 0,
+                is_proxy: self.trusts(address, 0),
+            },
+            Source::Proxy => proxy,
+            // It may be anybody, so its fields are not a proxy's.
+            Source::Unknown => Peer {
+                is_proxy: false,
+                ..proxy
+            },
+        }
+    }
+
+    /// Decides about a request: who asks, and the name of the user if there has to be one.
+    pub fn admit(
+        &self,
+        peer: Peer,
+        request: &Request<'_>,
+        now: &Now,
+    ) -> (Peer, Result<Option<&str>, Refusal>) {
+        match self.client(peer, request) {
+            Ok(client) => (client, self.admit_client(client, request, now)),
+            Err(refusal) => (peer, Err(refusal)),
+        }
+    }
+
+    fn client(&self, peer: Peer, request: &Request<'_>) -> Result<Peer, Refusal> {
+        if !peer.is_proxy {
+            return Ok(peer);
+        }
+        let is_trusted = |address| self.trusts(address, 0);
+        match forwarded::client(request.fields, is_trusted) {
+            Ok(None) => Ok(peer),
+            Ok(Some(address)) => Ok(Peer {
+                address,
+                zone: 0,
+                is_proxy: false,
+            }),
+            Err(reject) => Err(Refusal {
+                status: reject.status,
+                reason: reject.reason,
+                field: None,
+            }),
+        }
+    }
+
+    fn admit_client(
+        &self,
+        client: Peer,
+        request: &Request<'_>,
+        now: &Now,
+    ) -> Result<Option<&str>, Refusal> {
+        if let Some(list) = &self.list {
+            if !list.allows(client.address, client.zone, now.milliseconds) {
+                return Err(Refusal {
+                    status: Status::Forbidden,
+                    reason: "Clients of this address are not let in.",
+                    field: None,
+                });
+            }
+        }
+        match &self.accounts {
+            Some(accounts) if !is_preflight(request) => {
+                log_in(accounts, client, request, now).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn log_in<'a>(
+    accounts: &'a Accounts,
+    client: Peer,
+    request: &Request<'_>,
+    now: &Now,
+) -> Result<&'a str, Refusal> {
+    let outcome = match authorization::basic(request.fields) {
+        Some(sent) => accounts.check(&sent, client.address, now.milliseconds),
+        None => Outcome::Wrong,
+    };
+    let (status, reason, field) = match outcome {
+        Outcome::User(user) => return Ok(user),
+        Outcome::Wrong => (
+            Status::Unauthorized,
+            "Log in with a user name and a password.",
+            ("WWW-Authenticate", CHALLENGE.to_owned()),
+        ),
+        Outcome::Wait(seconds) => (
+            Status::TooManyRequests,
+            "Too many passwords were wrong. Wait a little.",
+            ("Retry-After", seconds.to_string()),
+        ),
+        Outcome::Busy => (
+            Status::ServiceUnavailable,
+            "Too many passwords are being looked at. Try again in a moment.",
+            ("Retry-After", "1".to_owned()),
+        ),
+    };
+    Err(Refusal {
+        status,
+        reason,
+        field: Some(field),
+    })
+}
+
+/// RFC 7617 §2 and §2.1.
+const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
+
+/// A browser's question whether a page of another origin may ask. It never has credentials, and
+/// the answer is the same for every path.
+fn is_preflight(request: &Request<'_>) -> bool {
+    let asks = request.fields.one("Access-Control-Request-Method");
+    request.method == Method::Options && asks.is_some()
+}
+
+/// Users must not be able to fetch the hashes of the others.
+fn check_is_outside(auth_file: &Path, root: &Path) -> Result<(), String> {
+    match (auth_file.canonicalize(), root.canonicalize()) {
+        (Ok(file), Ok(root)) if file.starts_with(&root) => Err(format!(
+            "the auth file '{}' is in the directory that is served: move it elsewhere",
+            auth_file.display()
+        )),
+        // What cannot be found is told by whoever opens it.
+        _ => Ok(()),
+    }
+}

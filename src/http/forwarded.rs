@@ -1,0 +1,379 @@
+//! For whom a proxy speaks, as its fields say: X-Forwarded-For, and Forwarded (RFC 7239). Both
+//! are lists to which each proxy adds at the right the address that it saw, so whoever is left of
+//! the last proxy that is trusted can have written anything.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+use super::grammar::{Quotes, decimal, split_once, trim_ows};
+use super::request::{Fields, Reject};
+
+/// The client of a request that came from a trusted proxy: the rightmost address that is not
+/// itself a trusted proxy's. `None`: the proxy does not tell.
+///
+/// A proxy writes one of the two fields, and lets through what a client put into the other. Which
+/// one that is cannot be seen. So where both are there they have to name the same client.
+pub fn client(
+    fields: Fields<'_>,
+    is_trusted: impl Fn(IpAddr) -> bool,
+) -> Result<Option<IpAddr>, Reject> {
+    let x_forwarded_for = fields
+        .all("X-Forwarded-For")
+        .flat_map(|line| line.split(|&byte| byte == b','))
+        .map(trim_ows)
+        .filter(|element| !element.is_empty())
+        .map(node);
+    let x_forwarded_for = rightmost(x_forwarded_for, &is_trusted);
+    if fields.all("Forwarded").next().is_none() {
+        return Ok(x_forwarded_for);
+    }
+    // A quote that a client left open would hide what the proxy wrote behind it.
+    if !fields.all("Forwarded").all(are_quotes_closed) {
+        return Err(Reject::bad("A quote in the Forwarded field is left open."));
+    }
+    let forwarded = rightmost(fields.list("Forwarded").map(forwarded_for), &is_trusted);
+    if fields.all("X-Forwarded-For").next().is_some() && forwarded != x_forwarded_for {
+        return Err(Reject::bad(
+            "Forwarded and X-Forwarded-For do not name the same client.",
+        ));
+    }
+    Ok(forwarded)
+}
+
+/// From left to right; `None` is somebody whose address is not told. Who stands at the left of
+/// such a one is hearsay. Where all are trusted it is the leftmost.
+fn rightmost(
+    nodes: impl Iterator<Item = Option<IpAddr>>,
+    is_trusted: impl Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    nodes.fold(None, |client, node| match (client, node) {
+        (_, None) => None,
+        (Some(client), Some(address)) if is_trusted(address) => Some(client),
+        (_, Some(address)) => Some(address),
+    })
+}
+
+/// The `for` of one element of Forwarded: `for="[2001:db8::1]:4711";proto=https` (RFC 7239 §4).
+fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
+    let mut found = None;
+    let mut rest = Some(element);
+    while let Some(text) = rest {
+        let mut quotes = Quotes::default();
+        let end = text
+            .iter()
+            .position(|&byte| quotes.pass(byte) && byte == b';');
+        let pair = end.map_or(Some(text), |at| text.get(..at))?;
+        rest = end.and_then(|at| text.get(at + 1..));
+        let (name, value) = split_once(trim_ows(pair), b'=')?;
+        if name.eq_ignore_ascii_case(b"for") {
+            // "Each parameter MUST NOT occur more than once per field-value" element.
+            if found.is_some() {
+                return None;
+            }
+            found = Some(node(&unquote(value)?));
+        }
+    }
+    found.flatten()
+}
+
+fn are_quotes_closed(line: &[u8]) -> bool {
+    let mut quotes = Quotes::default();
+    for &byte in line {
+        quotes.pass(byte);
+    }
+    !quotes.are_open()
+}
+
+/// The text of a quoted-string (RFC 9110 §5.6.4), or of what stands without quotes.
+fn unquote(value: &[u8]) -> Option<Vec<u8>> {
+    let Some(quoted) = value.strip_prefix(b"\"") else {
+        return Some(value.to_vec());
+    };
+    let mut text = Vec::new();
+    let mut bytes = quoted.strip_suffix(b"\"")?.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => return None,
+            b'\\' => text.push(*bytes.next()?),
+            _ => text.push(byte),
+        }
+    }
+    Some(text)
+}
+
+/// An address as proxies write it, in either field: with or without a port, IPv6 with or without
+/// brackets. Anything else, `unknown` and `_hidden` included (RFC 7239 §6), is `None`.
+fn node(text: &[u8]) -> Option<IpAddr> {
+    let text = core::str::from_utf8(text).ok()?;
+    if let Some(rest) = text.strip_prefix('[') {
+        let (address, port) = rest.split_once(']')?;
+        let address: Ipv6Addr = address.parse().ok()?;
+        let is_complete = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return is_complete.then(|| IpAddr::from(address).to_canonical());
+    }
+    // An IPv6 address holds colons of its own, and no port without brackets.
+    let address: IpAddr = match text.split_once(':') {
+        Some((address, port)) if !port.contains(':') => {
+            if !is_port(port) {
+                return None;
+            }
+            IpAddr::V4(address.parse().ok()?)
+        }
+        _ => text.parse().ok()?,
+    };
+    Some(address.to_canonical())
+}
+
+/// RFC 7239 §6: a number, or a name that hides it.
+fn is_port(text: &str) -> bool {
+    let is_number = text.len() <= 5 && decimal(text.as_bytes()).is_some();
+    is_number || (text.len() > 1 && text.starts_with('_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::limits::Limits;
+    use crate::http::request::HeadReader;
+
+    /// Behind trusted proxies at 10.0.0.0/8 and fd00::/8.
+    fn outcome(lines: &[&[u8]]) -> Result<Option<String>, &'static str> {
+        let mut head = b"GET / HTTP/1.0\r\n".to_vec();
+        for line in lines {
+            head.extend_from_slice(line);
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        let head = HeadReader::default().read(&head, &Limits::default());
+        let fields = head.expect("valid").expect("complete").request.fields;
+        let is_trusted = |address| match address {
+            IpAddr::V4(address) => address.octets()[0] == 10,
+            IpAddr::V6(address) => address.octets()[0] == 0xfd,
+        };
+        client(fields, is_trusted)
+            .map(|client| client.map(|client| client.to_string()))
+            .map_err(|reject| reject.reason)
+    }
+
+    fn assert_rows(name: &str, rows: &[(&str, &[u8], Option<&str>)]) {
+        for (rule, value, expected) in rows {
+            let line = [name.as_bytes(), b": ", value].concat();
+            let found = outcome(&[&line]);
+            assert_eq!(
+                found,
+                Ok(expected.map(str::to_owned)),
+                "{rule}: {}",
+                line.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn x_forwarded_for() {
+        assert_rows(
+            "X-Forwarded-For",
+            &[
+                ("one", b"192.0.2.1", Some("192.0.2.1")),
+                (
+                    "what stands left of an untrusted one is a client's word",
+                    b"127.0.0.1, 192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "a trusted one is passed over",
+                    b"203.0.113.9, 192.0.2.1, 10.0.0.2,fd00::2",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "all trusted: the leftmost",
+                    b"10.0.0.1, 10.0.0.2",
+                    Some("10.0.0.1"),
+                ),
+                (
+                    "white space and empty elements",
+                    b" ,\t192.0.2.1 ,, ",
+                    Some("192.0.2.1"),
+                ),
+                ("nothing", b"", None),
+                ("only commas", b",,", None),
+                ("IPv6", b"2001:DB8::0:1", Some("2001:db8::1")),
+                ("IPv6 in brackets", b"[2001:db8::1]", Some("2001:db8::1")),
+                (
+                    "IPv6 with a port",
+                    b"[2001:db8::1]:4711",
+                    Some("2001:db8::1"),
+                ),
+                ("IPv4 with a port", b"192.0.2.1:4711", Some("192.0.2.1")),
+                ("IPv4 in IPv6", b"::ffff:192.0.2.1", Some("192.0.2.1")),
+                (
+                    "IPv4 in IPv6 in brackets",
+                    b"[::ffff:192.0.2.1]:1",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "junk at the right: the proxy does not tell",
+                    b"192.0.2.1, junk",
+                    None,
+                ),
+                (
+                    "junk at the left is not reached",
+                    b"junk, 192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "who spoke to an unknown one is the last that is known",
+                    b"192.0.2.1, unknown, 10.0.0.1, 10.0.0.2",
+                    Some("10.0.0.1"),
+                ),
+                (
+                    "a quote hides nothing here",
+                    b"\", 192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+                ("a zone is no address", b"fe80::1%eth0", None),
+                ("port too long", b"192.0.2.1:123456", None),
+                ("no port", b"192.0.2.1:", None),
+                ("no port", b"[::1]:", None),
+                ("no bracket", b"[::1", None),
+                ("IPv4 in brackets", b"[192.0.2.1]", None),
+                ("bytes behind the bracket", b"[::1]80", None),
+                ("octets with a zero", b"192.0.2.01", None),
+                ("three octets", b"192.0.2", None),
+                ("not UTF-8", b"\xff\xfe", None),
+            ],
+        );
+        let lines: [&[u8]; 2] = [
+            b"X-Forwarded-For: 192.0.2.1, 192.0.2.2",
+            b"x-forwarded-for: 192.0.2.3",
+        ];
+        assert_eq!(
+            outcome(&lines),
+            Ok(Some("192.0.2.3".to_owned())),
+            "several lines are one list"
+        );
+        assert_eq!(outcome(&[]), Ok(None), "no field");
+    }
+
+    #[test]
+    fn forwarded() {
+        assert_rows(
+            "Forwarded",
+            &[
+                (
+                    "§4",
+                    b"for=192.0.2.60;proto=http;by=203.0.113.43",
+                    Some("192.0.2.60"),
+                ),
+                (
+                    "§4 names in any case",
+                    b"For=\"[2001:db8:cafe::17]:4711\"",
+                    Some("2001:db8:cafe::17"),
+                ),
+                (
+                    "§4 a list",
+                    b"for=192.0.2.43, for=198.51.100.17",
+                    Some("198.51.100.17"),
+                ),
+                (
+                    "a trusted one is passed over",
+                    b"for=192.0.2.43, for=10.0.0.1;by=10.0.0.2",
+                    Some("192.0.2.43"),
+                ),
+                ("§6.2 unknown", b"for=unknown", None),
+                ("§6.3 hidden", b"for=_hidden", None),
+                (
+                    "§6.3 hidden, behind one that is trusted",
+                    b"for=_SEVKISEK, for=10.0.0.1",
+                    Some("10.0.0.1"),
+                ),
+                (
+                    "§6 a port that is hidden",
+                    b"for=\"192.0.2.1:_p\"",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "the order of parameters",
+                    b"proto=https;for=\"192.0.2.1:80\"",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "white space around pairs",
+                    b"proto=https ; for=192.0.2.1 ",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "a comma and a semicolon in quotes",
+                    b"x=\",;for=127.0.0.1\";for=192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+                ("an escape", b"for=\"192.0.2.\\1\"", Some("192.0.2.1")),
+                (
+                    "an escaped quote",
+                    b"x=\"\\\", for=127.0.0.1\", for=192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "no quotes, as some write it",
+                    b"for=[2001:db8::1]:80",
+                    Some("2001:db8::1"),
+                ),
+                ("no for at all", b"proto=https", None),
+                ("twice", b"for=192.0.2.1;for=192.0.2.2", None),
+                ("no pair", b"192.0.2.1", None),
+                ("a space before the value", b"for= 192.0.2.1", None),
+                ("no value", b"for=", None),
+                ("bytes behind the quote", b"for=\"192.0.2.1\"x", None),
+                (
+                    "junk at the left is not reached",
+                    b"for=\"junk\";;=, for=192.0.2.1",
+                    Some("192.0.2.1"),
+                ),
+            ],
+        );
+        let lines: [&[u8]; 2] = [b"Forwarded: for=192.0.2.1", b"Forwarded: for=192.0.2.3"];
+        assert_eq!(
+            outcome(&lines),
+            Ok(Some("192.0.2.3".to_owned())),
+            "several lines are one list"
+        );
+        let open = Err("A quote in the Forwarded field is left open.");
+        for value in [
+            &b"\", for=192.0.2.1"[..],
+            b"for=\"a\\, for=\"[::1]\"",
+            b"x=\", for=\"[2001:db8::1]\"",
+        ] {
+            let line = [b"Forwarded: ", value].concat();
+            assert_eq!(outcome(&[&line]), open, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn both_have_to_agree() {
+        let differ = Err("Forwarded and X-Forwarded-For do not name the same client.");
+        let rows: [(&[u8], &[u8], _); 5] = [
+            (
+                b"Forwarded: for=192.0.2.1",
+                b"X-Forwarded-For: 192.0.2.1",
+                Ok(Some("192.0.2.1".to_owned())),
+            ),
+            (
+                b"Forwarded: for=127.0.0.1",
+                b"X-Forwarded-For: 192.0.2.1",
+                differ.clone(),
+            ),
+            (
+                b"Forwarded: for=192.0.2.1",
+                b"X-Forwarded-For: 127.0.0.1",
+                differ.clone(),
+            ),
+            (
+                b"Forwarded: for=unknown",
+                b"X-Forwarded-For: 192.0.2.1",
+                differ.clone(),
+            ),
+            (b"Forwarded: ", b"X-Forwarded-For: 192.0.2.1", differ),
+        ];
+        for (one, other, expected) in rows {
+            assert_eq!(outcome(&[one, other]), expected, "{}", one.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,886 @@
+//! Who may ask, over real sockets: networks, proxies, users. The tables of each rule are beside
+//! the code; here is what comes of them together.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use ipv6_httpd::access::accounts::Accounts;
+use ipv6_httpd::access::network::Network;
+use ipv6_httpd::http::authorization;
+use ipv6_httpd::http::buffers::Buffers;
+use ipv6_httpd::http::connection::{Answered, Connection, Now, Respond, Step};
+use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::forwarded;
+use ipv6_httpd::http::limits::Limits;
+use ipv6_httpd::http::proxy_protocol::{self, Source};
+use ipv6_httpd::http::request::{HeadReader, Reject, Request};
+use ipv6_httpd::http::response::{Response, Status};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ipv6-httpd");
+/// Generous: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// `openssl passwd -5 -salt saltstring 'Hello world!'`
+const HASH: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
+
+/// A folder of this test's own, removed with everything in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ipv6-httpd-access-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("site")).unwrap();
+        fs::write(folder.join("site/a.txt"), "hello\n").unwrap();
+        Folder(folder)
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path.into_os_string().into_string().unwrap()
+    }
+
+    fn site(&self) -> PathBuf {
+        self.0.join("site")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Server {
+    process: Child,
+    out: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Server {
+    fn start(site: &Path, options: &[&str]) -> Server {
+        let mut process = Command::new(PROGRAM)
+            .args(["--port", "0"])
+            .args(options)
+            .arg(site)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("Listening on port:");
+        let port = port.expect("a server that listens").parse().unwrap();
+        while line != "Press ^C to quit\n" {
+            line.clear();
+            out.read_line(&mut line).unwrap();
+        }
+        Server { process, out, port }
+    }
+
+    fn connect(&self, host: &str) -> TcpStream {
+        let stream = TcpStream::connect((host, self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Everything that is answered to these bytes, but for the Date.
+    fn answer(&self, host: &str, request: &[u8]) -> String {
+        let mut stream = self.connect(host);
+        stream.write_all(request).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // A reset is the end as well: of a connection that was closed with bytes unread.
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8(answer).unwrap();
+        let lines = answer.split_inclusive('\n');
+        lines.filter(|line| !line.starts_with("Date: ")).collect()
+    }
+
+    /// The status and the content.
+    fn get(&self, path: &str, fields: &str) -> (String, String) {
+        self.get_behind(b"", path, fields)
+    }
+
+    fn get_behind(&self, header: &[u8], path: &str, fields: &str) -> (String, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let answer = self.answer("127.0.0.1", &[header, request.as_bytes()].concat());
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.get(9..12).unwrap_or("").to_owned();
+        (status, content.to_owned())
+    }
+
+    /// The next line of the log without its time.
+    fn log_line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        let (start, rest) = line.split_once('[').unwrap();
+        let (_, end) = rest.split_once("] ").unwrap();
+        format!("{start}{}", end.trim_end())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs the program until it ends by itself, as it must with options like these.
+fn refused(site: &Path, options: &[&str]) -> (i32, String) {
+    let Output { status, stderr, .. } = Command::new(PROGRAM)
+        .args(["--port", "0"])
+        .args(options)
+        .arg(site)
+        .output()
+        .unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn who_is_denied_gets_403_and_one_line() {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder.site(), &["--deny", "127.0.0.0/8"]);
+    let request = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    // An IPv4 client of the socket for both families is an IPv4 client.
+    let denied = "HTTP/1.1 403 Forbidden\r\n\
+        Content-Type: text/plain; charset=utf-8\r\n\
+        X-Content-Type-Options: nosniff\r\n\
+        Cache-Control: no-cache\r\n\
+        Vary: Accept\r\n\
+        Content-Length: 54\r\n\r\n\
+        403 Forbidden\nClients of this address are not let in.\n";
+    assert_eq!(server.answer("127.0.0.1", request), denied);
+    assert_eq!(
+        server.log_line(),
+        "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54"
+    );
+    assert!(
+        server
+            .answer("::1", request)
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
+    assert_eq!(server.log_line(), "::1 - - \"GET /a.txt HTTP/1.1\" 200 6");
+    // Nothing that a client writes about itself is believed.
+    let fields = "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n";
+    assert_eq!(server.get("/a.txt", fields).0, "403");
+    assert_eq!(
+        server.log_line(),
+        "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54"
+    );
+}
+
+#[test]
+fn whoever_is_allowed_comes_in_and_nobody_else() {
+    let folder = Folder::new();
+    let rows: [(&[&str], &str, &str); 6] = [
+        (&["--allow", "local"], "200", "200"),
+        (&["--deny", "local"], "403", "403"),
+        (&["--allow", "::1"], "403", "200"),
+        (&["--allow=127.0.0.1/32", "--deny=0.0.0.0/0"], "200", "403"),
+        (
+            &["--allow=0.0.0.0/0", "--allow=::/0", "--deny=::1"],
+            "200",
+            "403",
+        ),
+        (&["--allow", "240.0.0.0/4"], "403", "403"),
+    ];
+    for (options, v4, v6) in rows {
+        let server = Server::start(&folder.site(), options);
+        for (host, expected) in [("127.0.0.1", v4), ("::1", v6)] {
+            let answer = server.answer(host, b"GET /ip HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(answer.get(9..12), Some(expected), "{host} with {options:?}");
+        }
+    }
+}
+
+#[test]
+fn behind_a_proxy_the_client_is_whom_it_names() {
+    let folder = Folder::new();
+    let options = [
+        "--trusted-proxy=127.0.0.1",
+        "--trusted-proxy=10.0.0.0/8",
+        "--deny=203.0.113.0/24",
+    ];
+    let mut server = Server::start(&folder.site(), &options);
+    let differ = "400 Bad Request\nForwarded and X-Forwarded-For do not name the same client.\n";
+    let denied = "403 Forbidden\nClients of this address are not let in.\n";
+    // (field lines, status, who the client is or what it is told)
+    let rows = [
+        ("", "200", "127.0.0.1"),
+        ("X-Forwarded-For: 198.51.100.7\r\n", "200", "198.51.100.7"),
+        (
+            "X-Forwarded-For: 203.0.113.1, 2001:db8::7, 10.1.2.3\r\n",
+            "200",
+            "2001:db8::7",
+        ),
+        (
+            "Forwarded: for=127.0.0.1, for=\"[2001:db8::8]:4711\";proto=https\r\n",
+            "200",
+            "2001:db8::8",
+        ),
+        ("X-Forwarded-For: unknown\r\n", "200", "127.0.0.1"),
+        ("X-Forwarded-For: 203.0.113.1\r\n", "403", denied),
+        (
+            "Forwarded: for=198.51.100.7\r\nX-Forwarded-For: 127.0.0.1\r\n",
+            "400",
+            differ,
+        ),
+    ];
+    for (fields, status, expected) in rows {
+        let (found, content) = server.get("/ip", fields);
+        assert_eq!(found, status, "{fields}");
+        let expected = match status {
+            "200" => format!("Your IP address is {expected}\n"),
+            _ => expected.to_owned(),
+        };
+        assert_eq!(content, expected, "{fields}");
+    }
+    let clients = [
+        "127.0.0.1",
+        "198.51.100.7",
+        "2001:db8::7",
+        "2001:db8::8",
+        "127.0.0.1",
+        "203.0.113.1",
+        "127.0.0.1",
+    ];
+    for client in clients {
+        let line = server.log_line();
+        assert_eq!(line.split(' ').next(), Some(client), "{line}");
+    }
+    // One that is not trusted is who it is. It comes from ::1.
+    let request = b"GET /ip HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n";
+    assert!(
+        server
+            .answer("::1", request)
+            .ends_with("\r\n\r\nYour IP address is ::1\n")
+    );
+}
+
+#[test]
+fn every_request_of_a_proxys_connection_has_its_own_client() {
+    let folder = Folder::new();
+    let mut server = Server::start(
+        &folder.site(),
+        &["--trusted-proxy=127.0.0.1", "--deny=203.0.113.1"],
+    );
+    let request =
+        |client: &str| format!("GET /ip HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {client}\r\n\r\n");
+    let requests = ["198.51.100.1", "203.0.113.1", "198.51.100.2"]
+        .map(request)
+        .concat();
+    let answers = server.answer("127.0.0.1", requests.as_bytes());
+    let statuses: Vec<_> = answers.matches("HTTP/1.1 ").collect();
+    assert_eq!(statuses.len(), 3, "{answers}");
+    for (client, status) in [
+        ("198.51.100.1", 200),
+        ("203.0.113.1", 403),
+        ("198.51.100.2", 200),
+    ] {
+        let line = server.log_line();
+        assert!(
+            line.starts_with(&format!("{client} - - \"GET /ip HTTP/1.1\" {status} ")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn proxy_headers_come_before_everything() {
+    let folder = Folder::new();
+    let options = [
+        "--trusted-proxy=127.0.0.1",
+        "--proxy-protocol",
+        "--deny=203.0.113.0/24",
+    ];
+    let mut server = Server::start(&folder.site(), &options);
+    let v2 = |command: u8, family: u8, rest: &[u8]| {
+        let start = b"\r\n\r\n\0\r\nQUIT\n";
+        [start, &[command, family, 0, rest.len() as u8][..], rest].concat()
+    };
+    let v4 = [198, 51, 100, 9, 192, 0, 2, 1, 1, 0, 0, 80];
+    // (header, field lines, status, client)
+    let rows: [(&[u8], &str, &str, &str); 11] = [
+        (
+            b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n",
+            "",
+            "200",
+            "198.51.100.7",
+        ),
+        (
+            b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 80\r\n",
+            "",
+            "200",
+            "2001:db8::7",
+        ),
+        (&v2(0x21, 0x11, &v4), "", "200", "198.51.100.9"),
+        (&v2(0x20, 0, &[]), "", "200", "127.0.0.1"),
+        (b"PROXY UNKNOWN\r\n", "", "200", "127.0.0.1"),
+        (
+            b"PROXY TCP4 203.0.113.1 192.0.2.1 4711 80\r\n",
+            "",
+            "403",
+            "203.0.113.1",
+        ),
+        // Neither a client behind the proxy nor an unknown one is believed what it says of others,
+        (
+            b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n",
+            "X-Forwarded-For: ::2\r\n",
+            "200",
+            "198.51.100.7",
+        ),
+        (
+            b"PROXY UNKNOWN\r\n",
+            "X-Forwarded-For: ::2\r\n",
+            "200",
+            "127.0.0.1",
+        ),
+        // a proxy in front of the proxy is.
+        (
+            b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
+            "X-Forwarded-For: ::2\r\n",
+            "200",
+            "::2",
+        ),
+        // No header, and a broken one: no answer, and a line that says what came.
+        (b"", "", "", "127.0.0.1"),
+        (
+            b"PROXY TCP4 198.51.100.07 192.0.2.1 1 2\r\n",
+            "",
+            "",
+            "127.0.0.1",
+        ),
+    ];
+    for (header, fields, status, client) in rows {
+        let name = header.escape_ascii().to_string();
+        let (found, content) = server.get_behind(header, "/ip", fields);
+        assert_eq!(found, status, "{name}");
+        match status {
+            "200" => assert_eq!(content, format!("Your IP address is {client}\n"), "{name}"),
+            "403" => assert_eq!(
+                content,
+                "403 Forbidden\nClients of this address are not let in.\n"
+            ),
+            _ => assert_eq!(content, "", "{name}"),
+        }
+        let line = server.log_line();
+        let expected = match (status, header) {
+            ("200" | "403", _) => format!("{client} - - \"GET /ip HTTP/1.1\" {status} "),
+            (_, b"") => "127.0.0.1 - - \"GET /ip HTTP/1.1\" 400 -".to_owned(),
+            _ => "127.0.0.1 - - \"PROXY TCP4 198.51.100.07 192.0.2.1 1 2\" 400 -".to_owned(),
+        };
+        assert!(line.starts_with(&expected), "{name}: {line}");
+    }
+    // Whoever is no trusted proxy needs no header, and cannot use one.
+    let direct = server.answer("::1", b"GET /ip HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(
+        direct.ends_with("\r\n\r\nYour IP address is ::1\n"),
+        "{direct}"
+    );
+    let spoofed = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\nGET /ip HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert!(
+        server
+            .answer("::1", spoofed)
+            .starts_with("HTTP/1.1 400 Bad Request\r\n")
+    );
+}
+
+#[test]
+fn a_proxy_header_may_come_in_pieces() {
+    let folder = Folder::new();
+    let server = Server::start(
+        &folder.site(),
+        &["--trusted-proxy=127.0.0.1", "--proxy-protocol"],
+    );
+    let bytes = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\nGET /ip HTTP/1.1\r\nHost: h\r\n\r\n";
+    for cut in [1, 5, 6, 20, 38, 39, 40, bytes.len() - 1] {
+        let mut stream = server.connect("127.0.0.1");
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(&bytes[..cut]).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        stream.write_all(&bytes[cut..]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.ends_with("\r\n\r\nYour IP address is 198.51.100.7\n"),
+            "cut at {cut}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn users_log_in() {
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{HASH}\nbo b\u{e4}r:{HASH}\n"), 0o600);
+    let mut server = Server::start(
+        &folder.site(),
+        &["--auth-file", &file, "--log=common", "--cors"],
+    );
+    let challenge = "HTTP/1.1 401 Unauthorized\r\n\
+        Content-Type: text/plain; charset=utf-8\r\n\
+        X-Content-Type-Options: nosniff\r\n\
+        Cache-Control: no-cache\r\n\
+        Vary: Accept\r\n\
+        Access-Control-Allow-Origin: *\r\n\
+        Access-Control-Expose-Headers: *\r\n\
+        WWW-Authenticate: Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"\r\n\
+        Content-Length: 57\r\n\r\n\
+        401 Unauthorized\nLog in with a user name and a password.\n";
+    let answer = server.answer("::1", b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(answer, challenge);
+    assert_eq!(server.log_line(), "::1 - - \"GET /a.txt HTTP/1.1\" 401 57");
+    let ana = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkIQ==\r\n";
+    let bo = "Authorization: Basic Ym8gYsOkcjpIZWxsbyB3b3JsZCE=\r\n";
+    let wrong = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkPw==\r\n";
+    let nobody = "Authorization: Basic eDpIZWxsbyB3b3JsZCE=\r\n";
+    // (target, field lines, status, user in the log)
+    let rows = [
+        ("/a.txt", ana, "200", "ana"),
+        ("/a.txt", ana, "200", "ana"),
+        ("/", ana, "200", "ana"),
+        ("/ip", bo, "200", "bo\\x20b\\xc3\\xa4r"),
+        ("/nothing", bo, "404", "bo\\x20b\\xc3\\xa4r"),
+        ("/", "", "401", "-"),
+        ("/ip", "", "401", "-"),
+        ("/nothing", "", "401", "-"),
+        ("/a.txt", wrong, "401", "-"),
+        ("/a.txt", nobody, "401", "-"),
+        ("/a.txt", "Authorization: Basic !\r\n", "401", "-"),
+    ];
+    for (target, fields, status, user) in rows {
+        assert_eq!(server.get(target, fields).0, status, "{target} {fields}");
+        let line = server.log_line();
+        let expected = format!("127.0.0.1 - {user} \"GET {target} HTTP/1.1\" {status} ");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    // A browser asks this without a password, and no browser could ask otherwise.
+    let preflight = b"OPTIONS /a.txt HTTP/1.1\r\nHost: h\r\nOrigin: http://o\r\n\
+        Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization\r\n\r\n";
+    assert!(
+        server
+            .answer("127.0.0.1", preflight)
+            .starts_with("HTTP/1.1 204 ")
+    );
+    let options = b"OPTIONS /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert!(
+        server
+            .answer("127.0.0.1", options)
+            .starts_with("HTTP/1.1 401 ")
+    );
+}
+
+#[test]
+fn who_guesses_passwords_waits() {
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
+    let options = ["--auth-file", &file, "--trusted-proxy=127.0.0.1"];
+    let server = Server::start(&folder.site(), &options);
+    let ana = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkIQ==\r\n";
+    let wrong = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkPw==\r\n";
+    let from = |client: &str, fields: &str| format!("X-Forwarded-For: {client}\r\n{fields}");
+    // A machine that takes four seconds from the fifth to the sixth sees 401 again, never 200.
+    for _ in 0..5 {
+        assert_eq!(server.get("/", &from("2001:db8::1", wrong)).0, "401");
+    }
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\n{}\r\n",
+        from("2001:db8::2", wrong)
+    );
+    let waiting = server.answer("127.0.0.1", request.as_bytes());
+    if waiting.starts_with("HTTP/1.1 429 Too Many Requests\r\n") {
+        assert!(waiting.contains("\r\nRetry-After: "), "{waiting}");
+        assert!(
+            waiting.ends_with("\nToo many passwords were wrong. Wait a little.\n"),
+            "{waiting}"
+        );
+    } else {
+        assert!(waiting.starts_with("HTTP/1.1 401 "), "{waiting}");
+    }
+    // Others do not wait: neither another network nor the proxy itself.
+    assert_eq!(server.get("/a.txt", &from("2001:db8:0:1::1", ana)).0, "200");
+    assert_eq!(server.get("/a.txt", ana).0, "200");
+}
+
+#[test]
+fn what_openssl_makes_is_understood() {
+    let Ok(made) = Command::new("openssl")
+        .args(["passwd", "-5", "p\u{e4}ss:word"])
+        .output()
+    else {
+        println!("openssl is not here: skipped");
+        return;
+    };
+    let hash = String::from_utf8(made.stdout).unwrap();
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{hash}"), 0o400);
+    let server = Server::start(&folder.site(), &["--auth-file", &file]);
+    // printf 'ana:päss:word' | base64
+    let ana = "Authorization: Basic YW5hOnDDpHNzOndvcmQ=\r\n";
+    assert_eq!(
+        server.get("/a.txt", ana),
+        ("200".to_owned(), "hello\n".to_owned())
+    );
+}
+
+#[test]
+fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
+    let folder = Folder::new();
+    let line = format!("ana:{HASH}\n");
+    let missing = folder
+        .0
+        .join("missing")
+        .into_os_string()
+        .into_string()
+        .unwrap();
+    let directory = folder.0.clone().into_os_string().into_string().unwrap();
+    let rows = [
+        (
+            folder.write("a", &line, 0o640),
+            "is open to other users (mode 640): run 'chmod 600 FILE'",
+        ),
+        (
+            folder.write("b", &line, 0o604),
+            "is open to other users (mode 604): run 'chmod 600 FILE'",
+        ),
+        (
+            folder.write("c", &line, 0o620),
+            "is open to other users (mode 620): run 'chmod 600 FILE'",
+        ),
+        (
+            folder.write("d", "\nana:secret\n", 0o600),
+            "line 2: the hash must begin with $5$: make it with 'openssl passwd -5'",
+        ),
+        (
+            folder.write("e", "", 0o600),
+            "there is no line USER:HASH in it",
+        ),
+        (
+            folder.write("site/f", &line, 0o600),
+            "is in the directory that is served: move it elsewhere",
+        ),
+        (
+            folder.write("site/.g", &line, 0o600),
+            "is in the directory that is served: move it elsewhere",
+        ),
+        (directory, "is not a file"),
+        (missing, "No such file or directory (os error 2)"),
+    ];
+    for (file, expected) in rows {
+        let (status, error) = refused(&folder.site(), &["--auth-file", &file]);
+        let expected = expected.replace("FILE", &file);
+        assert_eq!(status, 1, "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(
+            error.starts_with("ipv6-httpd: ") && error.contains(&file),
+            "{error}"
+        );
+        assert!(error.trim_end().ends_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn options_that_are_wrong_say_what_they_want() {
+    let folder = Folder::new();
+    let rows: [(&[&str], &str); 8] = [
+        (&["--allow"], "--allow wants a network, or local"),
+        (
+            &["--allow", "192.0.2.1/24"],
+            "--allow wants a network, or local, not '192.0.2.1/24': \
+             it has bits behind its prefix: did you mean 192.0.2.0/24?",
+        ),
+        (
+            &["--deny", "::ffff:192.0.2.0/120"],
+            "--deny wants a network, or local, not '::ffff:192.0.2.0/120': \
+             IPv4 clients are known by IPv4 addresses: write 192.0.2.0/24",
+        ),
+        (
+            &["--deny", "fe80::/10%nope0"],
+            "--deny wants a network, or local, not 'fe80::/10%nope0': there is no interface 'nope0'",
+        ),
+        (
+            &["--trusted-proxy", "local"],
+            "--trusted-proxy wants a network, not 'local': 'local' is no IPv6 or IPv4 address",
+        ),
+        (&["--auth-file"], "--auth-file wants the name of a file"),
+        (
+            &["--proxy-protocol"],
+            "--proxy-protocol wants --trusted-proxy too: anybody else could claim any address",
+        ),
+        (
+            &["--header", "WWW-Authenticate: Basic"],
+            "--header cannot set WWW-Authenticate: use --auth-file",
+        ),
+    ];
+    for (options, expected) in rows {
+        // An option without its value must be the last word.
+        let site = if options.len() == 1 && !expected.contains("too:") {
+            None
+        } else {
+            Some(folder.site())
+        };
+        let output = Command::new(PROGRAM)
+            .args(options)
+            .args(site)
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(error, format!("ipv6-httpd: {expected}\n"));
+        assert_eq!(output.status.code(), Some(2), "{error}");
+    }
+}
+
+/// Answers everything with 204, and remembers for whom a proxy spoke.
+struct Desk {
+    source: Option<Source>,
+    is_wanted: bool,
+    answered: Vec<Answered>,
+    buffers: Buffers,
+}
+
+impl Desk {
+    fn new(is_wanted: bool) -> Desk {
+        Desk {
+            source: None,
+            is_wanted,
+            answered: Vec::new(),
+            buffers: Buffers::default(),
+        }
+    }
+}
+
+impl Respond for Desk {
+    fn respond(&mut self, _request: &Request<'_>, _now: &Now) -> Response {
+        Response::new(Status::NoContent)
+    }
+
+    fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
+        let mut response = Response::new(reject.status);
+        response.note = line.to_vec();
+        response
+    }
+
+    fn answered(&mut self, answered: Answered) {
+        self.answered.push(answered);
+    }
+
+    fn buffers(&mut self) -> &mut Buffers {
+        &mut self.buffers
+    }
+
+    fn proxied(&mut self, source: Source) -> bool {
+        self.source = Some(source);
+        self.is_wanted
+    }
+}
+
+const HEADER: &[u8] = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n";
+
+fn step(connection: &mut Connection, limits: &Limits, now: &Now, desk: &mut Desk) -> String {
+    match connection.next_step(limits, now, desk) {
+        Step::Read => "read".to_owned(),
+        Step::Write(chunk) => String::from_utf8_lossy(&chunk.bytes[..12]).into_owned(),
+        Step::ShutDownWriting => "shut down".to_owned(),
+        Step::Close => "close".to_owned(),
+    }
+}
+
+#[test]
+fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
+    let (limits, now) = (Limits::default(), Now::new(0, HttpDate(0)));
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let bytes = [HEADER, request].concat();
+    for cut in 0..bytes.len() {
+        let mut desk = Desk::new(true);
+        let mut connection = Connection::behind_proxy(&limits, &now);
+        for part in [&bytes[..cut], &bytes[cut..]] {
+            assert_eq!(
+                step(&mut connection, &limits, &now, &mut desk),
+                "read",
+                "cut at {cut}"
+            );
+            connection.received(part, &limits, &now, &mut desk);
+        }
+        let answer = step(&mut connection, &limits, &now, &mut desk);
+        assert_eq!(answer, "HTTP/1.1 204", "cut at {cut}");
+        let client = IpAddr::from([198, 51, 100, 7]);
+        assert_eq!(desk.source, Some(Source::Client(client)));
+    }
+}
+
+#[test]
+fn a_proxy_header_is_owed_at_once() {
+    let limits = Limits::default();
+    let at = |milliseconds| Now::new(milliseconds, HttpDate(0));
+    let (head, idle) = (limits.head_milliseconds, limits.idle_milliseconds);
+    // Not one byte puts the deadline off.
+    let mut desk = Desk::new(true);
+    let mut connection = Connection::behind_proxy(&limits, &at(0));
+    for (milliseconds, byte) in HEADER[..20].iter().enumerate() {
+        assert_eq!(connection.deadline_milliseconds(), head);
+        let now = at(milliseconds as u64 * 100);
+        connection.received(&[*byte], &limits, &now, &mut desk);
+        assert_eq!(step(&mut connection, &limits, &now, &mut desk), "read");
+    }
+    connection.expired(&limits, &at(head), &mut desk);
+    assert_eq!(
+        step(&mut connection, &limits, &at(head), &mut desk),
+        "close"
+    );
+    assert_eq!(desk.answered, [], "without a word");
+    // With the header, the connection is as any other: idle, or in a head.
+    for (bytes, expected) in [(HEADER.to_vec(), idle), ([HEADER, b"G"].concat(), head)] {
+        let mut connection = Connection::behind_proxy(&limits, &at(0));
+        connection.received(&bytes, &limits, &at(9), &mut desk);
+        assert_eq!(step(&mut connection, &limits, &at(9), &mut desk), "read");
+        assert_eq!(connection.deadline_milliseconds(), 9 + expected);
+        assert_eq!(connection.is_idle(), expected == idle);
+    }
+}
+
+#[test]
+fn a_proxy_header_that_is_broken_ends_the_connection() {
+    let (limits, now) = (Limits::default(), Now::new(0, HttpDate(0)));
+    let long = [b"GET /".as_slice(), &[b'x'; 5_000]].concat();
+    // (what comes, whether the client is wanted, what is written down)
+    let rows: [(&[u8], bool, Option<&[u8]>); 5] = [
+        (
+            b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+            true,
+            Some(b"GET / HTTP/1.1"),
+        ),
+        (b"PROXY TCP4 1 2 3 4\r\n", true, Some(b"PROXY TCP4 1 2 3 4")),
+        (&long, true, Some(&long[..107])),
+        (b"", true, None),
+        // A client that has its share of connections already.
+        (HEADER, false, None),
+    ];
+    for (bytes, is_wanted, expected) in rows {
+        let mut desk = Desk::new(is_wanted);
+        let mut connection = Connection::behind_proxy(&limits, &now);
+        connection.received(bytes, &limits, &now, &mut desk);
+        connection.ended();
+        assert_eq!(step(&mut connection, &limits, &now, &mut desk), "close");
+        let expected = expected.map(|line| Answered {
+            note: line.to_vec(),
+            status: Status::BadRequest,
+            content_bytes: 0,
+        });
+        assert_eq!(desk.answered, Vec::from_iter(expected));
+    }
+}
+
+/// xorshift64*: the same numbers from the same seed, on any machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
+    }
+
+    /// The seed text with a few bytes changed, taken out, doubled or put in from elsewhere.
+    fn mutate(&mut self, seeds: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = seeds[self.below(seeds.len())].to_vec();
+        for _ in 0..self.below(4) {
+            let at = self.below(bytes.len() + 1);
+            match self.below(5) {
+                0 if at < bytes.len() => bytes[at] = self.below(256) as u8,
+                1 if at < bytes.len() => drop(bytes.remove(at)),
+                2 => bytes.insert(at, b" ,;:\"\\[]/%.=0\0\xff\n\r"[self.below(17)]),
+                3 => bytes.truncate(at),
+                _ => {
+                    let other = seeds[self.below(seeds.len())];
+                    let from = self.below(other.len() + 1);
+                    bytes.splice(at..at, other[from..].iter().copied());
+                }
+            }
+        }
+        bytes
+    }
+}
+
+#[test]
+fn whatever_comes_is_understood_or_refused() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let v2_v4 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\0\x02";
+    let v2_local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    let headers: [&[u8]; 4] = [HEADER, b"PROXY UNKNOWN\r\n", v2_v4, v2_local];
+    let networks: [&[u8]; 5] = [
+        b"192.0.2.0/24",
+        b"2001:db8::/32",
+        b"::/0",
+        b"fe80::/10%1",
+        b"::ffff:1.2.3.4/96",
+    ];
+    let fields: [&[u8]; 5] = [
+        b"X-Forwarded-For: 192.0.2.1, [2001:db8::1]:4711, 10.0.0.1",
+        b"Forwarded: for=\"[2001:db8::1]:4711\";proto=http, for=192.0.2.1",
+        b"Forwarded: for=unknown;by=_x, For=\"_a\\\"b\"",
+        b"Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        b"Authorization: Basic Og==",
+    ];
+    let files: [&[u8]; 2] = [
+        b"ana:$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5\n",
+        b"bo:$5$rounds=1400$anotherlongsalts$Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1\n",
+    ];
+    let mut understood = [0; 5];
+    for _ in 0..20_000 {
+        let header = random.mutate(&headers);
+        let whole = proxy_protocol::read(&header);
+        if let Ok(Some(found)) = &whole {
+            understood[0] += 1;
+            assert!(found.length <= header.len());
+            // What follows makes no difference, and nothing less is enough.
+            assert_eq!(proxy_protocol::read(&header[..found.length]), whole);
+            assert_eq!(proxy_protocol::read(&header[..found.length - 1]), Ok(None));
+        } else if let Ok(None) = whole {
+            let cut = random.below(header.len() + 1);
+            assert_eq!(proxy_protocol::read(&header[..cut]), Ok(None));
+        }
+
+        let text = String::from_utf8_lossy(&random.mutate(&networks)).into_owned();
+        if let Ok(network) = text.parse::<Network>() {
+            understood[1] += 1;
+            assert_eq!(network.to_string().parse(), Ok(network), "{text}");
+        }
+
+        let lines = [random.mutate(&fields), random.mutate(&fields)].join(&b"\r\n"[..]);
+        let head = [b"GET / HTTP/1.0\r\n", &lines[..], b"\r\n\r\n"].concat();
+        if let Ok(Some(head)) = HeadReader::default().read(&head, &Limits::default()) {
+            let is_trusted = |address: IpAddr| address.is_ipv4();
+            if let Ok(Some(client)) = forwarded::client(head.request.fields, is_trusted) {
+                understood[2] += 1;
+                assert_eq!(client, client.to_canonical());
+            }
+            if let Some(sent) = authorization::basic(head.request.fields) {
+                understood[3] += 1;
+                assert!(!sent.user.contains(&b':'));
+            }
+        }
+
+        if Accounts::parse(&random.mutate(&files), 1).is_ok() {
+            understood[4] += 1;
+        }
+    }
+    // Mutations that are all refused would test little.
+    assert!(
+        understood.iter().all(|&count| count > 1_000),
+        "{understood:?}"
+    );
+}
