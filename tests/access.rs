@@ -593,6 +593,43 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
 }
 
 #[test]
+fn check_says_who_may_ask() {
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{HASH}\nbo:{HASH}\n"), 0o600);
+    let options = [
+        "--check",
+        "--port=0",
+        "--allow=local",
+        "--deny=192.0.2.0/24",
+        "--trusted-proxy=::1",
+        "--trusted-proxy=127.0.0.0/8",
+        "--proxy-protocol",
+        "--auth-file",
+        &file,
+    ];
+    let output = Command::new(PROGRAM)
+        .args(options)
+        .arg(folder.site())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| {
+            ["Clients:", "Users:", "Proxies:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        })
+        .collect();
+    let expected = [
+        "Clients: none, but local, not 192.0.2.0/24",
+        "Users: 2",
+        "Proxies: ::1/128, 127.0.0.0/8, with a PROXY header",
+    ];
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
 fn options_that_are_wrong_say_what_they_want() {
     let folder = Folder::new();
     let rows: [(&[&str], &str); 8] = [

@@ -125,6 +125,11 @@ impl Accounts {
         })
     }
 
+    /// How many users there are.
+    pub fn count(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Finds out whether credentials are right. Takes the time of a hash, unless they have been
     /// right before or are not looked at.
     pub fn check(&self, sent: &Credentials, client: IpAddr, now_milliseconds: u64) -> Outcome<'_> {

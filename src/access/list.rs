@@ -117,6 +117,26 @@ impl AccessList {
     }
 }
 
+impl std::fmt::Display for AccessList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.otherwise {
+            Verdict::Allow => "all",
+            Verdict::Deny => "none",
+        })?;
+        for rule in &self.rules {
+            f.write_str(match rule.verdict {
+                Verdict::Allow => ", but ",
+                Verdict::Deny => ", not ",
+            })?;
+            match rule.place {
+                Place::Network(network) => network.fmt(f)?,
+                Place::Local => f.write_str("local")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What `local` means: this machine, its links, and the networks of its addresses. Private
 /// networks that it has no address in are not local: those of a provider or of another site may
 /// be behind a router.

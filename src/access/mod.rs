@@ -98,6 +98,27 @@ impl Access {
         }))
     }
 
+    /// What was decided, a line for each part, for the operator.
+    pub fn summary(&self) -> Vec<String> {
+        let list = self.list.as_ref().map(|list| format!("Clients: {list}"));
+        let users = self.accounts.as_ref().map(Accounts::count);
+        let users = users.map(|count| format!("Users: {count}"));
+        let proxies: Vec<_> = self
+            .trusted_proxies
+            .iter()
+            .map(Network::to_string)
+            .collect();
+        let proxies = (!proxies.is_empty()).then(|| {
+            let header = if self.proxy_protocol {
+                ", with a PROXY header"
+            } else {
+                ""
+            };
+            format!("Proxies: {}{header}", proxies.join(", "))
+        });
+        [list, users, proxies].into_iter().flatten().collect()
+    }
+
     /// Whether somebody at this address is believed for whom it speaks.
     pub fn trusts(&self, address: IpAddr, zone: u32) -> bool {
         let mut proxies = self.trusted_proxies.iter();

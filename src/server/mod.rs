@@ -182,6 +182,7 @@ impl Server {
                 .ok(),
         );
         lines.extend(self.urls.iter().map(|url| format!("URL: {}", url.line())));
+        lines.extend(self.shared.access.iter().flat_map(Access::summary));
         lines.push(format!("Threads: {}", config.workers()));
         lines.push(match (root.symlinks(), root.has_openat2()) {
             (Symlinks::Follow, _) => "Paths: symbolic links may lead out of the folder".to_owned(),
