@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::config::SiteOptions;
 use crate::http::date::{Calendar, two_digits};
 use crate::http::response::{Produce, write_decimal};
-use crate::http::target::{SitePath, encode_path};
+use crate::http::target::{SitePath, encode_path, is_unreserved};
 use crate::sys::{Directory, modified};
 
 use super::page::{self, Form, escape_html, write_json};
@@ -118,14 +118,13 @@ impl Listing {
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
-            let inner = path.join(name);
-            if !options.hidden && inner.is_hidden() {
+            if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
                 continue;
             }
             if !metadata.is_symlink() {
                 listing.add(name, &metadata);
             } else if let Ok(target) = root
-                .open_beneath(inner.as_bytes())
+                .open_beneath(path.join(name).as_bytes())
                 .and_then(|file| file.metadata())
             {
                 // A link that leads nowhere, or out, is not there for a client.
@@ -192,13 +191,20 @@ impl Listing {
     }
 
     /// The Content-Length, without the page ever being whole: made once into a piece that is
-    /// thrown away, row by row.
+    /// thrown away, row by row. A plain name, which stands in its row twice as it is, is as long
+    /// there as any other: what is around it is made for an empty one.
     fn measure(&self) -> u64 {
         let mut row = Vec::new();
         let mut length = (self.before.len() + self.after.len()) as u64;
-        for at in 0..self.entries.len() {
+        for (at, entry) in self.entries.iter().enumerate() {
             row.clear();
-            self.write_entry(at, &mut row);
+            let name = name_of(&self.names, entry);
+            if name.iter().all(|&byte| is_unreserved(byte)) {
+                self.write_named(at, entry, b"", &mut row);
+                length += 2 * name.len() as u64;
+            } else {
+                self.write_named(at, entry, name, &mut row);
+            }
             length += row.len() as u64;
         }
         length
@@ -208,7 +214,10 @@ impl Listing {
         let Some(entry) = self.entries.get(at) else {
             return;
         };
-        let name = name_of(&self.names, entry);
+        self.write_named(at, entry, name_of(&self.names, entry), out);
+    }
+
+    fn write_named(&self, at: usize, entry: &Entry, name: &[u8], out: &mut Vec<u8>) {
         match self.form {
             Form::Json => write_json_entry(name, entry, at == 0, out),
             Form::Html | Form::Text => write_row(name, entry, out),
@@ -440,7 +449,16 @@ fn write_size(bytes: u64, out: &mut Vec<u8>) {
 /// The order of names that people expect: digits by their number, letters without their case.
 fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
-    let (mut i, mut j) = (0, 0);
+    // Names in one folder often begin alike: nothing needs to be looked at twice but the digits
+    // that the first difference may stand among.
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let digits = a
+        .iter()
+        .take(same)
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (mut i, mut j) = (same - digits, same - digits);
     loop {
         match (a.get(i), b.get(j)) {
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {

@@ -45,7 +45,7 @@ struct Changed;
 
 /// Files up to this size leave in one write with their head, from memory: below, that is cheaper
 /// than to keep them open.
-const SMALL_BYTES_MAX: u64 = 16 << 10;
+const SMALL_BYTES_MAX: u64 = 4 << 10;
 
 impl Site {
     /// Opens the folder.
@@ -304,12 +304,12 @@ impl Site {
             )
             .with("Vary", "Accept-Encoding"));
         };
-        let validators = &representation.description.validators;
+        let validators = &representation.description().validators;
         match precondition::evaluate(request.method, fields, validators, now.date) {
             Outcome::NotModified => {
                 // RFC 9110 §15.4.5: what the 200 would say of caching and of the representation.
                 let mut response = Response::new(Status::NotModified);
-                response.add_lines(&representation.description.lines);
+                response.add_lines(&representation.description().lines);
                 return Ok(response);
             }
             Outcome::Failed => {
@@ -382,7 +382,7 @@ impl Site {
     /// The fields that a 200 and a 206 of a file have in common.
     fn described(status: Status, representation: &Representation<'_>, buffer: Vec<u8>) -> Response {
         let mut response = Response::in_buffer(status, buffer);
-        response.add_lines(&representation.description.lines);
+        response.add_lines(&representation.description().lines);
         if let Some(coding) = representation.coding {
             response.add("Content-Encoding", coding.name());
         }
@@ -469,7 +469,7 @@ fn parts(
 fn boundary(representation: &Representation<'_>, now: &Now) -> Vec<u8> {
     let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
     for &byte in representation
-        .description
+        .description()
         .validators
         .entity_tag
         .as_deref()

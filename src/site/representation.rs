@@ -8,7 +8,6 @@ use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
 use crate::http::precondition::Validators;
 use crate::http::request::Fields;
-use crate::http::response::{Response, Status};
 use crate::sys::Identity;
 
 use super::media_type;
@@ -25,8 +24,25 @@ pub struct Representation<'o> {
     pub media_type: &'o str,
     /// The coding of the sibling that was chosen.
     pub coding: Option<Coding>,
-    /// Of this representation, not of the original.
-    pub description: Arc<Description>,
+    /// Of this representation, where the file does not keep it.
+    own: Option<Description>,
+}
+
+impl Representation<'_> {
+    /// What its answers have in common.
+    pub fn description(&self) -> &Description {
+        const NONE: &Description = &Description {
+            validators: Validators {
+                entity_tag: None,
+                last_modified: None,
+            },
+            lines: Vec::new(),
+        };
+        self.own
+            .as_ref()
+            .or_else(|| self.source.description.get())
+            .unwrap_or(NONE)
+    }
 }
 
 /// What a 200, a 206 and a 304 of a representation say alike.
@@ -58,13 +74,13 @@ pub fn select<'f>(
         None => return None,
     };
     let length = source.identity.length;
-    let description = describe(&source, coding, finder.options, now);
+    let own = describe(&source, coding, finder.options, now);
     Some(Representation {
         source,
         length,
         media_type,
         coding,
-        description,
+        own,
     })
 }
 
@@ -75,32 +91,32 @@ fn describe(
     coding: Option<Coding>,
     options: &SiteOptions,
     now: HttpDate,
-) -> Arc<Description> {
+) -> Option<Description> {
     let make = || {
         let validators = validators(&source.identity, coding, now);
-        let lines = Response::new(Status::Ok)
-            .with("Cache-Control", &options.cache_control)
-            // Whether or not there are siblings today: tomorrow there may be.
-            .with("Vary", "Accept-Encoding");
-        let lines = match &validators.entity_tag {
-            Some(tag) => lines.with("ETag", tag),
-            None => lines,
+        let mut lines = Vec::with_capacity(192);
+        let mut add = |name: &str, value: &[u8]| {
+            for part in [name.as_bytes(), value, b"\r\n"] {
+                lines.extend_from_slice(part);
+            }
         };
-        let lines = match validators.last_modified.and_then(HttpDate::text) {
-            Some(text) => lines.with("Last-Modified", text),
-            None => lines,
-        };
-        Arc::new(Description {
-            validators,
-            lines: lines.fields().to_vec(),
-        })
-    };
-    let has_come = |(seconds, _)| HttpDate(seconds) <= now;
-    match (coding, source.identity.modified) {
-        (None, Some(modified)) if has_come(modified) => {
-            Arc::clone(source.description.get_or_init(make))
+        add("Cache-Control: ", options.cache_control.as_bytes());
+        // Whether or not there are siblings today: tomorrow there may be.
+        add("Vary: ", b"Accept-Encoding");
+        if let Some(tag) = &validators.entity_tag {
+            add("ETag: ", tag);
         }
-        _ => make(),
+        if let Some(text) = validators.last_modified.and_then(HttpDate::text) {
+            add("Last-Modified: ", &text);
+        }
+        Description { validators, lines }
+    };
+    match (coding, source.identity.modified) {
+        (None, Some((seconds, _))) if HttpDate(seconds) <= now => {
+            source.description.get_or_init(make);
+            None
+        }
+        _ => Some(make()),
     }
 }
 

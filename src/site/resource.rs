@@ -38,7 +38,7 @@ pub struct OpenFile {
     /// Where it was found; its extension decides the media type.
     pub path: SitePath,
     /// Made for the first answer, and the same for all that follow.
-    pub description: OnceLock<Arc<Description>>,
+    pub description: OnceLock<Description>,
 }
 
 /// Where files are looked for.
