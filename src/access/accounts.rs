@@ -3,7 +3,7 @@
 //! all of them.
 
 use core::net::{IpAddr, Ipv6Addr};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
@@ -18,7 +18,8 @@ use super::sha256_crypt::{PasswordHash, is_same};
 /// The users, and who has tried to be one of them.
 #[derive(Debug)]
 pub struct Accounts {
-    accounts: BTreeMap<String, Account>,
+    /// In the order of their names.
+    accounts: Vec<(String, Account)>,
     /// What the password of an unknown user is compared with: it must not be answered sooner.
     decoy: PasswordHash,
     /// Known to this process alone: what it remembers of passwords is of no use elsewhere.
@@ -97,21 +98,24 @@ impl Accounts {
     /// Reads lines of `user:$5$salt$digits`. Empty lines, and those that begin with `#`, are
     /// for people.
     pub fn parse(text: &[u8], hashing_max: usize) -> Result<Accounts, String> {
-        let mut accounts = BTreeMap::new();
+        let mut accounts: Vec<(String, Account)> = Vec::new();
         for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
             let account = parse_line(line).and_then(|(user, account)| {
-                match accounts.insert(user.to_owned(), account) {
-                    None => Ok(()),
-                    Some(_) => Err(format!("there is a user '{user}' already")),
+                match accounts.binary_search_by(|(other, _)| other.as_str().cmp(user)) {
+                    Err(at) => {
+                        accounts.insert(at, (user.to_owned(), account));
+                        Ok(())
+                    }
+                    Ok(_) => Err(format!("there is a user '{user}' already")),
                 }
             });
             account.map_err(|error| format!("line {}: {error}", number + 1))?;
         }
-        let rounds = accounts.values().map(|account| account.hash.rounds());
+        let rounds = accounts.iter().map(|(_, account)| account.hash.rounds());
         let Some(rounds) = rounds.max() else {
             return Err("there is no line USER:HASH in it".to_owned());
         };
@@ -134,9 +138,9 @@ impl Accounts {
     /// right before or are not looked at.
     pub fn check(&self, sent: &Credentials, client: IpAddr, now_milliseconds: u64) -> Outcome<'_> {
         let client = network_of(client);
-        let account = core::str::from_utf8(&sent.user)
-            .ok()
-            .and_then(|user| self.accounts.get_key_value(user));
+        let order = |(user, _): &(String, Account)| user.as_bytes().cmp(&sent.user);
+        let account = self.accounts.binary_search_by(order).ok();
+        let account = account.and_then(|at| self.accounts.get(at));
         let digest = self.digest(sent);
         let mut attempts = self.attempts();
         // Even right credentials wait, and those that were seen before: otherwise a client that
