@@ -3,7 +3,6 @@
 //! all of them.
 
 use core::net::{IpAddr, Ipv6Addr};
-use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
@@ -40,7 +39,8 @@ struct Account {
 struct Attempts {
     /// Passwords that are being hashed.
     hashing: usize,
-    failures: HashMap<IpAddr, Failures>,
+    /// Few enough to look through: that is nothing beside a hash.
+    failures: Vec<(IpAddr, Failures)>,
 }
 
 /// Passwords of one client that were wrong, or are still looked at.
@@ -193,7 +193,7 @@ impl Accounts {
 
 impl Attempts {
     fn wait_seconds(&self, client: IpAddr, now_milliseconds: u64) -> Option<u64> {
-        let failures = self.failures.get(&client)?;
+        let (_, failures) = self.failures.iter().find(|(other, _)| *other == client)?;
         let over = failures.count.checked_sub(FAILURES_FREE)?;
         let wait = WAIT_SECONDS_MIN << over.min(16);
         let end = failures.last_milliseconds + wait.min(WAIT_SECONDS_MAX) * 1_000;
@@ -202,40 +202,40 @@ impl Attempts {
 
     /// Returns what was held against the client before.
     fn failed(&mut self, client: IpAddr, now_milliseconds: u64) -> Failures {
-        let age = |failures: &Failures| now_milliseconds.saturating_sub(failures.last_milliseconds);
-        if self.failures.len() >= CLIENTS_MAX && !self.failures.contains_key(&client) {
-            self.failures
-                .retain(|_, failures| age(failures) < FORGOTTEN_MILLISECONDS);
-            let oldest = self
-                .failures
-                .iter()
-                .max_by_key(|(_, failures)| age(failures));
-            let oldest = oldest.map(|(client, _)| *client);
-            if let Some(oldest) = oldest.filter(|_| self.failures.len() >= CLIENTS_MAX) {
-                self.failures.remove(&oldest);
-            }
+        let is_forgotten = |failures: &Failures| {
+            now_milliseconds >= failures.last_milliseconds + FORGOTTEN_MILLISECONDS
+        };
+        self.failures
+            .retain(|(_, failures)| !is_forgotten(failures));
+        let known = self.failures.iter().position(|(other, _)| *other == client);
+        // The latest is the last, and the first has to make room.
+        let (_, mut failures) = match known {
+            Some(at) => self.failures.remove(at),
+            None => (client, Failures::default()),
+        };
+        if self.failures.len() >= CLIENTS_MAX {
+            self.failures.remove(0);
         }
-        let failures = self.failures.entry(client).or_default();
-        if age(failures) >= FORGOTTEN_MILLISECONDS {
-            failures.count = 0;
-        }
-        let before = *failures;
+        let before = failures;
         failures.count = failures.count.saturating_add(1);
         failures.last_milliseconds = now_milliseconds;
+        self.failures.push((client, failures));
         before
     }
 
     /// It was no failure. Earlier ones stay: whoever has one account may be guessing another.
     fn forgive(&mut self, client: IpAddr, before: Failures) {
-        if let Some(failures) = self.failures.get_mut(&client) {
+        for (_, failures) in self
+            .failures
+            .iter_mut()
+            .filter(|(other, _)| *other == client)
+        {
             failures.count = failures.count.saturating_sub(1);
             if failures.count == before.count {
                 failures.last_milliseconds = before.last_milliseconds;
             }
-            if failures.count == 0 {
-                self.failures.remove(&client);
-            }
         }
+        self.failures.retain(|(_, failures)| failures.count > 0);
     }
 }
 
@@ -392,16 +392,16 @@ mod tests {
             assert!(attempts.failures.len() <= CLIENTS_MAX);
         }
         // The latest are.
-        assert!(
-            attempts
-                .failures
-                .contains_key(&IpAddr::from(9_999_u32.to_be_bytes()))
-        );
-        assert!(
-            !attempts
-                .failures
-                .contains_key(&IpAddr::from(0_u32.to_be_bytes()))
-        );
+        let remembered: Vec<IpAddr> = attempts
+            .failures
+            .iter()
+            .map(|(client, _)| *client)
+            .collect();
+        let latest = 10_000 - CLIENTS_MAX as u32..10_000;
+        let latest: Vec<_> = latest
+            .map(|number| IpAddr::from(number.to_be_bytes()))
+            .collect();
+        assert_eq!(remembered, latest);
     }
 
     #[test]
