@@ -11,7 +11,7 @@ use super::content::{ContentDecoder, ContentLength};
 use super::date::HttpDate;
 use super::limits::Limits;
 use super::proxy_protocol::{self, Source};
-use super::request::{HeadReader, Method, Reject, Request, Version};
+use super::request::{HeadReader, Method, Reject, Request, Version, first_line};
 use super::response::{Body, Part, Produce, Response, Status, Then};
 
 /// The time, as the core is told it.
@@ -126,8 +126,8 @@ enum Input {
     /// A request head.
     #[default]
     Head,
-    /// Content of a request, behind its head of so many bytes, which waits for it.
-    Content(Box<ContentDecoder>, usize),
+    /// Content of a request, behind its head, which waits for it.
+    Content(Box<Content>),
     /// Nothing that will be looked at. After what is queued the connection ends; if `true` the
     /// client may still be sending, and must not lose the answer for that.
     Closing(bool),
@@ -139,6 +139,16 @@ enum Input {
 
 /// Of what should have been a PROXY header, so much is written to the log.
 const PROXY_LINE_BYTES_MAX: usize = 107;
+
+/// Content that is being discarded.
+#[derive(Debug)]
+struct Content {
+    decoder: ContentDecoder,
+    /// So many of the bytes that are not dealt with are the head of its request.
+    head: usize,
+    /// So many more are read before the answer comes without waiting for the end.
+    bearable: u64,
+}
 
 enum Plan {
     Read,
@@ -223,10 +233,17 @@ impl Connection {
             && self.outgoing.is_none()
     }
 
+    /// Heap memory that it holds at the moment, itself and boxes of fixed size left out.
+    pub fn held_bytes(&self) -> usize {
+        let outgoing = self.outgoing.as_ref();
+        self.received.capacity() + outgoing.map_or(0, |outgoing| outgoing.bytes.capacity())
+    }
+
     /// The deadline has passed. The next step tells what to do.
     pub fn expired(&mut self, limits: &Limits, now: &Now, site: &mut impl Respond) {
-        let unfinished =
-            matches!(self.input, Input::Head | Input::Content(..)) && !self.received.is_empty();
+        // An empty line alone is no request: an answer would be taken for that to the next one.
+        let unfinished = matches!(self.input, Input::Head | Input::Content(..))
+            && !first_line(self.unread(), limits.request_line_bytes_max).is_empty();
         if self.outgoing.is_none() && unfinished {
             // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
             let timeout = Reject {
@@ -305,20 +322,17 @@ impl Connection {
                     }
                     Err(reject) => self.refuse(reject, limits, now, site),
                 },
-                Input::Content(decoder, head) => {
-                    let head = *head;
-                    let content = self
-                        .received
-                        .get(self.consumed + head..)
-                        .unwrap_or_default();
-                    match decoder.take(content) {
+                Input::Content(content) => {
+                    let start = self.consumed + content.head;
+                    let came = self.received.get(start..).unwrap_or_default();
+                    let most = usize::try_from(content.bearable).unwrap_or(usize::MAX);
+                    match content.decoder.take(came.get(..most).unwrap_or(came)) {
                         Err(reject) => self.refuse(reject, limits, now, site),
                         Ok(taken) => {
-                            let done = decoder.is_done();
-                            self.received
-                                .drain(self.consumed + head..self.consumed + head + taken);
-                            if done {
-                                self.answer_complete(head, limits, now, site);
+                            self.received.drain(start..start + taken);
+                            content.bearable -= taken as u64;
+                            if content.decoder.is_done() || content.bearable == 0 {
+                                self.answer_behind_content(limits, now, site);
                             } else if matches!(waiting, Plan::Write) {
                                 return waiting;
                             } else if self.ended {
@@ -392,8 +406,7 @@ impl Connection {
             Err(reject) => {
                 // Whoever this is does not expect an answer. It is written down all the same:
                 // a proxy that was set up otherwise would be a riddle.
-                let line = self.received.get(..PROXY_LINE_BYTES_MAX);
-                let line = HeadReader::default().first_line(line.unwrap_or(&self.received));
+                let line = first_line(&self.received, PROXY_LINE_BYTES_MAX);
                 let response = site.reject(&reject, line, now);
                 if !response.note.is_empty() {
                     site.answered(Answered {
@@ -432,7 +445,11 @@ impl Connection {
         if let Some(decoder) = ContentDecoder::new(content) {
             if bearable && !expects {
                 // The answer waits for the content, so that answers and requests stay in step.
-                self.input = Input::Content(Box::new(decoder), length);
+                self.input = Input::Content(Box::new(Content {
+                    decoder,
+                    head: length,
+                    bearable: limits.content_discarded_bytes_max,
+                }));
                 self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
                 return Ok(true);
             }
@@ -455,29 +472,26 @@ impl Connection {
         Ok(true)
     }
 
-    /// The content of the request whose head is the first of `received` has come to its end.
-    fn answer_complete(
-        &mut self,
-        head: usize,
-        limits: &Limits,
-        now: &Now,
-        site: &mut impl Respond,
-    ) {
-        let bytes = self
-            .received
-            .get(self.consumed..self.consumed + head)
-            .unwrap_or_default();
-        let parsed = HeadReader::default().read(bytes, limits);
+    /// The content has come to its end, or has become too much: then this answer is the last.
+    fn answer_behind_content(&mut self, limits: &Limits, now: &Now, site: &mut impl Respond) {
+        let Input::Content(content) = std::mem::take(&mut self.input) else {
+            return;
+        };
+        let end = self.consumed + content.head;
+        let head = self.received.get(self.consumed..end).unwrap_or_default();
         // It was valid when it came.
-        let Ok(Some(parsed)) = parsed else {
+        let Ok(Some(parsed)) = HeadReader::default().read(head, limits) else {
             self.input = Input::Closed;
             return;
         };
         let response = site.respond(&parsed.request, now);
-        let framing = Framing::of(&parsed.request, self.draining);
-        self.consumed += head;
-        self.input = Input::Head;
-        self.queue(response, framing, limits, now, false, site);
+        let mut framing = Framing::of(&parsed.request, self.draining);
+        let ended = content.decoder.is_done();
+        if !ended {
+            framing.then = Then::Close;
+        }
+        self.consumed = end;
+        self.queue(response, framing, limits, now, !ended, site);
     }
 
     fn queue(
@@ -511,10 +525,11 @@ impl Connection {
 
     /// What came is no request, and where the next one would begin is not known.
     fn refuse(&mut self, reject: Reject, limits: &Limits, now: &Now, site: &mut impl Respond) {
-        let line = HeadReader::default().first_line(self.unread()).to_vec();
-        let response = site.reject(&reject, &line, now);
+        let line = first_line(self.unread(), limits.request_line_bytes_max);
+        let response = site.reject(&reject, line, now);
         let framing = Framing {
-            method: None,
+            // RFC 9110 §9.3.2: whatever else is wrong with it.
+            method: line.starts_with(b"HEAD ").then_some(Method::Head),
             version: Version::Http11,
             then: Then::Close,
         };

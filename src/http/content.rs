@@ -43,6 +43,13 @@ impl ContentLength {
             (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
                 Ok(ContentLength::Chunked)
             }
+            (Some(first), Some(last))
+                if first.eq_ignore_ascii_case(b"chunked")
+                    && last.eq_ignore_ascii_case(b"chunked") =>
+            {
+                // §7.1: a sender must not apply it more than once.
+                Err(Reject::bad("Chunked may be applied but once."))
+            }
             // §6.3 step 4: without chunked at the end the length cannot be known.
             (Some(_), Some(last)) if last.eq_ignore_ascii_case(b"chunked") => Err(Reject {
                 status: Status::NotImplemented,

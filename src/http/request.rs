@@ -30,6 +30,8 @@ pub enum Method {
     Head,
     /// What can be asked of the target.
     Options,
+    /// Asks for a tunnel, and is not allowed here: 405. Its targets have a form of their own.
+    Connect,
     /// Known to RFC 9110 or 5789, not allowed on any resource here: 405.
     NotAllowed,
     /// Known to nobody: 501.
@@ -216,13 +218,6 @@ impl HeadReader {
         }
     }
 
-    /// What of `received` looks like a request-line, for the log of a rejected head.
-    pub fn first_line<'buf>(&self, received: &'buf [u8]) -> &'buf [u8] {
-        let rest = received.get(self.begin..).unwrap_or_default();
-        let line = split_once(rest, b'\n').map_or(rest, |(line, _)| line);
-        line.strip_suffix(b"\r").unwrap_or(line)
-    }
-
     /// `end`: of the line that is being read, or of what has come of it.
     fn check_bounds(&self, received: &[u8], end: usize, limits: &Limits) -> Result<(), Reject> {
         if self.fields == 0 {
@@ -254,6 +249,17 @@ impl HeadReader {
         }
         Ok(())
     }
+}
+
+/// What of the first `bytes_max` of `received` looks like a request-line, for the log of what was
+/// rejected.
+pub(super) fn first_line(received: &[u8], bytes_max: usize) -> &[u8] {
+    let mut rest = received.get(..bytes_max).unwrap_or(received);
+    while let [b'\r', b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    let line = split_once(rest, b'\n').map_or(rest, |(line, _)| line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 const METHOD_BYTES_MAX: usize = 64;
@@ -297,7 +303,8 @@ impl Method {
             b"GET" => Method::Get,
             b"HEAD" => Method::Head,
             b"OPTIONS" => Method::Options,
-            b"POST" | b"PUT" | b"DELETE" | b"CONNECT" | b"TRACE" | b"PATCH" => Method::NotAllowed,
+            b"CONNECT" => Method::Connect,
+            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::NotAllowed,
             _ => Method::Unknown,
         }
     }

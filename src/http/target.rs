@@ -35,6 +35,14 @@ impl<'buf> Target<'buf> {
                 "The target holds a character that no target may hold.",
             ));
         }
+        if method == Method::Connect {
+            // RFC 9112 §3.2.3: the port is part of an authority-form.
+            return if is_host(word) && has_port(word) {
+                Ok(Target::Authority)
+            } else {
+                Err(Reject::bad("The target of CONNECT is a host and a port."))
+            };
+        }
         if word.starts_with(b"/") {
             return Ok(Target::path_and_query(word));
         }
@@ -58,11 +66,6 @@ impl<'buf> Target<'buf> {
                 Target::Path { path: b"", query } => Target::Path { path: b"/", query },
                 target => target,
             });
-        }
-        // RFC 9112 §3.2.3: the port is part of an authority-form.
-        if method == Method::NotAllowed && is_host(word) && !word.ends_with(b":") && has_port(word)
-        {
-            return Ok(Target::Authority);
         }
         Err(Reject::bad("The target is neither a path nor a URI."))
     }
@@ -392,7 +395,7 @@ mod tests {
     #[test]
     fn targets() {
         let path = |path, query| Ok(Target::Path { path, query });
-        let rows: [(Method, &[u8], Result<Target<'_>, ()>); 20] = [
+        let rows: [(Method, &[u8], Result<Target<'_>, ()>); 24] = [
             (Method::Get, b"/", path(b"/", None)),
             (Method::Get, b"/a?b?c", path(b"/a", Some(b"b?c"))),
             (Method::Get, b"//x", path(b"//x", None)),
@@ -415,8 +418,12 @@ mod tests {
             (Method::Get, b"", Err(())),
             (Method::Options, b"*", Ok(Target::Asterisk)),
             (Method::Get, b"*", Err(())),
-            (Method::NotAllowed, b"h:443", Ok(Target::Authority)),
-            (Method::NotAllowed, b"h", Err(())),
+            (Method::Connect, b"h:443", Ok(Target::Authority)),
+            (Method::Connect, b"h", Err(())),
+            (Method::Connect, b"h:", Err(())),
+            (Method::Connect, b"[::1]", Err(())),
+            (Method::Connect, b"/", Err(())),
+            (Method::NotAllowed, b"h:443", Err(())),
         ];
         for (method, word, expected) in rows {
             let found = Target::parse(word, method).map_err(|_| ());

@@ -131,7 +131,7 @@ impl Site {
         match request.method {
             Method::Get | Method::Head => {}
             Method::Options => return self.options(request),
-            Method::NotAllowed => {
+            Method::NotAllowed | Method::Connect => {
                 return error(
                     request,
                     Status::MethodNotAllowed,

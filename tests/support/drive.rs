@@ -1,0 +1,516 @@
+//! Drives a `Connection` as a worker does, but without a socket or a clock, and reads what comes
+//! out of it with a reader that shares no line with the server's own code.
+#![allow(dead_code)] // Each test that includes this uses a part of it.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use ipv6_httpd::http::buffers::Buffers;
+use ipv6_httpd::http::connection::{Answered, Connection, Now, Respond, Step};
+use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::limits::Limits;
+use ipv6_httpd::http::request::{Reject, Request};
+use ipv6_httpd::http::response::Response;
+
+/// The moment of every test, as a number and as it stands in every answer.
+pub const NOW: HttpDate = HttpDate(1_795_435_200);
+pub const DATE: &str = "Mon, 23 Nov 2026 12:00:00 GMT";
+
+pub fn now() -> Now {
+    Now::new(1_000, NOW)
+}
+
+/// What answers: a site of whatever kind, and the records of what was sent.
+pub struct Desk<'s> {
+    pub answer: &'s dyn Fn(&Request<'_>, &Now) -> Response,
+    pub refuse: &'s dyn Fn(&Reject) -> Response,
+    pub answered: Vec<Answered>,
+    buffers: Buffers,
+}
+
+impl Respond for Desk<'_> {
+    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
+        let mut response = (self.answer)(request, now);
+        response.note = request.line.to_vec();
+        response
+    }
+
+    fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
+        let mut response = (self.refuse)(reject);
+        // Empty notes are not reported, and a line may be empty.
+        response.note = [b"refused: ", line].concat();
+        response
+    }
+
+    fn answered(&mut self, answered: Answered) {
+        self.answered.push(answered);
+    }
+
+    fn buffers(&mut self) -> &mut Buffers {
+        &mut self.buffers
+    }
+}
+
+/// A site that can be driven.
+#[derive(Clone, Copy)]
+pub struct Served<'s> {
+    pub answer: &'s dyn Fn(&Request<'_>, &Now) -> Response,
+    pub refuse: &'s dyn Fn(&Reject) -> Response,
+}
+
+impl Served<'_> {
+    pub fn desk(&self) -> Desk<'_> {
+        Desk {
+            answer: self.answer,
+            refuse: self.refuse,
+            answered: Vec::new(),
+            buffers: Buffers::default(),
+        }
+    }
+}
+
+/// What the connection did when all bytes had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It waits for the next request, and holds no heap memory.
+    Idle,
+    /// It waits for the rest of a request.
+    Partial,
+    /// It closed its sending side and discards what comes.
+    Lingers,
+    /// It closed.
+    Closed,
+}
+
+/// What came of an input.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub output: Vec<u8>,
+    pub answered: Vec<Answered>,
+    pub end: End,
+    /// The most heap memory that the connection held.
+    pub held_bytes: usize,
+}
+
+/// A connection with all that drives it.
+pub struct Client<'s> {
+    pub connection: Connection,
+    pub desk: Desk<'s>,
+    pub limits: Limits,
+    pub now: Now,
+    pub output: Vec<u8>,
+    /// Bytes that go at a time.
+    pub sends: usize,
+    pub held_bytes: usize,
+    shut: bool,
+}
+
+impl<'s> Client<'s> {
+    pub fn new(served: &'s Served<'s>, limits: &Limits) -> Client<'s> {
+        Client {
+            connection: Connection::new(limits, &now()),
+            desk: served.desk(),
+            limits: *limits,
+            now: now(),
+            output: Vec::new(),
+            sends: usize::MAX,
+            held_bytes: 0,
+            shut: false,
+        }
+    }
+
+    /// Bytes come from the client.
+    pub fn send(&mut self, bytes: &[u8]) -> End {
+        self.receive(bytes);
+        self.held_bytes = self.held_bytes.max(self.connection.held_bytes());
+        self.drive()
+    }
+
+    /// The same, without doing anything about them yet.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.connection
+            .received(bytes, &self.limits, &self.now, &mut self.desk);
+    }
+
+    /// The next step.
+    pub fn step(&mut self) -> Step<'_> {
+        self.connection
+            .next_step(&self.limits, &self.now, &mut self.desk)
+    }
+
+    /// So many bytes of the last step have been taken.
+    pub fn sent(&mut self, bytes: usize) {
+        self.connection
+            .sent(bytes, &self.limits, &self.now, &mut self.desk);
+    }
+
+    /// The client closes its sending side.
+    pub fn end(&mut self) -> End {
+        self.connection.ended();
+        self.drive()
+    }
+
+    /// Does what the steps say until nothing more can be done.
+    pub fn drive(&mut self) -> End {
+        // Every step makes progress, or this would never end.
+        let mut steps = 0;
+        loop {
+            let step = self
+                .connection
+                .next_step(&self.limits, &self.now, &mut self.desk);
+            let sent = match step {
+                Step::Write(chunk) => take(&chunk, self.sends, &mut self.output),
+                Step::Read if self.shut => return End::Lingers,
+                Step::Read => break,
+                Step::ShutDownWriting => {
+                    assert!(!self.shut, "the sending side was closed twice");
+                    self.shut = true;
+                    continue;
+                }
+                Step::Close => return End::Closed,
+            };
+            assert!(!self.shut, "written after the sending side was closed");
+            assert!(sent > 0, "nothing to write");
+            self.held_bytes = self.held_bytes.max(self.connection.held_bytes());
+            self.sent(sent);
+            steps += 1;
+            assert!(steps < 10_000_000, "the connection spins");
+        }
+        if !self.connection.is_idle() {
+            return End::Partial;
+        }
+        assert_eq!(self.connection.held_bytes(), 0, "idle, yet it holds memory");
+        End::Idle
+    }
+
+    /// Time passes, and the deadline with it if that is due.
+    pub fn wait(&mut self, milliseconds: u64) -> Option<End> {
+        let then = self.now.milliseconds + milliseconds;
+        self.now.set(then, self.now.date);
+        (self.connection.deadline_milliseconds() <= then).then(|| {
+            self.connection
+                .expired(&self.limits, &self.now, &mut self.desk);
+            self.drive()
+        })
+    }
+}
+
+/// Takes at most `most` bytes of a chunk, as a socket would.
+fn take(
+    chunk: &ipv6_httpd::http::connection::Chunk<'_>,
+    most: usize,
+    output: &mut Vec<u8>,
+) -> usize {
+    let bytes = &chunk.bytes[..chunk.bytes.len().min(most)];
+    output.extend_from_slice(bytes);
+    let Some((file, range)) = &chunk.file else {
+        return bytes.len();
+    };
+    assert!(!range.is_empty(), "an empty part of a file");
+    let count = (range.end - range.start).min((most - bytes.len()) as u64);
+    let mut file: &std::fs::File = file;
+    file.seek(SeekFrom::Start(range.start)).expect("seek");
+    let read = file.take(count).read_to_end(output).expect("read");
+    assert_eq!(read as u64, count, "the file is shorter than was said");
+    bytes.len() + read
+}
+
+/// Runs an input that comes in these pieces.
+pub fn run(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]], sends: usize) -> Outcome {
+    let mut client = Client::new(served, limits);
+    client.sends = sends;
+    let mut end = client.drive();
+    for piece in pieces {
+        if end == End::Closed {
+            break;
+        }
+        end = client.send(piece);
+    }
+    client.connection.abandon(&mut client.desk);
+    Outcome {
+        output: client.output,
+        answered: client.desk.answered,
+        end,
+        held_bytes: client.held_bytes,
+    }
+}
+
+/// What stands in rows: bytes out as they must be, whatever the cut, and what comes after.
+pub fn check(
+    served: &Served<'_>,
+    limits: &Limits,
+    rule: &str,
+    input: &[u8],
+    output: &[u8],
+    end: End,
+) {
+    let compare = |how: &str, outcome: &Outcome, output: &[u8], ends: &[End]| {
+        assert!(
+            outcome.output == output,
+            "{rule}, {how}\n--- in\n{}\n--- expected\n{}\n--- found\n{}\n",
+            show(input),
+            show(output),
+            show(&outcome.output),
+        );
+        assert!(
+            ends.contains(&outcome.end),
+            "{rule}, {how}: {:?} in place of {ends:?}\n--- in\n{}",
+            outcome.end,
+            show(input)
+        );
+        check_answers(rule, &outcome.output, &outcome.answered);
+    };
+    let whole = run(served, limits, &[input], usize::MAX);
+    compare("whole", &whole, output, &[end]);
+    for cut in 1..input.len() {
+        let (first, second) = input.split_at(cut);
+        let found = run(served, limits, &[first, second], usize::MAX);
+        compare(&format!("cut at {cut}"), &found, output, &[end]);
+        assert_eq!(found.answered, whole.answered, "{rule}, cut at {cut}");
+    }
+    let bytes: Vec<&[u8]> = input.chunks(1).collect();
+    let found = run(served, limits, &bytes, 7);
+    compare("byte by byte", &found, output, &[end]);
+    assert_eq!(found.answered, whole.answered, "{rule}, byte by byte");
+    half_closed(served, limits, rule, input, output, end);
+    match end {
+        End::Idle => {
+            // What follows is answered, in order, and nothing before it changes.
+            let input = [input, NEXT].concat();
+            let next = run(served, limits, &[NEXT], usize::MAX);
+            let output = [output, &next.output].concat();
+            for pieces in [
+                vec![&input[..]],
+                vec![&input[..input.len() - NEXT.len()], NEXT],
+                input.chunks(1).collect(),
+            ] {
+                let found = run(served, limits, &pieces, usize::MAX);
+                compare("with a request behind it", &found, &output, &[next.end]);
+            }
+        }
+        End::Lingers | End::Closed => {
+            let ends = [End::Lingers, End::Closed];
+            let input = [input, NEXT].concat();
+            for pieces in [vec![&input[..]], input.chunks(1).collect()] {
+                let found = run(served, limits, &pieces, usize::MAX);
+                compare("with bytes behind it", &found, output, &ends);
+            }
+        }
+        End::Partial => {}
+    }
+}
+
+/// A client that sends, closes its sending side, and then reads, gets all of it.
+fn half_closed(
+    served: &Served<'_>,
+    limits: &Limits,
+    rule: &str,
+    input: &[u8],
+    output: &[u8],
+    end: End,
+) {
+    let mut client = Client::new(served, limits);
+    client.send(input);
+    assert_eq!(client.end(), End::Closed, "{rule}, half-closed");
+    assert!(client.output == output, "{rule}, half-closed");
+    if end == End::Closed {
+        return;
+    }
+    // The end may be seen before the answer has left.
+    let mut client = Client::new(served, limits);
+    client.receive(input);
+    client.connection.ended();
+    assert_eq!(client.drive(), End::Closed, "{rule}, half-closed at once");
+    assert!(client.output == output, "{rule}, half-closed at once");
+}
+
+pub const NEXT: &[u8] = b"GET /next HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// An answer with content.
+pub fn answer(status: &str, fields: &str, content: impl AsRef<[u8]>) -> Vec<u8> {
+    let content = content.as_ref();
+    let length = content.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nDate: {DATE}\r\n{fields}Content-Length: {length}\r\n\r\n");
+    [head.as_bytes(), content].concat()
+}
+
+/// An answer that must not have content: 204, 304.
+pub fn bare(status: &str, fields: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nDate: {DATE}\r\n{fields}\r\n").into_bytes()
+}
+
+/// The same answer with a Connection field.
+fn with_connection(answer: &[u8], option: &str) -> Vec<u8> {
+    let end = head_length(answer) - 2;
+    let line = format!("Connection: {option}\r\n");
+    [&answer[..end], line.as_bytes(), &answer[end..]].concat()
+}
+
+/// The same answer, as the last one.
+pub fn last(answer: impl AsRef<[u8]>) -> Vec<u8> {
+    with_connection(answer.as_ref(), "close")
+}
+
+/// The same answer, to a client of HTTP/1.0 that wants to go on.
+pub fn kept(answer: impl AsRef<[u8]>) -> Vec<u8> {
+    with_connection(answer.as_ref(), "keep-alive")
+}
+
+/// The same answer, to HEAD.
+pub fn head(answer: impl AsRef<[u8]>) -> Vec<u8> {
+    let answer = answer.as_ref();
+    answer[..head_length(answer)].to_vec()
+}
+
+/// The end of the first head.
+pub fn head_length(answer: &[u8]) -> usize {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    end.expect("a head") + 4
+}
+
+/// Bytes for people, without their control characters.
+pub fn show(bytes: &[u8]) -> String {
+    let shown: String = bytes[..bytes.len().min(4_000)]
+        .escape_ascii()
+        .to_string()
+        .replace("\\r\\n", "\n");
+    shown
+}
+
+/// One answer, as an independent reader sees it.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    pub status: u16,
+    pub fields: Vec<(&'a str, &'a [u8])>,
+    pub content: &'a [u8],
+    pub bytes: usize,
+}
+
+impl Answer<'_> {
+    /// The values of all fields of this name.
+    pub fn all(&self, name: &str) -> Vec<&[u8]> {
+        let named = self.fields.iter().filter(|(found, _)| *found == name);
+        named.map(|&(_, value)| value).collect()
+    }
+
+    /// The value of the only one.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let values = self.all(name);
+        assert!(values.len() < 2, "{name} stands twice");
+        let value = values.first()?;
+        Some(std::str::from_utf8(value).expect("UTF-8"))
+    }
+}
+
+/// Reads one answer. `is_head`: of a request that was HEAD. `Err` says what is wrong with it.
+pub fn read_answer(bytes: &[u8], is_head: bool) -> Result<Answer<'_>, String> {
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or("no end of the head")?;
+    let mut lines = bytes[..end].split(|&byte| byte == b'\n');
+    let line = |line: Option<&[u8]>| -> Option<String> {
+        let line = line?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let plain = line
+            .iter()
+            .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+        plain.then(|| String::from_utf8_lossy(line).into_owned())
+    };
+    let first = line(lines.next()).ok_or("a control character in the status-line")?;
+    let status = first
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|digits| digits.parse::<u16>().ok())
+        .ok_or_else(|| format!("no status-line: {first}"))?;
+    if first.as_bytes().get(12) != Some(&b' ') || first.len() < 14 {
+        return Err(format!("no reason phrase: {first}"));
+    }
+    let mut fields = Vec::new();
+    for raw in lines {
+        line(Some(raw)).ok_or("a control character in a field")?;
+        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        let colon = raw.iter().position(|&byte| byte == b':');
+        let (name, value) = raw.split_at(colon.ok_or("a field line without a colon")?);
+        let name = std::str::from_utf8(name).map_err(|_| "a name that is no UTF-8")?;
+        let value = value.strip_prefix(b": ").ok_or("no space after a colon")?;
+        if !is_title_case(name) {
+            return Err(format!("{name} is not in Title-Case"));
+        }
+        fields.push((name, value));
+    }
+    let mut answer = Answer {
+        status,
+        fields,
+        content: b"",
+        bytes: end + 4,
+    };
+    if answer.all("Date") != [DATE.as_bytes()] {
+        return Err("there must be exactly one Date".to_owned());
+    }
+    if !answer.all("Transfer-Encoding").is_empty() {
+        return Err("Transfer-Encoding is never sent".to_owned());
+    }
+    let lengths = answer.all("Content-Length");
+    if matches!(status, 204 | 304) {
+        return if lengths.is_empty() {
+            Ok(answer)
+        } else {
+            Err("no Content-Length with 204 and 304".to_owned())
+        };
+    }
+    let [length] = lengths[..] else {
+        return Err("there must be exactly one Content-Length".to_owned());
+    };
+    let length: usize = std::str::from_utf8(length)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .ok_or("Content-Length is no number")?;
+    if !is_head {
+        answer.content = bytes
+            .get(end + 4..end + 4 + length)
+            .ok_or("the content is shorter than its length")?;
+        answer.bytes += length;
+    }
+    Ok(answer)
+}
+
+/// GRUB and microcontrollers compare names to the letter.
+fn is_title_case(name: &str) -> bool {
+    // RFC 9110 spells these two so.
+    matches!(name, "ETag" | "WWW-Authenticate")
+        || (!name.is_empty()
+            && name.split('-').all(|word| {
+                let mut letters = word.bytes();
+                letters
+                    .next()
+                    .is_some_and(|first| first.is_ascii_uppercase())
+                    && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
+            }))
+}
+
+/// The output is answers and nothing else, one for each record, and each record says the truth.
+pub fn check_answers(rule: &str, output: &[u8], answered: &[Answered]) {
+    let mut rest = output;
+    for (number, record) in answered.iter().enumerate() {
+        let line = record
+            .note
+            .strip_prefix(b"refused: ")
+            .unwrap_or(&record.note);
+        let answer = read_answer(rest, line.starts_with(b"HEAD "))
+            .unwrap_or_else(|wrong| panic!("{rule}: {wrong}\n{}", show(rest)));
+        assert_eq!(answer.status, record.status.code(), "{rule}: the record");
+        assert_eq!(
+            answer.content.len() as u64,
+            record.content_bytes,
+            "{rule}: the record"
+        );
+        let closes = answer.field("Connection") == Some("close");
+        assert!(
+            !closes || number + 1 == answered.len(),
+            "{rule}: something after the last answer"
+        );
+        rest = &rest[answer.bytes..];
+    }
+    assert!(rest.is_empty(), "{rule}: left over:\n{}", show(rest));
+}
