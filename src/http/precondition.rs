@@ -1,6 +1,7 @@
 //! Validators, and the preconditions that compare them (RFC 9110 §8.8, §13).
 
 use super::date::HttpDate;
+use super::grammar::trim_ows;
 use super::request::{Fields, Method};
 
 /// What tells two states of a representation apart.
@@ -111,7 +112,30 @@ fn if_none_match(fields: Fields<'_>, validators: &Validators) -> Condition {
 }
 
 fn any_tag(fields: Fields<'_>, name: &'static str, matches: impl Fn(&[u8]) -> bool) -> bool {
-    fields.list(name).any(|tag| tag == b"*" || matches(tag))
+    let mut tags = fields.all(name).flat_map(entity_tags);
+    tags.any(|tag| tag == b"*" || matches(tag))
+}
+
+/// The entity-tags of a list (§8.8.3). They are no quoted-strings: a backslash escapes nothing.
+fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        while let [b' ' | b'\t' | b',', after @ ..] = rest {
+            rest = after;
+        }
+        let opening = match rest {
+            [] => return None,
+            [b'"', ..] => 1,
+            [b'W', b'/', b'"', ..] => 3,
+            // `*`, or nothing that anybody understands.
+            _ => 0,
+        };
+        let ends = |&byte: &u8| byte == if opening > 0 { b'"' } else { b',' };
+        let found = rest.iter().skip(opening).position(ends);
+        let end = found.map_or(rest.len(), |at| opening + at + opening.min(1));
+        let (tag, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(trim_ows(tag))
+    })
 }
 
 /// §13.1.4: ignored when it is no date, or when there is nothing to compare it with.

@@ -70,16 +70,16 @@ fn resolve(spec: &[u8], length: u64) -> Option<Option<Range<u64>>> {
         return Some((suffix > 0).then(|| length.saturating_sub(suffix)..length));
     }
     let first = decimal(first)?;
-    let end = if last.is_empty() {
+    let last = if last.is_empty() {
         u64::MAX
     } else {
-        decimal(last)?.saturating_add(1)
+        decimal(last)?
     };
-    if end <= first {
+    if last < first {
         // §14.1.1: a last position below the first makes the set invalid.
         return None;
     }
-    Some((first < length).then(|| first..end.min(length)))
+    Some((first < length).then(|| first..last.saturating_add(1).min(length)))
 }
 
 /// Adds a range, and joins to it whatever it overlaps or touches.
