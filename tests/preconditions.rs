@@ -495,7 +495,7 @@ fn validators() {
                 ),
                 ("If-Match: \"\"\r\n".to_owned(), Failed),
             ] {
-                check_row(served, rule, &fields, is, &tag, modified);
+                check_row(served, rule, &fields, is, tag, modified);
             }
         });
     }

@@ -118,8 +118,9 @@ fn weighted(element: &[u8]) -> (&[u8], u16) {
     };
     let mut weight = 1_000;
     for parameter in parameters.split(|&byte| byte == b';') {
-        if let [b'q' | b'Q', b'=', value @ ..] = trim_ows(parameter) {
-            weight = thousandths(value).unwrap_or(0);
+        let (name, value) = split_once(parameter, b'=').unwrap_or((parameter, b""));
+        if trim_ows(name).eq_ignore_ascii_case(b"q") {
+            weight = thousandths(value.trim_ascii_end()).unwrap_or(0);
         }
     }
     (trim_ows(name), weight)

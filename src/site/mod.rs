@@ -229,11 +229,9 @@ impl Site {
                 return self.file(request, file, finder, now);
             }
         }
-        if let (Some(location), Target::Path { path, .. }) =
-            (&self.options.redirect_all, request.target)
-        {
+        if let Some(location) = &self.options.redirect_all {
             // The page itself may be missing: no circle.
-            if path != location.as_bytes() {
+            if !leads_back(location, request) {
                 return Ok(error(request, Status::Found, "This is where to go on.")
                     .with("Location", location));
             }
@@ -421,6 +419,25 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
             "The server could not read this: try again later, or tell whoever runs it.",
         ),
     }
+}
+
+/// Whether `location`, a URL or an absolute path, names what was asked for.
+fn leads_back(location: &str, request: &Request<'_>) -> bool {
+    let url = location
+        .strip_prefix("http://")
+        .or_else(|| location.strip_prefix("https://"));
+    let rest = url.unwrap_or(location);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if url.is_some() && !request.fields.list_has("Host", authority) {
+        return false;
+    }
+    let rest = rest.strip_prefix(authority).unwrap_or_default();
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let Target::Path { path: asked, .. } = request.target else {
+        return false;
+    };
+    let name = |path| SitePath::parse(path).map(|path| path.as_bytes().to_vec());
+    name(path.as_bytes()) == name(asked)
 }
 
 /// A part of a file, from memory if it is small and will be sent.
