@@ -82,6 +82,20 @@ pub enum Command {
 /// Reads the arguments, without the program's name. The error is one line that names the option
 /// and says what it wants.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    read(arguments).map_err(|error| one_line(&error))
+}
+
+/// An error may repeat what was typed, or a name from the disk: line feeds and what terminals obey
+/// are escaped.
+pub fn one_line(error: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    error.chars().map(escaped).collect()
+}
+
+fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut words = Words {
         rest: arguments.into_iter().collect::<Vec<_>>().into_iter(),
         attached: None,

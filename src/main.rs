@@ -30,6 +30,6 @@ fn print(text: &str) -> ExitCode {
 
 /// One line, whatever it says. 1: the start failed; 2: the command line is wrong.
 fn fail(error: &str, status: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "ipv6-httpd: {}", error.replace('\n', " "));
+    let _ = writeln!(io::stderr(), "ipv6-httpd: {}", cli::one_line(error));
     ExitCode::from(status)
 }

@@ -168,7 +168,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         ),
         (
             &["--cache-control", "a\nb"],
-            "--cache-control wants the value of a field, not 'a b'".into(),
+            "--cache-control wants the value of a field, not 'a\\nb'".into(),
         ),
         (
             &["--media-type", "log"],
@@ -184,7 +184,8 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         ),
         (
             &["--header", "X: a\r\nY: b"],
-            "--header wants a field line, as in 'X-Frame-Options: DENY', not 'X: a\r Y: b'".into(),
+            "--header wants a field line, as in 'X-Frame-Options: DENY', not 'X: a\\r\\nY: b'"
+                .into(),
         ),
         (
             &["--header", "content-length: 1"],

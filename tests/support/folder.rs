@@ -22,6 +22,7 @@ use ipv6_httpd::sys::Directory;
 /// Removed when it is dropped.
 pub struct Folder {
     path: PathBuf,
+    borrowed: bool,
 }
 
 impl Folder {
@@ -31,7 +32,18 @@ impl Folder {
         let name = format!("ipv6-httpd-folder-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).expect("a new folder");
-        Folder { path }
+        Folder {
+            path,
+            borrowed: false,
+        }
+    }
+
+    /// A folder within, to be served by itself. It lives as long as the outer one.
+    pub fn beneath(&self, name: &str) -> Folder {
+        Folder {
+            path: self.path.join(name),
+            borrowed: true,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -92,7 +104,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+        if !self.borrowed {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
