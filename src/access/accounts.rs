@@ -123,8 +123,8 @@ impl Accounts {
             accounts,
             decoy: PasswordHash::decoy(rounds),
             key: random_key(),
-            // More at a time could be one client's, right but not known yet, and would make it wait.
-            hashing_max: hashing_max.clamp(1, FAILURES_FREE as usize),
+            // As many as make a client wait could all be one client's, right but not known yet.
+            hashing_max: hashing_max.clamp(1, FAILURES_FREE as usize - 1),
             attempts: Mutex::default(),
         })
     }
