@@ -554,7 +554,8 @@ fn parse_bind(value: &OsStr) -> Result<Bind, String> {
         return Err(wrong());
     }
     Ok(Bind {
-        address,
+        // `::ffff:192.0.2.1` is that IPv4 address.
+        address: address.to_canonical(),
         zone,
         port,
     })

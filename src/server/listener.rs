@@ -2,7 +2,9 @@
 //! where there is no IPv6; or what the operator named.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::config::Bind;
 use crate::sys;
@@ -11,6 +13,13 @@ use crate::sys;
 const BACKLOG: u16 = 4_096;
 /// Of what a client does not read, the kernel keeps this much and no more.
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
+
+/// How long an address that was named may take to come: duplicate address detection needs a second
+/// or two, DHCP up to ten; systemd gives a unit 90. There is no option for it: who mistyped the
+/// address is told at once what is being waited for, and ends it.
+const WAIT: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A free port of one address may be taken on another; as often another one is tried.
 const FREE_PORTS_TRIED: u32 = 16;
@@ -31,6 +40,9 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
             Err((address, error)) => return Err(describe(address, &error)),
         }
     };
+    if binds.is_empty() && !has_ipv6(&listeners) {
+        super::complain("there is no IPv6 on this machine: serving IPv4 alone");
+    }
     for listener in &listeners {
         prepare(listener).map_err(|error| format!("cannot prepare the listener: {error}"))?;
     }
@@ -70,6 +82,15 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error
     }
 }
 
+/// Whether anybody could come over IPv6. Where it is disabled `[::]` can be bound all the same, but
+/// no interface has an address, not even the loopback.
+fn has_ipv6(listeners: &[TcpListener]) -> bool {
+    let is_ipv6 = |listener: &TcpListener| matches!(listener.local_addr(), Ok(SocketAddr::V6(_)));
+    let has_address =
+        || sys::addresses().map_or(true, |own| own.iter().any(|own| own.address.is_ipv6()));
+    listeners.iter().any(is_ipv6) && has_address()
+}
+
 fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
     // `--bind 127.0.0.1 --bind ::`: whatever a dual-stack socket covers must come after it.
     let mut binds = binds.to_vec();
@@ -80,9 +101,10 @@ fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr,
     let mut listeners: Vec<TcpListener> = Vec::new();
     // Once the system has chosen a port it is that of all.
     let mut port = port;
+    let deadline = Instant::now() + WAIT;
     for bind in binds {
         let address = bind.socket_address(port);
-        match TcpListener::bind(address) {
+        match bind_when_there(address, deadline) {
             Ok(listener) => {
                 if bind.port.is_none() {
                     port = listener.local_addr().map_or(port, |address| address.port());
@@ -95,6 +117,35 @@ fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr,
         }
     }
     Ok(listeners)
+}
+
+/// At boot an address may not be there yet, or still be tentative (RFC 4862 §5.4): a server that
+/// has been told to listen there waits for it. SIGTERM and SIGINT still do what they do by default.
+fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpListener> {
+    if needs_zone(address) {
+        // The BSDs say that there is no such address, and it would be waited for.
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut told = false;
+    loop {
+        match TcpListener::bind(address) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrNotAvailable
+                    // No network gives this one.
+                    && !address.ip().is_loopback()
+                    && Instant::now() < deadline => {}
+            result => return result,
+        }
+        if !told {
+            told = true;
+            super::complain(&format!(
+                "waiting up to {} s for {} to become an address of this machine",
+                WAIT.as_secs(),
+                address.ip()
+            ));
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Whether one of them answers at this address already.
@@ -148,25 +199,37 @@ fn describe(address: SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => {
             format!("{} is no address of this machine", address.ip())
         }
-        io::ErrorKind::InvalidInput if needs_zone(address) => {
-            let mut zones: Vec<String> = sys::addresses()
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|found| found.address.is_ipv6() && found.interface != "lo")
-                .map(|found| format!("{}%{}", address.ip(), found.interface))
-                .collect();
-            zones.sort();
-            zones.dedup();
-            format!(
-                "{} is link-local and needs a zone: {}",
-                address.ip(),
-                zones.join(" or ")
-            )
-        }
+        io::ErrorKind::InvalidInput if needs_zone(address) => describe_zones(address),
         _ => format!("cannot listen on {address}: {error}"),
     }
 }
 
 fn needs_zone(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V6(address) if address.ip().is_unicast_link_local() && address.scope_id() == 0)
+}
+
+/// The error names the zones in which the address is, or else those in which one could be.
+fn describe_zones(address: SocketAddr) -> String {
+    let own = sys::addresses().unwrap_or_default();
+    let zones = |fits: &dyn Fn(Ipv6Addr) -> bool| {
+        let matching =
+            (own.iter()).filter(|own| matches!(own.address, IpAddr::V6(address) if fits(address)));
+        let mut zones: Vec<String> = matching
+            .map(|own| format!("{}%{}", address.ip(), own.interface))
+            .collect();
+        zones.dedup();
+        zones
+    };
+    let mut found = zones(&|own| own == address.ip());
+    if found.is_empty() {
+        found = zones(&|own| own.is_unicast_link_local());
+    }
+    if found.is_empty() {
+        found.push(format!("{}%INTERFACE", address.ip()));
+    }
+    format!(
+        "{} is link-local and needs a zone: {}",
+        address.ip(),
+        found.join(" or ")
+    )
 }

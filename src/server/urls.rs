@@ -15,14 +15,19 @@ pub struct Reachable {
     rank: Rank,
 }
 
-/// How far an address reaches, the best first.
+/// The precedence of RFC 6724 §2.1, highest first: the order in which clients try the addresses of
+/// a name. Behind them what needs a zone, then what leads to this machine only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// A name, which people can type and which outlives every address.
     Name,
     Global,
-    UniqueLocal,
     Ipv4,
+    /// 2002::/16
+    SixToFour,
+    /// 2001::/32
+    Teredo,
+    UniqueLocal,
     LinkLocal,
     Loopback,
 }
@@ -131,8 +136,12 @@ fn rank(address: IpAddr) -> Rank {
         // Of IPv4 browsers need no zone, but it reaches no further.
         IpAddr::V4(_) => Rank::Ipv4,
         IpAddr::V6(address) if address.is_unicast_link_local() => Rank::LinkLocal,
-        IpAddr::V6(address) if address.is_unique_local() => Rank::UniqueLocal,
-        IpAddr::V6(_) => Rank::Global,
+        IpAddr::V6(address) => match address.segments() {
+            [0xfc00..=0xfdff, ..] => Rank::UniqueLocal,
+            [0x2001, 0, ..] => Rank::Teredo,
+            [0x2002, ..] => Rank::SixToFour,
+            _ => Rank::Global,
+        },
     }
 }
 
@@ -249,8 +258,8 @@ mod tests {
         let all = [
             "http://odroid.local:8080/",
             "http://[2001:db8:ebbd:0:a6f3:c1ff:fe24:6d7b]:8080/",
-            "http://[fd00::7]:8080/",
             "http://192.0.2.7:8080/",
+            "http://[fd00::7]:8080/",
             LINK_LOCAL,
             "http://127.0.0.1:8080/",
             "http://[::1]:8080/",
