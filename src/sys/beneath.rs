@@ -8,6 +8,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::constants::{
+    AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
+};
 use super::{Identity, cvt, cvt_size};
 
 /// What symbolic links may do.
@@ -296,41 +299,3 @@ const EXDEV: i32 = 18;
 
 /// Not to wait for a fifo's writer; not to be given a terminal; not to be inherited.
 const READ_FLAGS: c_int = O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE;
-
-#[cfg(target_os = "linux")]
-mod constants {
-    use std::ffi::c_int;
-    pub(super) const AT_FDCWD: c_int = -100;
-    pub(super) const ELOOP: i32 = 40;
-    pub(super) const O_NOCTTY: c_int = 0o400;
-    pub(super) const O_NONBLOCK: c_int = 0o4_000;
-    pub(super) const O_CLOEXEC: c_int = 0o2_000_000;
-    pub(super) const O_PATH: c_int = 0o10_000_000;
-    // These differ between architectures.
-    #[cfg(any(
-        target_arch = "arm",
-        target_arch = "aarch64",
-        target_arch = "powerpc64"
-    ))]
-    mod by_architecture {
-        use std::ffi::c_int;
-        pub(in super::super) const O_DIRECTORY: c_int = 0o40_000;
-        pub(in super::super) const O_NOFOLLOW: c_int = 0o100_000;
-        pub(in super::super) const O_LARGEFILE: c_int = 0o400_000;
-    }
-    #[cfg(not(any(
-        target_arch = "arm",
-        target_arch = "aarch64",
-        target_arch = "powerpc64"
-    )))]
-    mod by_architecture {
-        use std::ffi::c_int;
-        pub(in super::super) const O_DIRECTORY: c_int = 0o200_000;
-        pub(in super::super) const O_NOFOLLOW: c_int = 0o400_000;
-        pub(in super::super) const O_LARGEFILE: c_int = 0o100_000;
-    }
-    pub(super) use by_architecture::{O_DIRECTORY, O_LARGEFILE, O_NOFOLLOW};
-}
-use constants::{
-    AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
-};

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::constants::{AF_INET6, FAMILY_AT, ZONE_IN_ADDRESS};
 use super::cvt;
 
 /// An address of this machine.
@@ -81,10 +82,8 @@ unsafe fn ip_address(address: *const u8) -> Option<IpAddr> {
     if address.is_null() {
         return None;
     }
-    // BSD has a length byte first; Linux has a family of 16 bits, small enough for its low byte.
-    let family_at = usize::from(cfg!(not(target_os = "linux")) || cfg!(target_endian = "big"));
     // SAFETY: every sockaddr has two bytes.
-    let family = unsafe { *address.add(family_at) };
+    let family = unsafe { *address.add(FAMILY_AT) };
     if family == AF_INET {
         // SAFETY: sockaddr_in: the address is at 4.
         let bytes = unsafe { address.add(4).cast::<[u8; 4]>().read() };
@@ -92,25 +91,17 @@ unsafe fn ip_address(address: *const u8) -> Option<IpAddr> {
     } else if family == AF_INET6 {
         // SAFETY: sockaddr_in6: the address is at 8.
         let bytes = unsafe { address.add(8).cast::<[u8; 16]>().read() };
-        Some(Ipv6Addr::from(bytes).into())
+        let address = Ipv6Addr::from(bytes);
+        if ZONE_IN_ADDRESS && address.is_unicast_link_local() {
+            let [first, _zone, rest @ ..] = address.segments();
+            let [c, d, e, f, g, h] = rest;
+            return Some(Ipv6Addr::new(first, 0, c, d, e, f, g, h).into());
+        }
+        Some(address.into())
     } else {
         None
     }
 }
-
-#[cfg(target_os = "linux")]
-const AF_INET6: u8 = 10;
-#[cfg(any(target_os = "macos", target_os = "ios"))]
-const AF_INET6: u8 = 30;
-#[cfg(target_os = "freebsd")]
-const AF_INET6: u8 = 28;
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "ios",
-    target_os = "freebsd"
-)))]
-const AF_INET6: u8 = 24;
 
 /// `struct ifaddrs`, as far as it is the same everywhere.
 #[repr(C)]

@@ -7,6 +7,11 @@
 #![allow(unsafe_code)]
 
 mod beneath;
+#[cfg_attr(target_os = "linux", path = "constants/linux.rs")]
+#[cfg_attr(target_vendor = "apple", path = "constants/apple.rs")]
+#[cfg_attr(target_os = "freebsd", path = "constants/freebsd.rs")]
+#[cfg_attr(target_os = "openbsd", path = "constants/openbsd.rs")]
+mod constants;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 mod epoll;
 mod identity;
@@ -35,6 +40,8 @@ pub use socket::{set_backlog, set_unsent_bytes_max};
 
 use std::ffi::c_int;
 use std::io;
+
+use constants::{ELOOP, ENAMETOOLONG, ENOBUFS};
 
 /// What to wait for. Never both: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +86,6 @@ impl From<&io::Error> for Failure {
         const ENODEV: i32 = 19;
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
-        const ENAMETOOLONG: i32 = if cfg!(target_os = "linux") { 36 } else { 63 };
-        const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
-        const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
         match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _)
             | (_, Some(ENXIO | ENODEV | ENAMETOOLONG | ELOOP)) => Failure::Missing,

@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_short};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
+use super::constants::NFds;
 use super::{Interest, cvt};
 
 /// Waits for many descriptors at once. Owned by one thread.
@@ -98,11 +99,6 @@ fn bits(interest: Interest) -> c_short {
 
 const POLLIN: c_short = 1;
 const POLLOUT: c_short = 4;
-
-#[cfg(target_os = "linux")]
-type NFds = std::ffi::c_ulong;
-#[cfg(not(target_os = "linux"))]
-type NFds = std::ffi::c_uint;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

@@ -5,6 +5,7 @@
 use std::ffi::{c_int, c_uint};
 use std::io;
 
+use super::constants::SIG_BLOCK;
 use super::cvt;
 
 /// What the main thread waits for.
@@ -69,10 +70,6 @@ impl Signals {
 const SIGINT: c_int = 2;
 const SIGALRM: c_int = 14;
 const SIGTERM: c_int = 15;
-#[cfg(target_os = "linux")]
-const SIG_BLOCK: c_int = 0;
-#[cfg(not(target_os = "linux"))]
-const SIG_BLOCK: c_int = 1;
 
 /// `sigset_t`: 128 bytes on Linux, fewer elsewhere.
 #[derive(Debug)]

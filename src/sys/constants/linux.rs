@@ -1,0 +1,34 @@
+//! Numbers of Linux, the same for glibc and musl.
+
+use std::ffi::{c_int, c_ulong};
+
+/// The type of poll's count.
+#[cfg_attr(not(force_poll), allow(dead_code))]
+pub type NFds = c_ulong;
+/// `sa_family` is a number of 16 bits, small enough for the lower of its bytes.
+pub const FAMILY_AT: usize = if cfg!(target_endian = "big") { 1 } else { 0 };
+pub const AF_INET6: u8 = 10;
+/// Whether the system keeps the zone of a link-local address in its second group.
+pub const ZONE_IN_ADDRESS: bool = false;
+pub const SIG_BLOCK: c_int = 0;
+pub const TCP_NOTSENT_LOWAT: Option<c_int> = Some(25);
+
+pub const AT_FDCWD: c_int = -100;
+pub const O_NOCTTY: c_int = 0o400;
+pub const O_NONBLOCK: c_int = 0o4_000;
+pub const O_CLOEXEC: c_int = 0o2_000_000;
+/// Not for reading, only to open beneath it.
+pub const O_PATH: c_int = 0o10_000_000;
+// These differ between architectures.
+pub const O_DIRECTORY: c_int = if ARM_FLAGS { 0o40_000 } else { 0o200_000 };
+pub const O_NOFOLLOW: c_int = if ARM_FLAGS { 0o100_000 } else { 0o400_000 };
+pub const O_LARGEFILE: c_int = if ARM_FLAGS { 0o400_000 } else { 0o100_000 };
+const ARM_FLAGS: bool = cfg!(any(
+    target_arch = "arm",
+    target_arch = "aarch64",
+    target_arch = "powerpc64"
+));
+
+pub const ENAMETOOLONG: i32 = 36;
+pub const ELOOP: i32 = 40;
+pub const ENOBUFS: i32 = 105;
