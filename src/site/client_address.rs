@@ -23,7 +23,11 @@ pub struct Client {
 impl std::fmt::Display for Client {
     /// RFC 5952, and the zone as RFC 4007 §11 writes it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.address.fmt(f)?;
+        match Kind::of(self.address) {
+            // RFC 5952 §5: where a known prefix says so, IPv4 is written as IPv4.
+            Kind::Nat64(ipv4) => write!(f, "64:ff9b::{ipv4}")?,
+            _ => self.address.fmt(f)?,
+        }
         match &self.zone {
             Some(zone) => write!(f, "%{zone}"),
             None => Ok(()),
