@@ -370,16 +370,11 @@ fn split_os(word: &OsStr, at: usize) -> (OsString, OsString) {
         .as_encoded_bytes()
         .split_at_checked(at)
         .unwrap_or_default();
-    (os_string(start), os_string(end))
+    (sys::os_string(start), sys::os_string(end))
 }
 
 fn skip_byte(word: &OsStr) -> OsString {
     split_os(word, 1).1
-}
-
-#[cfg(unix)]
-fn os_string(bytes: &[u8]) -> OsString {
-    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
 }
 
 fn parse_text<T: FromStr>(value: &OsStr) -> Option<T> {

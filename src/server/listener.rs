@@ -2,7 +2,7 @@
 //! where there is no IPv6; or what the operator named.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -173,14 +173,7 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
     sys::set_backlog(listener, BACKLOG)?;
     // Where there is no such option clients only cost more memory.
     let _ = sys::set_unsent_bytes_max(listener, UNSENT_BYTES_MAX);
-    no_delay(listener)
-}
-
-/// std sets it on streams only; the option is the same.
-#[cfg(unix)]
-fn no_delay(listener: &TcpListener) -> io::Result<()> {
-    let listener = std::os::fd::OwnedFd::from(listener.try_clone()?);
-    TcpStream::from(listener).set_nodelay(true)
+    sys::set_no_delay(listener)
 }
 
 fn describe(address: SocketAddr, error: &io::Error) -> String {

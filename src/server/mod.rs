@@ -10,7 +10,6 @@ mod worker;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -21,7 +20,7 @@ use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::qr::Symbol;
 use crate::site::Site;
-use crate::sys::{Directory, Sandbox, Signal, Signals, Symlinks};
+use crate::sys::{self, Bell, Directory, Rope, Sandbox, Signal, Signals, Symlinks};
 
 use local_time::LocalTime;
 use log::Log;
@@ -49,7 +48,7 @@ struct Shared {
     running: AtomicUsize,
     start: Instant,
     /// Becomes readable for all workers when they are to stop.
-    bell: UnixStream,
+    bell: Bell,
 }
 
 impl Shared {
@@ -71,8 +70,8 @@ pub struct Server {
     /// The best of them is drawn.
     qr: bool,
     signals: Signals,
-    /// The other end of the bell: closing it rings.
-    rope: UnixStream,
+    /// Rings the bell.
+    rope: Rope,
 }
 
 impl Server {
@@ -84,8 +83,7 @@ impl Server {
         let listeners = listener::bind(&config.bind, config.port)?;
         // Before any thread starts, so that all of them have the signals blocked.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
-        let (rope, bell) =
-            UnixStream::pair().map_err(|error| cannot("make a socket pair", error))?;
+        let (rope, bell) = sys::bell().map_err(|error| cannot("make a socket pair", error))?;
         // Before any thread starts, so that all of them are inside; after all that has to be read.
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
@@ -199,7 +197,7 @@ impl Server {
     fn drain(&mut self) {
         self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
-        let _ = self.rope.shutdown(std::net::Shutdown::Both);
+        self.rope.ring();
         Signals::alarm(DRAIN.as_secs() as u32);
         while !worker::all_ended(&self.shared) && Instant::now() < deadline {
             if self.signals.wait() != Signal::Alarm {

@@ -1,6 +1,5 @@
 //! A client's socket: receive, send, never wait.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -70,7 +69,7 @@ impl Transport {
             .unwrap_or(usize::MAX)
             .min(room.len());
         let read = match room.get_mut(..wanted) {
-            Some(room) if !room.is_empty() => not_shorter(read_at(file, room, range.start)?)?,
+            Some(room) if !room.is_empty() => not_shorter(sys::read_at(file, room, range.start)?)?,
             _ => 0,
         };
         or_blocked(
@@ -107,9 +106,4 @@ fn not_shorter(count: usize) -> io::Result<usize> {
     } else {
         Ok(count)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
 use crate::http::target::SitePath;
-use crate::sys::{Directory, Failure, Identity};
+use crate::sys::{self, Directory, Failure, Identity};
 
 use super::open_files::OpenFiles;
 use super::representation::Description;
@@ -135,7 +135,7 @@ impl OpenFile {
         bytes.resize(length, 0);
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match read_at(&self.file, room, offset + filled as u64) {
+            match sys::read_at(&self.file, room, offset + filled as u64) {
                 Ok(0) => return Ok(None),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -144,13 +144,4 @@ impl OpenFile {
         }
         Ok(Some(bytes))
     }
-}
-
-#[cfg(unix)]
-use std::os::unix::fs::FileExt;
-
-/// Reads at a place, without moving the cursor.
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    file.read_at(buffer, offset)
 }

@@ -11,19 +11,7 @@ use std::path::{Path, PathBuf};
 use super::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
-use super::{Identity, cvt, cvt_size};
-
-/// What symbolic links may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Symlinks {
-    /// Lead to what is beneath the directory too. An absolute link may do that as well.
-    #[default]
-    Inside,
-    /// Lead anywhere.
-    Follow,
-    /// Nothing.
-    Deny,
-}
+use super::{Identity, Symlinks, cvt, cvt_size, statx};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -59,6 +47,7 @@ impl Directory {
     }
 
     /// The directory's own descriptor, for the sandbox.
+    #[cfg(target_os = "linux")]
     pub(super) fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
@@ -107,7 +96,7 @@ impl Directory {
     /// that what is found is beneath this one, and there may be but few of them.
     pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
         let at =
-            |name: &[u8]| with_c_str(name, |name| Identity::at(self.fd.as_raw_fd(), name)).ok()?;
+            |name: &[u8]| with_c_str(name, |name| statx::at(self.fd.as_raw_fd(), name)).ok()?;
         let mut depth = 0;
         for (slash, _) in relative
             .iter()

@@ -1,12 +1,12 @@
 //! What tells one state of a file from another, asked without opening it: statx on Linux, whose
 //! structure is the same on every machine, which that of stat is not.
 
-use std::ffi::CStr;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
+
+use super::socket::is_linked;
+use super::statx;
 
 /// A file in one state: two that are equal have the same content, as far as the system can tell.
 /// Whoever writes to a file changes the last of its times, which nobody can set.
@@ -20,24 +20,19 @@ pub struct Identity {
     pub length: u64,
     /// Seconds since 1970, rounded down, and nanoseconds on top; `None` where there is no such time.
     pub modified: Option<(i64, u32)>,
-    changed: (i64, u32),
-    device: (u32, u32),
-    inode: u64,
+    pub(super) changed: (i64, u32),
+    pub(super) device: (u32, u32),
+    pub(super) inode: u64,
 }
 
 impl Identity {
     /// Of an open file.
     pub fn of(file: &File) -> io::Result<Identity> {
-        match statx(file.as_raw_fd(), c"", AT_EMPTY_PATH) {
+        match statx::of(file) {
             Some(identity) => Ok(identity),
             // Old kernels and emulators: what std makes of it, with nothing to compare it with.
             None => Ok(Identity::unknown(&file.metadata()?)),
         }
-    }
-
-    /// Of what is called `name` in a directory, and be it a link. `None`: nothing, or not known.
-    pub(super) fn at(directory: RawFd, name: &CStr) -> Option<Identity> {
-        statx(directory, name, AT_SYMLINK_NOFOLLOW)
     }
 
     /// Whether it can be compared with another.
@@ -48,7 +43,7 @@ impl Identity {
     fn unknown(metadata: &Metadata) -> Identity {
         Identity {
             is_file: metadata.is_file(),
-            is_directory: metadata.is_dir() && metadata.nlink() != 0,
+            is_directory: metadata.is_dir() && is_linked(metadata),
             length: metadata.len(),
             modified: modified(metadata),
             changed: (0, 0),
@@ -72,103 +67,6 @@ pub fn modified(metadata: &Metadata) -> Option<(i64, u32)> {
             })
         }
     }
-}
-
-const AT_SYMLINK_NOFOLLOW: i32 = 0x100;
-const AT_EMPTY_PATH: i32 = 0x1000;
-
-#[cfg(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64"
-    )
-))]
-fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
-    use std::ffi::{c_int, c_long};
-
-    #[cfg(target_arch = "x86_64")]
-    const SYS_STATX: c_long = 332;
-    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-    const SYS_STATX: c_long = 291;
-    #[cfg(target_arch = "arm")]
-    const SYS_STATX: c_long = 397;
-    const STATX_BASIC_STATS: u32 = 0x7ff;
-    const S_IFMT: u16 = 0o170_000;
-    const S_IFREG: u16 = 0o100_000;
-    const S_IFDIR: u16 = 0o40_000;
-
-    #[repr(C)]
-    #[derive(Clone, Copy, Default)]
-    struct Time {
-        seconds: i64,
-        nanoseconds: u32,
-        reserved: i32,
-    }
-    #[repr(C)]
-    struct Statx {
-        before_links: [u32; 4],
-        links: u32,
-        owners: [u32; 2],
-        mode: u16,
-        padding: u16,
-        inode: u64,
-        size: u64,
-        before_times: [u64; 2],
-        accessed: Time,
-        created: Time,
-        changed: Time,
-        modified: Time,
-        represented_device: [u32; 2],
-        device: [u32; 2],
-        reserved: [u64; 14],
-    }
-    unsafe extern "C" {
-        fn syscall(number: c_long, ...) -> c_long;
-    }
-
-    let mut found = std::mem::MaybeUninit::<Statx>::uninit();
-    const { assert!(size_of::<Statx>() == 256) };
-    // SAFETY: the name ends in NUL; the kernel writes one structure of 256 bytes, all of them.
-    let found = unsafe {
-        let mask = STATX_BASIC_STATS;
-        match syscall(
-            SYS_STATX,
-            directory as c_int,
-            name.as_ptr(),
-            flags,
-            mask,
-            found.as_mut_ptr(),
-        ) {
-            0 => found.assume_init(),
-            _ => return None,
-        }
-    };
-    let [major, minor] = found.device;
-    Some(Identity {
-        is_file: found.mode & S_IFMT == S_IFREG,
-        is_directory: found.mode & S_IFMT == S_IFDIR && found.links != 0,
-        length: found.size,
-        modified: Some((found.modified.seconds, found.modified.nanoseconds)),
-        changed: (found.changed.seconds, found.changed.nanoseconds),
-        device: (major, minor),
-        inode: found.inode,
-    })
-}
-
-#[cfg(not(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64"
-    )
-)))]
-fn statx(_directory: RawFd, _name: &CStr, _flags: i32) -> Option<Identity> {
-    None
 }
 
 #[cfg(test)]

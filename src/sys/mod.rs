@@ -6,26 +6,48 @@
 //! differ between C libraries on 32-bit ARM.
 #![allow(unsafe_code)]
 
+#[cfg_attr(windows, path = "windows/bell.rs")]
+mod bell;
+#[cfg_attr(windows, path = "windows/beneath.rs")]
 mod beneath;
 #[cfg_attr(target_os = "linux", path = "constants/linux.rs")]
 #[cfg_attr(target_vendor = "apple", path = "constants/apple.rs")]
 #[cfg_attr(target_os = "freebsd", path = "constants/freebsd.rs")]
 #[cfg_attr(target_os = "openbsd", path = "constants/openbsd.rs")]
+#[cfg_attr(windows, path = "constants/windows.rs")]
 mod constants;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 mod epoll;
 mod identity;
+#[cfg_attr(windows, path = "windows/interfaces.rs")]
 mod interfaces;
+#[cfg_attr(windows, path = "windows/open_files_max.rs")]
 mod open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
 mod poll;
 mod sandbox;
 mod sendfile;
+#[cfg_attr(windows, path = "windows/signal.rs")]
 mod signal;
+#[cfg_attr(windows, path = "windows/socket.rs")]
 mod socket;
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "arm",
+            target_arch = "riscv64"
+        )
+    )),
+    path = "no_statx.rs"
+)]
+mod statx;
 
-pub use beneath::{Directory, Symlinks};
+pub use bell::{Bell, Rope, bell};
+pub use beneath::Directory;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 pub use epoll::Poller;
 pub use identity::{Identity, modified};
@@ -36,12 +58,24 @@ pub use poll::Poller;
 pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
-pub use socket::{set_backlog, set_unsent_bytes_max};
+pub use socket::{AsSocket, os_string, read_at, set_backlog, set_no_delay, set_unsent_bytes_max};
 
 use std::ffi::c_int;
 use std::io;
 
-use constants::{ELOOP, ENAMETOOLONG, ENOBUFS};
+use constants::{EXHAUSTED, MISSING};
+
+/// What symbolic links may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Symlinks {
+    /// Lead to what is beneath the directory too. An absolute link may do that as well.
+    #[default]
+    Inside,
+    /// Lead anywhere.
+    Follow,
+    /// Nothing.
+    Deny,
+}
 
 /// What to wait for. Never both: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +96,7 @@ fn cvt(result: c_int) -> io::Result<c_int> {
 }
 
 /// The same for counts of bytes.
+#[cfg(unix)]
 fn cvt_size(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
@@ -81,16 +116,11 @@ pub enum Failure {
 
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Failure {
-        const ENXIO: i32 = 6; // a socket, or a device that is not there
-        const ENOMEM: i32 = 12;
-        const ENODEV: i32 = 19;
-        const ENFILE: i32 = 23;
-        const EMFILE: i32 = 24;
         match (error.kind(), error.raw_os_error()) {
-            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _)
-            | (_, Some(ENXIO | ENODEV | ENAMETOOLONG | ELOOP)) => Failure::Missing,
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => Failure::Missing,
+            (_, Some(code)) if MISSING.contains(&code) => Failure::Missing,
             (io::ErrorKind::PermissionDenied, _) => Failure::Denied,
-            (_, Some(ENOMEM | ENFILE | EMFILE | ENOBUFS)) => Failure::Exhausted,
+            (_, Some(code)) if EXHAUSTED.contains(&code) => Failure::Exhausted,
             // A name with a NUL: there is no such file.
             (io::ErrorKind::InvalidInput, None) => Failure::Missing,
             _ => Failure::Broken,

@@ -3,9 +3,9 @@
 
 use std::ffi::{c_int, c_short};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use super::constants::NFds;
+use super::constants::{NFds, POLLIN, POLLOUT};
+use super::socket::{AsSocket, RawSocket, raw};
 use super::{Interest, cvt};
 
 /// Waits for many descriptors at once. Owned by one thread.
@@ -26,9 +26,9 @@ impl Poller {
     }
 
     /// Watches a descriptor. `token` comes back from [`Poller::wait`].
-    pub fn watch(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+    pub fn watch(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
         self.watched.push(PollFd {
-            fd: fd.as_fd().as_raw_fd(),
+            fd: raw(fd),
             events: bits(interest),
             revents: 0,
         });
@@ -37,19 +37,19 @@ impl Poller {
     }
 
     /// Watches a listener that other pollers watch too: all are woken, and one of them accepts.
-    pub fn watch_shared(&mut self, fd: &impl AsFd, token: u64) -> io::Result<()> {
+    pub fn watch_shared(&mut self, fd: &impl AsSocket, token: u64) -> io::Result<()> {
         self.watch(fd, token, Interest::Read)
     }
 
     /// Waits for something else of a descriptor that is watched.
-    pub fn change(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
+    pub fn change(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
         self.unwatch(fd)?;
         self.watch(fd, token, interest)
     }
 
     /// Watches a descriptor no more. To be called before it is closed.
-    pub fn unwatch(&mut self, fd: &impl AsFd) -> io::Result<()> {
-        let fd = fd.as_fd().as_raw_fd();
+    pub fn unwatch(&mut self, fd: &impl AsSocket) -> io::Result<()> {
+        let fd = raw(fd);
         let at = self.watched.iter().position(|watched| watched.fd == fd);
         let at = at.ok_or(io::ErrorKind::NotFound)?;
         self.watched.swap_remove(at);
@@ -58,7 +58,7 @@ impl Poller {
     }
 
     /// Forgets a descriptor that is closed right after.
-    pub fn closing(&mut self, fd: &impl AsFd) {
+    pub fn closing(&mut self, fd: &impl AsSocket) {
         let _ = self.unwatch(fd);
     }
 
@@ -97,18 +97,17 @@ fn bits(interest: Interest) -> c_short {
     }
 }
 
-const POLLIN: c_short = 1;
-const POLLOUT: c_short = 4;
-
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 struct PollFd {
-    fd: RawFd,
+    fd: RawSocket,
     events: c_short,
     revents: c_short,
 }
 
-unsafe extern "C" {
+#[cfg_attr(windows, link(name = "ws2_32"))]
+unsafe extern "system" {
+    #[cfg_attr(windows, link_name = "WSAPoll")]
     fn poll(fds: *mut PollFd, count: NFds, timeout: c_int) -> c_int;
 }
 

@@ -3,12 +3,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::net::TcpStream;
 
 /// Sends up to `count` bytes of `file` from `offset` on; returns how many. 0: the file ends there.
 /// Moves the file's cursor, of which nobody else may think anything.
 #[cfg(target_os = "linux")]
-pub fn send_file(socket: &impl AsFd, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+pub fn send_file(socket: &TcpStream, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     use std::ffi::c_int;
     use std::io::{Seek, SeekFrom};
     use std::os::fd::AsRawFd;
@@ -22,21 +22,19 @@ pub fn send_file(socket: &impl AsFd, file: &File, offset: u64, count: usize) -> 
 
     let mut cursor = file;
     cursor.seek(SeekFrom::Start(offset))?;
-    let (out, input) = (socket.as_fd().as_raw_fd(), file.as_raw_fd());
+    let (out, input) = (socket.as_raw_fd(), file.as_raw_fd());
     // SAFETY: both descriptors are open as long as their owners are borrowed; no memory is passed.
     super::cvt_size(unsafe { sendfile(out, input, null_mut(), count) })
 }
 
 /// Sends up to `count` bytes of `file` from `offset` on, through this process; returns how many.
 #[cfg(not(target_os = "linux"))]
-pub fn send_file(socket: &impl AsFd, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+pub fn send_file(socket: &TcpStream, file: &File, offset: u64, count: usize) -> io::Result<usize> {
     use std::io::Write;
-    use std::net::TcpStream;
-    use std::os::unix::fs::FileExt;
 
     let mut block = [0; 16 << 10];
     let room = block.len().min(count);
-    let length = file.read_at(&mut block[..room], offset)?;
-    let mut stream = TcpStream::from(socket.as_fd().try_clone_to_owned()?);
-    stream.write(&block[..length])
+    let length = super::read_at(file, &mut block[..room], offset)?;
+    let mut socket = socket;
+    socket.write(&block[..length])
 }

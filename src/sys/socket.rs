@@ -1,32 +1,62 @@
-//! Options of sockets that std does not set.
+//! Options of sockets that std does not set, and what std calls otherwise on other systems.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{OsString, c_int, c_void};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::{TcpListener, TcpStream};
+pub use std::os::fd::AsFd as AsSocket;
+#[cfg_attr(all(target_os = "linux", not(force_poll)), allow(unused_imports))]
+pub use std::os::fd::RawFd as RawSocket;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::constants::TCP_NOTSENT_LOWAT;
 use super::cvt;
 
 /// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
 /// The kernel cuts it to its own bound (`net.core.somaxconn`).
-pub fn set_backlog(listener: &impl AsFd, connections: u16) -> io::Result<()> {
-    cvt(listen(
-        listener.as_fd().as_raw_fd(),
-        c_int::from(connections),
-    ))?;
+pub fn set_backlog(listener: &impl AsSocket, connections: u16) -> io::Result<()> {
+    cvt(listen(raw(listener), c_int::from(connections)))?;
     Ok(())
 }
 
 /// How much the kernel buffers that has not been sent: a client that reads nothing holds 256 KiB
 /// of kernel memory instead of 4 MiB. Sockets accepted from a listener inherit it.
-pub fn set_unsent_bytes_max(socket: &impl AsFd, bytes: u32) -> io::Result<()> {
+pub fn set_unsent_bytes_max(socket: &impl AsSocket, bytes: u32) -> io::Result<()> {
     const IPPROTO_TCP: c_int = 6;
     let name = TCP_NOTSENT_LOWAT.ok_or(io::ErrorKind::Unsupported)?;
     let value = bytes as c_int;
     let (pointer, size) = ((&raw const value).cast(), size_of::<c_int>() as u32);
     // SAFETY: the kernel reads `size` bytes of `value`, which lives until the call returns.
-    cvt(unsafe { setsockopt(socket.as_fd().as_raw_fd(), IPPROTO_TCP, name, pointer, size) })?;
+    cvt(unsafe { setsockopt(raw(socket), IPPROTO_TCP, name, pointer, size) })?;
     Ok(())
+}
+
+/// Nothing waits to be put together with what may follow. std has it for streams only; sockets
+/// accepted from a listener inherit it.
+pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
+    TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)
+}
+
+/// Reads at a place.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+
+/// Whether a directory still has a name.
+pub fn is_linked(metadata: &Metadata) -> bool {
+    metadata.nlink() != 0
+}
+
+/// From what `as_encoded_bytes` gave, or a part of it.
+pub fn os_string(bytes: &[u8]) -> OsString {
+    OsString::from_vec(bytes.to_vec())
+}
+
+/// A socket as the system knows it.
+pub fn raw(socket: &impl AsSocket) -> RawSocket {
+    socket.as_fd().as_raw_fd()
 }
 
 unsafe extern "C" {

@@ -1,9 +1,11 @@
 //! Numbers of macOS and its relatives. Type-checked here, not run.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{c_int, c_short, c_uint};
 
 /// The type of poll's count.
 pub type NFds = c_uint;
+pub const POLLIN: c_short = 1;
+pub const POLLOUT: c_short = 4;
 /// A sockaddr begins with its length.
 pub const FAMILY_AT: usize = 1;
 pub const AF_INET6: u8 = 30;
@@ -23,6 +25,9 @@ pub const O_NOFOLLOW: c_int = 0x100;
 /// Files always are.
 pub const O_LARGEFILE: c_int = 0;
 
-pub const ENAMETOOLONG: i32 = 63;
 pub const ELOOP: i32 = 62;
-pub const ENOBUFS: i32 = 55;
+/// A file of this name cannot be had: ENXIO (a socket, or no such device), ENODEV, ENAMETOOLONG,
+/// ELOOP.
+pub const MISSING: [i32; 4] = [6, 19, 63, ELOOP];
+/// ENOMEM, ENFILE, EMFILE, ENOBUFS.
+pub const EXHAUSTED: [i32; 4] = [12, 23, 24, 55];

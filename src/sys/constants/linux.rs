@@ -1,10 +1,14 @@
 //! Numbers of Linux, the same for glibc and musl.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_int, c_short, c_ulong};
 
 /// The type of poll's count.
 #[cfg_attr(not(force_poll), allow(dead_code))]
 pub type NFds = c_ulong;
+#[cfg_attr(not(force_poll), allow(dead_code))]
+pub const POLLIN: c_short = 1;
+#[cfg_attr(not(force_poll), allow(dead_code))]
+pub const POLLOUT: c_short = 4;
 /// `sa_family` is a number of 16 bits, small enough for the lower of its bytes.
 pub const FAMILY_AT: usize = if cfg!(target_endian = "big") { 1 } else { 0 };
 pub const AF_INET6: u8 = 10;
@@ -29,6 +33,9 @@ const ARM_FLAGS: bool = cfg!(any(
     target_arch = "powerpc64"
 ));
 
-pub const ENAMETOOLONG: i32 = 36;
 pub const ELOOP: i32 = 40;
-pub const ENOBUFS: i32 = 105;
+/// A file of this name cannot be had: ENXIO (a socket, or no such device), ENODEV, ENAMETOOLONG,
+/// ELOOP.
+pub const MISSING: [i32; 4] = [6, 19, 36, ELOOP];
+/// ENOMEM, ENFILE, EMFILE, ENOBUFS.
+pub const EXHAUSTED: [i32; 4] = [12, 23, 24, 105];

@@ -1,0 +1,88 @@
+//! What ends the server, and the main thread's timer. Windows has no signals: it starts a thread
+//! that calls the handler.
+
+use std::ffi::{c_int, c_uint};
+use std::io;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::sys::cvt;
+
+/// What the main thread waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// ^C.
+    Interrupt,
+    /// ^Break, the window was closed, the user logs off, the machine is shut down.
+    Terminate,
+    /// Time is over, or a worker has called [`Signals::wake`].
+    Alarm,
+}
+
+/// The signals that are waited for.
+#[derive(Debug)]
+pub struct Signals(());
+
+static CAUGHT: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
+static WANTED: Condvar = Condvar::new();
+
+impl Signals {
+    /// From now on they do not end the process.
+    pub fn block() -> io::Result<Signals> {
+        // SAFETY: the handler is a function that is there as long as the process.
+        match unsafe { SetConsoleCtrlHandler(handle, 1) } {
+            0 => cvt(-1).map(|_| Signals(())),
+            _ => Ok(Signals(())),
+        }
+    }
+
+    /// Waits for the next of them.
+    pub fn wait(&self) -> Signal {
+        let caught = CAUGHT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut caught = WANTED
+            .wait_while(caught, |caught| caught.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        caught.remove(0)
+    }
+
+    /// Sends [`Signal::Alarm`] after so many seconds.
+    pub fn alarm(seconds: u32) {
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(seconds.into()));
+            put(Signal::Alarm);
+        });
+    }
+
+    /// Sends [`Signal::Alarm`] now, from any thread.
+    pub fn wake() {
+        put(Signal::Alarm);
+    }
+}
+
+fn put(signal: Signal) {
+    CAUGHT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(signal);
+    WANTED.notify_one();
+}
+
+extern "system" fn handle(event: c_uint) -> c_int {
+    const CTRL_C_EVENT: c_uint = 0;
+    const CTRL_BREAK_EVENT: c_uint = 1;
+    put(if event == CTRL_C_EVENT {
+        Signal::Interrupt
+    } else {
+        Signal::Terminate
+    });
+    if event > CTRL_BREAK_EVENT {
+        // The process ends when this returns, or when Windows is tired of waiting.
+        thread::sleep(Duration::from_secs(10));
+    }
+    1
+}
+
+unsafe extern "system" {
+    fn SetConsoleCtrlHandler(handler: extern "system" fn(c_uint) -> c_int, add: c_int) -> c_int;
+}

@@ -1,0 +1,54 @@
+//! Options of sockets that std does not set, and what std calls otherwise on other systems.
+
+use std::ffi::{OsString, c_int};
+use std::fs::{File, Metadata};
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::windows::fs::FileExt;
+use std::os::windows::io::{AsRawSocket, OwnedSocket};
+pub use std::os::windows::io::{AsSocket, RawSocket};
+
+use crate::sys::cvt;
+
+/// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
+pub fn set_backlog(listener: &impl AsSocket, connections: u16) -> io::Result<()> {
+    cvt(listen(raw(listener), c_int::from(connections)))?;
+    Ok(())
+}
+
+/// Windows adapts its buffers, and cannot be told.
+pub fn set_unsent_bytes_max(_socket: &impl AsSocket, _bytes: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Nothing waits to be put together with what may follow. std has it for streams only; sockets
+/// accepted from a listener inherit it.
+pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
+    TcpStream::from(OwnedSocket::from(listener.try_clone()?)).set_nodelay(true)
+}
+
+/// Reads at a place. Moves the file's cursor, which nobody uses.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
+}
+
+/// Whether a directory still has a name: while it is open it cannot lose it.
+pub fn is_linked(_metadata: &Metadata) -> bool {
+    true
+}
+
+/// From what `as_encoded_bytes` gave, or a part of it. An argument that is no Unicode, which
+/// hardly any is, loses what is none.
+pub fn os_string(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+/// A socket as the system knows it.
+pub fn raw(socket: &impl AsSocket) -> RawSocket {
+    socket.as_socket().as_raw_socket()
+}
+
+#[link(name = "ws2_32")]
+unsafe extern "system" {
+    safe fn listen(socket: RawSocket, backlog: c_int) -> c_int;
+}
