@@ -181,7 +181,8 @@ fn describe(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "port {port} is taken: another server listens on {address}; choose one with --port"
+                "port {port} is taken on {}: another server runs there; choose one with --port",
+                address.ip()
             )
         }
         io::ErrorKind::PermissionDenied => format!(
