@@ -509,8 +509,8 @@ const LINK_LOCAL: &str =
 fn urls_stand_in_the_order_in_which_they_are_useful() {
     let both = [
         "http://[2001:db8::1]:8080/",
-        "http://[fd00::1]:8080/",
         "http://192.0.2.1:8080/",
+        "http://[fd00::1]:8080/",
         LINK_LOCAL,
         "http://127.0.0.1:8080/",
         "http://[::1]:8080/",

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::http::authorization::Credentials;
+use crate::sys;
 
 use super::sha256::{Digest, Sha256};
 use super::sha256_crypt::{PasswordHash, is_same};
@@ -269,9 +270,7 @@ fn random_key() -> Digest {
 }
 
 /// The hashes are as good as the passwords for whoever has the time to try.
-#[cfg(unix)]
 fn check_permissions(file: &File, path: &Path) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
     let name = path.display();
     let metadata = file
         .metadata()
@@ -279,7 +278,7 @@ fn check_permissions(file: &File, path: &Path) -> Result<(), String> {
     if !metadata.is_file() {
         return Err(format!("the auth file '{name}' is not a file"));
     }
-    let mode = metadata.permissions().mode() & 0o7777;
+    let mode = sys::mode_and_owner(&metadata).map_or(0, |(mode, ..)| mode);
     if mode & 0o077 != 0 {
         return Err(format!(
             "the auth file '{name}' is open to other users (mode {mode:o}): run 'chmod 600 {name}'"

@@ -226,8 +226,9 @@ fn open_root(config: &Config) -> Result<Directory, String> {
 
 /// Who may read a folder, by its mode: the server lends its own right to everybody who can reach it.
 fn readers(folder: &std::fs::Metadata) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let (mode, user, group) = (folder.mode() & 0o7777, folder.uid(), folder.gid());
+    let Some((mode, user, group)) = sys::mode_and_owner(folder) else {
+        return "Readers: not known on this system".to_owned();
+    };
     let who = match (mode & 0o040 != 0, mode & 0o004 != 0) {
         (_, true) => "everybody on this machine",
         (true, false) => "its owner and its group alone",

@@ -58,7 +58,9 @@ pub use poll::Poller;
 pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
-pub use socket::{AsSocket, os_string, read_at, set_backlog, set_no_delay, set_unsent_bytes_max};
+pub use socket::{
+    AsSocket, mode_and_owner, os_string, read_at, set_backlog, set_no_delay, set_unsent_bytes_max,
+};
 
 use std::ffi::c_int;
 use std::io;

@@ -49,6 +49,11 @@ pub fn is_linked(metadata: &Metadata) -> bool {
     metadata.nlink() != 0
 }
 
+/// The permission bits of a file, its user and its group.
+pub fn mode_and_owner(metadata: &Metadata) -> Option<(u32, u32, u32)> {
+    Some((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()))
+}
+
 /// From what `as_encoded_bytes` gave, or a part of it.
 pub fn os_string(bytes: &[u8]) -> OsString {
     OsString::from_vec(bytes.to_vec())

@@ -36,6 +36,16 @@ impl Directory {
         &self.path
     }
 
+    /// What symbolic links may do.
+    pub fn symlinks(&self) -> Symlinks {
+        self.symlinks
+    }
+
+    /// There is no openat2 here.
+    pub fn has_openat2(&self) -> bool {
+        false
+    }
+
     /// The same directory: there is no openat2 here.
     pub fn without_openat2(self) -> Directory {
         self

@@ -37,6 +37,11 @@ pub fn is_linked(_metadata: &Metadata) -> bool {
     true
 }
 
+/// The permission bits of a file, its user and its group: Windows has lists instead.
+pub fn mode_and_owner(_metadata: &Metadata) -> Option<(u32, u32, u32)> {
+    None
+}
+
 /// From what `as_encoded_bytes` gave, or a part of it. An argument that is no Unicode, which
 /// hardly any is, loses what is none.
 pub fn os_string(bytes: &[u8]) -> OsString {
