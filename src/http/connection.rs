@@ -450,7 +450,10 @@ impl Connection {
                     head: length,
                     bearable: limits.content_discarded_bytes_max,
                 }));
-                self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+                if self.outgoing.is_none() {
+                    // While answers are being sent, their time-out is the one that counts.
+                    self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+                }
                 return Ok(true);
             }
             // RFC 9110 §10.1.1: a final answer at once, in place of 100. The client may be
