@@ -1,0 +1,443 @@
+//! A thread renames and swaps links and folders without pause, while others ask for what they
+//! lead to: not one byte may come from outside the root. Through `openat2` and through the walk,
+//! with links that stay inside and with none, and with files that are kept open meanwhile.
+//!
+//! `RACE_REQUESTS` says how many requests; a million is what the README's claim was tried with.
+
+// Out of bounds is a failure like any other.
+#![allow(clippy::indexing_slicing)]
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use ipv6_httpd::config::SiteOptions;
+use ipv6_httpd::http::buffers::Buffers;
+use ipv6_httpd::http::connection::Now;
+use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::limits::Limits;
+use ipv6_httpd::http::request::HeadReader;
+use ipv6_httpd::http::response::{Body, Response, Status};
+use ipv6_httpd::site::Site;
+use ipv6_httpd::site::client_address::Client;
+use ipv6_httpd::site::open_files::OpenFiles;
+use ipv6_httpd::sys::{Directory, Symlinks};
+
+const REQUESTS: u64 = 50_000;
+
+/// What stands in every file outside, and in every name there that is not also one inside.
+const OUTSIDE: &[u8] = b"OUTSIDE";
+/// No file inside has such a length: it would show in a listing.
+const OUTSIDE_BYTES: usize = 7_654;
+const INSIDE: &[u8] = b"inside ";
+
+/// A folder that is removed when it is dropped: `root` is served, and everything else is not.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let base = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        let place = Place(base);
+        for folder in [
+            "root/d/sub",
+            "root/a/b/c",
+            "root/x",
+            "root/deep/1/2",
+            "stage",
+        ] {
+            fs::create_dir_all(place.path(folder)).expect("a folder");
+        }
+        let big = INSIDE.repeat(3_000);
+        for file in [
+            "root/d/f",
+            "root/d/sub/f",
+            "root/a/b/c/f",
+            "root/deep/1/2/f",
+            "root/d/f.gz",
+        ] {
+            fs::write(place.path(file), INSIDE.repeat(5)).expect("a file");
+        }
+        fs::write(place.path("root/d/big"), big).expect("a file");
+        // The same names outside, wherever a link or a `..` too many might lead.
+        for folder in [
+            "outside/sub",
+            "outside/c",
+            "outside/b/c",
+            "outside/2",
+            "d/sub",
+            "b",
+        ] {
+            fs::create_dir_all(place.path(folder)).expect("a folder");
+        }
+        let files = [
+            "outside/f",
+            "outside/f.gz",
+            "outside/big",
+            "outside/sub/f",
+            "outside/c/f",
+            "outside/b/c/f",
+            "outside/2/f",
+            "outside/up",
+            "outside/OUTSIDE",
+            "outside/index.html",
+            "d/f",
+            "d/big",
+            "d/sub/f",
+            "f",
+            "big",
+            "b/up",
+            "up",
+            "index.html",
+        ];
+        for file in files {
+            let text = OUTSIDE
+                .iter()
+                .copied()
+                .cycle()
+                .take(OUTSIDE_BYTES)
+                .collect::<Vec<u8>>();
+            fs::write(place.path(file), text).expect("a file");
+        }
+        // Links that stay inside, as long as nobody moves anything.
+        for (link, target) in [
+            ("root/l", "d/f"),
+            ("root/l2", "./l"),
+            ("root/m", "d/sub/../f"),
+            ("root/a/b/up", "../../d/f"),
+            ("root/deep/1/2/up", "../../../d/big"),
+        ] {
+            symlink(target, place.path(link)).expect("a link");
+        }
+        symlink(place.path("root/d/f"), place.path("root/absolute")).expect("a link");
+        place
+    }
+
+    fn path(&self, relative: &str) -> PathBuf {
+        self.0.join(relative)
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to))
+            .unwrap_or_else(|error| panic!("{from} to {to}: {error}"));
+    }
+
+    /// Makes a link elsewhere and moves it here: there is no moment without either.
+    fn put_link(&self, target: &Path, at: &str) {
+        let staged = self.path("stage/link");
+        symlink(target, &staged).expect("a link");
+        fs::rename(&staged, self.path(at)).expect("a link in the place of something");
+    }
+
+    fn put_file(&self, at: &str) {
+        let staged = self.path("stage/file");
+        fs::write(&staged, INSIDE.repeat(5)).expect("a file");
+        fs::rename(&staged, self.path(at)).expect("a file in the place of something");
+    }
+
+    /// One of everything that could make a server look outside, and back.
+    fn disturb(&self, absolute: bool) {
+        let outside = |relative: &str, up: &str| match absolute {
+            true => self.path("outside").join(relative),
+            false => Path::new(up).join("outside").join(relative),
+        };
+        // A file becomes a link, and a file again.
+        self.put_link(&outside("f", "../.."), "root/d/f");
+        self.put_file("root/d/f");
+        // Links lead elsewhere.
+        for link in ["root/l", "root/absolute"] {
+            self.put_link(&outside("f", ".."), link);
+        }
+        self.put_link(Path::new("d/f"), "root/l");
+        self.put_link(&self.path("root/d/f"), "root/absolute");
+        // A folder is moved out, and a link takes its place.
+        self.rename("root/d", "stage/d");
+        self.put_link(&outside("", ".."), "root/d");
+        fs::remove_file(self.path("root/d")).expect("the link goes");
+        self.rename("stage/d", "root/d");
+        // The same one level deeper, in front of a `..`.
+        self.rename("root/d/sub", "stage/sub");
+        self.put_link(&outside("sub", "../.."), "root/d/sub");
+        fs::remove_file(self.path("root/d/sub")).expect("the link goes");
+        self.rename("stage/sub", "root/d/sub");
+        // Folders that hold links with `..` move up: now those lead out.
+        self.rename("root/a/b", "root/b");
+        self.rename("root/b", "root/a/b");
+        self.rename("root/deep/1/2", "root/x/2");
+        self.rename("root/x/2", "root/2");
+        self.rename("root/2", "root/deep/1/2");
+        // Outside altogether, where their `..` end beside files of the same names.
+        self.rename("root/a/b", "stage/b");
+        self.put_link(&outside("b", "../.."), "root/a/b");
+        fs::remove_file(self.path("root/a/b")).expect("the link goes");
+        self.rename("stage/b", "root/a/b");
+        self.rename("root/deep", "outside/deep");
+        self.rename("outside/deep", "root/deep");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const TARGETS: [&str; 20] = [
+    "/d/f",
+    "/d/big",
+    "/d/sub/f",
+    "/d/",
+    "/d",
+    "/l",
+    "/l2",
+    "/m",
+    "/absolute",
+    "/a/b/up",
+    "/b/up",
+    "/a/b/c/f",
+    "/a/b/",
+    "/deep/1/2/up",
+    "/2/up",
+    "/x/2/up",
+    "/deep/1/2/f",
+    "/deep/1/2/",
+    "/",
+    "/a/b/c/../up",
+];
+
+/// One who asks, with files that are kept open from one request to the next.
+struct Asker {
+    site: Site,
+    open_files: OpenFiles,
+    buffers: Buffers,
+}
+
+impl Asker {
+    fn new(place: &Place, symlinks: Symlinks, openat2: bool) -> Asker {
+        let root = Directory::open(&place.path("root"), symlinks).expect("the root");
+        let root = if openat2 {
+            root
+        } else {
+            root.without_openat2()
+        };
+        let options = SiteOptions {
+            symlinks,
+            ..SiteOptions::default()
+        };
+        Asker {
+            site: Site::open(root, options, 16),
+            open_files: OpenFiles::default(),
+            buffers: Buffers::default(),
+        }
+    }
+
+    /// The whole answer, as far as it is not the server's own.
+    fn ask(&mut self, target: &str, fields: &str) -> (Status, Vec<u8>) {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let head = HeadReader::default()
+            .read(head.as_bytes(), &Limits::default())
+            .map(|head| {
+                let client = Client {
+                    address: [127, 0, 0, 1].into(),
+                    zone: None,
+                };
+                let now = Now::new(0, HttpDate(1_795_435_200));
+                let request = head.expect("a complete head").request;
+                self.site.respond(
+                    &request,
+                    &client,
+                    &mut self.open_files,
+                    &mut self.buffers,
+                    &now,
+                )
+            });
+        let response = head.expect("a valid request");
+        (response.status, everything(response))
+    }
+}
+
+/// Fields and content.
+fn everything(response: Response) -> Vec<u8> {
+    let mut bytes = response.fields().to_vec();
+    match response.body {
+        Body::Empty => {}
+        Body::Bytes(content) => bytes.extend_from_slice(&content),
+        Body::File(file, range) => {
+            let mut file = &*file;
+            file.seek(SeekFrom::Start(range.start))
+                .expect("a file has places");
+            file.take(range.end - range.start)
+                .read_to_end(&mut bytes)
+                .expect("read");
+        }
+        Body::Multipart { .. } => panic!("no ranges were asked for"),
+        Body::Produced(mut source) => {
+            let end = bytes.len() as u64 + source.length();
+            while (bytes.len() as u64) < end {
+                source.produce(&mut bytes);
+            }
+        }
+    }
+    bytes
+}
+
+fn holds(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
+}
+
+#[test]
+fn not_one_byte_from_outside() {
+    let requests = std::env::var("RACE_REQUESTS")
+        .ok()
+        .map_or(REQUESTS, |text| {
+            text.parse()
+                .unwrap_or_else(|_| panic!("RACE_REQUESTS wants a number"))
+        });
+    let place = Place::new("race");
+    let (over, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
+    let begin = Instant::now();
+    let askers = [
+        (Symlinks::Inside, true),
+        (Symlinks::Inside, false),
+        (Symlinks::Deny, true),
+        (Symlinks::Deny, false),
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                place.disturb(rounds.fetch_add(1, Ordering::Relaxed) % 2 == 0);
+            }
+        });
+        let work = |(symlinks, openat2)| {
+            let mut asker = Asker::new(&place, symlinks, openat2);
+            let (mut found, mut missing) = (0_u64, 0_u64);
+            for number in 0..requests / askers.len() as u64 {
+                let target = TARGETS[number as usize % TARGETS.len()];
+                let fields = [
+                    "",
+                    "Accept-Encoding: gzip\r\n",
+                    "Accept: application/json\r\n",
+                ];
+                let fields = fields[number as usize / TARGETS.len() % 3];
+                let (status, bytes) = asker.ask(target, fields);
+                assert!(
+                    !holds(&bytes, OUTSIDE),
+                    "{symlinks:?}, openat2 {openat2}: {target}"
+                );
+                let length = format!("\"size\":{OUTSIDE_BYTES},");
+                assert!(
+                    !holds(&bytes, length.as_bytes()),
+                    "{symlinks:?}, openat2 {openat2}: {target} tells the length of a file outside"
+                );
+                match status {
+                    Status::Ok => found += 1,
+                    Status::NotFound | Status::MovedPermanently => missing += 1,
+                    // Only what the system itself cannot do at the moment.
+                    other => panic!("{} for {target}", other.text()),
+                }
+                // Some are found by their name again, some are opened anew.
+                if number % 64 == 0 {
+                    asker.open_files.expire();
+                }
+            }
+            (found, missing)
+        };
+        let threads = askers.map(|asker| scope.spawn(move || work(asker)));
+        // Whoever may follow links does see what is outside, or there would be nothing to see.
+        let mut control = Asker::new(&place, Symlinks::Follow, true);
+        let seen = (0..requests).any(|number| {
+            let target = TARGETS[number as usize % TARGETS.len()];
+            holds(&control.ask(target, "").1, OUTSIDE)
+        });
+        let counts = threads.map(|thread| thread.join());
+        over.store(true, Ordering::Relaxed);
+        assert!(seen, "nothing leads outside");
+        for (asker, counts) in askers.iter().zip(counts) {
+            let (found, missing) = counts.expect("see above");
+            println!("{asker:?}: {found} found, {missing} not there");
+            // Both happen, or nothing was tried.
+            assert!(
+                found * 20 > requests / 4 && missing > 0,
+                "{asker:?}: {found} found, {missing} not"
+            );
+        }
+    });
+    let rounds = rounds.load(Ordering::Relaxed);
+    println!(
+        "{requests} requests, {rounds} rounds of renaming, {:?}",
+        begin.elapsed()
+    );
+    assert!(rounds > 10, "nobody raced");
+}
+
+/// What is kept open is found by its name each time: whatever happens to the name counts, and not
+/// what happens to the file.
+#[test]
+fn a_file_that_is_kept_open_is_not_sent_when_its_name_leads_elsewhere() {
+    let steps: [(&str, fn(&Place), &str, Status); 7] = [
+        ("nothing", |_| {}, "/d/f", Status::Ok),
+        (
+            "the file is replaced by a link",
+            |place| place.put_link(&place.path("outside/f"), "root/d/f"),
+            "/d/f",
+            Status::NotFound,
+        ),
+        (
+            "the file is moved out",
+            |place| place.rename("root/d/f", "outside/moved"),
+            "/d/f",
+            Status::NotFound,
+        ),
+        (
+            "its folder is moved out, and a link put in its place",
+            |place| {
+                place.rename("root/d", "outside/d");
+                place.put_link(&place.path("outside/d"), "root/d");
+            },
+            "/d/f",
+            Status::NotFound,
+        ),
+        (
+            "the same, and what is outside is written to",
+            |place| {
+                place.rename("root/d", "outside/d");
+                place.put_link(Path::new("../outside/d"), "root/d");
+                fs::write(place.path("outside/d/f"), OUTSIDE.repeat(5)).expect("as long as before");
+            },
+            "/d/f",
+            Status::NotFound,
+        ),
+        (
+            "the folder above is replaced by a link",
+            |place| {
+                place.rename("root/a/b", "outside/b2");
+                place.put_link(&place.path("outside/b2"), "root/a/b");
+            },
+            "/a/b/c/f",
+            Status::NotFound,
+        ),
+        (
+            "it is removed",
+            |place| fs::remove_file(place.path("root/d/f")).expect("it was there"),
+            "/d/f",
+            Status::NotFound,
+        ),
+    ];
+    for openat2 in [true, false] {
+        for (what, step, target, expected) in steps {
+            let place = Place::new("kept");
+            let mut asker = Asker::new(&place, Symlinks::Inside, openat2);
+            for _ in 0..2 {
+                assert_eq!(asker.ask(target, "").0, Status::Ok, "{what}: before");
+            }
+            step(&place);
+            let (status, bytes) = asker.ask(target, "");
+            assert_eq!(status, expected, "{what}, openat2 {openat2}");
+            assert!(!holds(&bytes, OUTSIDE), "{what}");
+        }
+    }
+}
