@@ -811,6 +811,16 @@ impl Script {
                 self.add_chunks(chance, length);
                 expects
             }
+            1 if length > 0 && may_close && chance.one_in(8) && !http10 => {
+                // Framing included, as much as is borne, or a byte more.
+                let more = chance.below(2);
+                self.field("Transfer-Encoding", b"chunked");
+                self.bytes.extend_from_slice(b"\r\n");
+                let size = bearable - "ffff\r\n\r\n0\r\n\r\n".len() as u64 + more;
+                self.add_chunk(&format!("{size:x}"), size);
+                self.bytes.extend_from_slice(b"0\r\n\r\n");
+                expects || more > 0
+            }
             1 | 2 if may_close && chance.one_in(20) && !http10 => {
                 // More than is borne, framing included.
                 self.field("Transfer-Encoding", b"chunked");
@@ -849,16 +859,20 @@ impl Script {
                 2 => format!("000{size:x};a=\"b\""),
                 _ => format!("{size:x} ; x"),
             };
-            self.bytes.extend_from_slice(head.as_bytes());
-            self.bytes.extend_from_slice(b"\r\n");
-            let end = self.bytes.len() + size as usize;
-            self.bytes.resize(end, b'\n');
-            self.bytes.extend_from_slice(b"\r\n");
+            self.add_chunk(&head, size);
         }
         self.bytes.extend_from_slice(b"0\r\n");
         if chance.one_in(4) {
             self.bytes.extend_from_slice(b"Trailer: x\r\n");
         }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn add_chunk(&mut self, head: &str, size: u64) {
+        self.bytes.extend_from_slice(head.as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
+        let end = self.bytes.len() + size as usize;
+        self.bytes.resize(end, b'\n');
         self.bytes.extend_from_slice(b"\r\n");
     }
 

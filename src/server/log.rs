@@ -1,7 +1,7 @@
-//! Standard output: what the server says, and the access log, one line an answer. Lines are
-//! written by a thread of their own, so that a terminal that is stopped or a pipe that is full
-//! stops neither serving nor the end; what does not fit meanwhile is counted, and said when it is
-//! over.
+//! Standard output and standard error: what the server says, and the access log, one line an
+//! answer. All of it is written by a thread of its own, so that a terminal that is stopped or a
+//! pipe that is full stops neither serving nor the end; what does not fit meanwhile is counted,
+//! and said when it is over.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -29,16 +29,21 @@ pub struct Log {
     queue: Mutex<Queue>,
     /// There is something to write, or nothing more will come.
     wanted: Condvar,
-    /// Everything has been written.
-    written: Condvar,
+    /// Everything has been written, and nothing more will come.
+    finished: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     lines: Vec<u8>,
+    /// For standard error.
+    complaints: Vec<u8>,
     lost_lines: u64,
     writing: bool,
+    /// Nothing more will come.
     ended: bool,
+    /// The thread that writes has ended.
+    finished: bool,
 }
 
 /// As much may wait; a stopped terminal must not take the memory of the machine.
@@ -57,7 +62,7 @@ impl Log {
             local_time,
             queue: Mutex::default(),
             wanted: Condvar::new(),
-            written: Condvar::new(),
+            finished: Condvar::new(),
         });
         let writer = Arc::clone(&log);
         thread::Builder::new()
@@ -117,10 +122,9 @@ impl Log {
         let mut queue = self.queue();
         queue.ended = true;
         self.wanted.notify_all();
-        let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty();
         let _ = self
-            .written
-            .wait_timeout_while(queue, Duration::from_secs(1), busy);
+            .finished
+            .wait_timeout_while(queue, Duration::from_secs(1), |queue| !queue.finished);
     }
 
     /// Writes lines of the server's own, whatever else waits. Nobody reading them is no reason to
@@ -129,6 +133,16 @@ impl Log {
         let mut queue = self.queue();
         queue.lines.extend_from_slice(lines.as_bytes());
         self.wanted.notify_one();
+    }
+
+    /// A line for standard error.
+    pub fn complain(&self, text: &str) {
+        let mut queue = self.queue();
+        if queue.complaints.len() < QUEUE_BYTES_MAX {
+            // Writing to a vector cannot fail.
+            let _ = writeln!(queue.complaints, "ipv6-httpd: {text}");
+            self.wanted.notify_one();
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -149,16 +163,21 @@ impl Log {
 
     /// The thread that writes.
     fn write(&self) {
+        // Not written since standard output last took something, and whether that has been said.
+        let (mut lost_lines, mut failing) = (0, false);
         let mut lines = Vec::new();
         let mut queue = self.queue();
         loop {
             queue.writing = false;
-            if queue.lines.is_empty() {
-                self.written.notify_all();
+            if queue.ended && queue.lines.is_empty() && lost_lines > 0 {
+                queue.complain_of_loss(std::mem::take(&mut lost_lines));
+            }
+            if queue.is_empty() {
                 if queue.ended {
-                    return;
+                    queue.finished = true;
+                    return self.finished.notify_all();
                 }
-                let idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.ended;
+                let idle = |queue: &mut Queue| queue.is_empty() && !queue.ended;
                 queue = self
                     .wanted
                     .wait_while(queue, idle)
@@ -167,27 +186,50 @@ impl Log {
             }
             queue.writing = true;
             std::mem::swap(&mut lines, &mut queue.lines);
-            let lost_lines = std::mem::take(&mut queue.lost_lines);
+            let complaints = std::mem::take(&mut queue.complaints);
             drop(queue);
-            let failed_lines = write_lines(&lines);
-            lines.clear();
-            if failed_lines == 0 && lost_lines > 0 {
-                let reason = "standard output was blocked";
-                super::complain(&format!(
-                    "{lost_lines} lines of the log were lost: {reason}"
-                ));
-            }
+            // Nobody reading what is wrong is no reason to end.
+            let _ = io::stderr().write_all(&complaints);
+            let outcome = write_lines(&lines);
             queue = self.queue();
-            if failed_lines > 0 {
-                // It is not over, and where the reader has gone it never will be.
-                queue.lost_lines += failed_lines + lost_lines;
+            lost_lines += std::mem::take(&mut queue.lost_lines);
+            match outcome {
+                Ok(()) if lines.is_empty() => {}
+                Ok(()) => {
+                    if lost_lines > 0 {
+                        queue.complain_of_loss(std::mem::take(&mut lost_lines));
+                    }
+                    failing = false;
+                }
+                Err((error, failed_lines)) => {
+                    lost_lines += failed_lines;
+                    if !failing {
+                        let text = "ipv6-httpd: cannot write to standard output";
+                        let _ = writeln!(queue.complaints, "{text}: {error}");
+                        failing = true;
+                    }
+                }
             }
+            lines.clear();
+            // After a rush the memory goes back.
+            lines.shrink_to(WRITE_BYTES_MAX);
         }
     }
 }
 
-/// Whole lines in each write. Returns how many could not be written.
-fn write_lines(lines: &[u8]) -> u64 {
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.complaints.is_empty()
+    }
+
+    fn complain_of_loss(&mut self, lines: u64) {
+        let text = "lines of the log were lost: standard output did not take them";
+        let _ = writeln!(self.complaints, "ipv6-httpd: {lines} {text}");
+    }
+}
+
+/// Whole lines in each write. The error says how many lines could not be written.
+fn write_lines(lines: &[u8]) -> Result<(), (io::Error, u64)> {
     let mut rest = lines;
     while !rest.is_empty() {
         let fitting = rest.get(..WRITE_BYTES_MAX.min(rest.len())).unwrap_or(rest);
@@ -196,12 +238,13 @@ fn write_lines(lines: &[u8]) -> u64 {
             .or_else(|| rest.iter().position(|&byte| byte == b'\n'))
             .map_or(rest.len(), |at| at + 1);
         let (now, later) = rest.split_at_checked(end).unwrap_or((rest, b""));
-        if io::stdout().lock().write_all(now).is_err() {
-            return rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        if let Err(error) = io::stdout().write_all(now) {
+            let lost = rest.iter().filter(|&&byte| byte == b'\n').count();
+            return Err((error, lost as u64));
         }
         rest = later;
     }
-    0
+    Ok(())
 }
 
 /// The lines of one worker's turn.
@@ -389,7 +432,7 @@ mod tests {
         colours: bool,
     ) -> String {
         let local_time = LocalTime::of_system();
-        let (queue, wanted, written) = (Mutex::default(), Condvar::new(), Condvar::new());
+        let (queue, wanted, finished) = (Mutex::default(), Condvar::new(), Condvar::new());
         let mut lines = Lines::new(Arc::new(Log {
             format,
             only_errors,
@@ -397,7 +440,7 @@ mod tests {
             local_time,
             queue,
             wanted,
-            written,
+            finished,
         }));
         // As if it were 2017-07-09 11:49:41 in Berlin, wherever the test runs.
         lines.second = 1_499_593_781;

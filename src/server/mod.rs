@@ -8,7 +8,7 @@ mod transport;
 pub mod urls;
 mod worker;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -254,9 +254,4 @@ fn drawing(reachable: &[Reachable]) -> String {
 fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !unwanted && io::stdout().is_terminal()
-}
-
-/// On standard error.
-fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
 }

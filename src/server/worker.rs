@@ -103,7 +103,9 @@ impl Worker {
                 (wake != u64::MAX).then(|| (wake + 1).saturating_sub(self.now.milliseconds));
             if let Err(error) = self.poller.wait(&mut ready, timeout) {
                 // Not for any reason that is known. Not to spin is all that can be done.
-                super::complain(&format!("cannot wait for clients: {error}"));
+                self.shared
+                    .log
+                    .complain(&format!("cannot wait for clients: {error}"));
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
             let (milliseconds, date) = read_clock(self.shared.start);
@@ -330,7 +332,7 @@ impl Worker {
     /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
     fn pause(&mut self, error: &dyn std::fmt::Display) {
         if !self.complained {
-            super::complain(&format!(
+            self.shared.log.complain(&format!(
                 "cannot accept a connection for the moment: {error}"
             ));
             self.complained = true;
