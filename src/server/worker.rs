@@ -143,19 +143,21 @@ impl Worker {
             if self.stopping || self.resume_milliseconds.is_some() {
                 return;
             }
+            // Before, and not after: what is accepted while there is no room is one too many.
+            if self.shared.shares.is_full() && !self.shed() {
+                return self.pause(&"there are as many as may be");
+            }
             let Some(socket) = self.listeners.get(listener) else {
                 return;
             };
             match socket.accept() {
-                Ok((stream, address)) => {
-                    self.adopt(stream, address);
-                    if self.shared.shares.is_full() && !self.shed() {
-                        return self.pause(&"there are as many as may be");
-                    }
-                }
+                Ok((stream, address)) => self.adopt(stream, address),
                 Err(error) => match (error.kind(), Failure::from(&error)) {
                     // Another worker was faster, or nobody is left to accept.
                     (io::ErrorKind::WouldBlock, _) => return,
+                    (_, Failure::Exhausted) if !self.open_files.is_empty() => {
+                        self.open_files.clear()
+                    }
                     (_, Failure::Exhausted) => return self.pause(&error),
                     // This one client has gone: ECONNABORTED, or an error of its network.
                     _ => continue,

@@ -74,6 +74,11 @@ impl OpenFiles {
         }
     }
 
+    /// Closes all of them: there are no descriptors left for what is more important.
+    pub fn clear(&mut self) {
+        self.slots = Vec::new();
+    }
+
     /// Whether none is open.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()

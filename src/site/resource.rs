@@ -101,7 +101,13 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Resource::File(file);
     }
-    let opened = finder.root.open_beneath(path.as_bytes());
+    let mut opened = finder.root.open_beneath(path.as_bytes());
+    let is_exhausted = |error: &io::Error| Failure::from(error) == Failure::Exhausted;
+    if opened.as_ref().is_err_and(is_exhausted) && !finder.open_files.is_empty() {
+        // To have a file ready is worth less than to send another.
+        finder.open_files.clear();
+        opened = finder.root.open_beneath(path.as_bytes());
+    }
     match opened.and_then(|file| Ok((Identity::of(&file)?, file))) {
         Ok((identity, file)) if identity.is_file => {
             let file = Arc::new(OpenFile {

@@ -1,0 +1,262 @@
+//! What connections cost at their worst, and what is left of it when they are gone; and what
+//! happens when there are no more descriptors, or as many connections as there may be.
+//! With the program itself, since what counts is what the system sees.
+#![cfg(target_os = "linux")]
+
+#[path = "support/program.rs"]
+mod program;
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use ipv6_httpd::http::limits::Limits;
+use ipv6_httpd::server::shares::CONNECTION_BYTES_MAX;
+use program::Program;
+
+const CONNECTIONS: usize = 500;
+/// What the threads, the log and the allocator need once, whatever the connections do.
+const ONCE_BYTES: u64 = 8 << 20;
+
+/// With room for all connections of a test, whatever this machine's own limit.
+fn quiet(name: &str, options: &[&str]) -> Program {
+    Program::start(
+        name,
+        "ulimit -n 4096 2>/dev/null || ulimit -n $(ulimit -H -n)",
+        |command| {
+            command
+                .args(options)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+        },
+    )
+}
+
+/// Sends as much of `bytes` on each connection as the server takes.
+fn push(streams: &mut [TcpStream], bytes: &[u8]) {
+    let mut sent = vec![0; streams.len()];
+    let mut quiet_passes = 0;
+    while quiet_passes < 3 {
+        let mut progress = false;
+        for (stream, sent) in streams.iter_mut().zip(&mut sent) {
+            while *sent < bytes.len() {
+                match stream.write(&bytes[*sent..]) {
+                    Ok(count) => *sent += count,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => panic!("the server has closed: {error}"),
+                }
+                progress = true;
+            }
+        }
+        quiet_passes = if progress { 0 } else { quiet_passes + 1 };
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// A request that is as long as it may be, but for its end.
+fn partial_head() -> Vec<u8> {
+    let limits = Limits::default();
+    let mut head = format!(
+        "GET /{} HTTP/1.1\r\nHost: h\r\n",
+        "x".repeat(limits.request_line_bytes_max - 20)
+    );
+    let section = limits.field_section_bytes_max;
+    let mut left = section - 200;
+    while left > 0 {
+        let value = left.min(1_000);
+        head.push_str(&format!("X: {}\r\n", "v".repeat(value.saturating_sub(5))));
+        left -= value;
+    }
+    head.into_bytes()
+}
+
+#[test]
+fn connections_at_their_worst_cost_no_more_than_is_said() {
+    let request = "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
+    let (a, big) = (request.repeat(4_000), request.replace("a.txt", "big.bin"));
+    let ranges = "Range: bytes=0-1,1000000-1000001,2000000-2999999,3500000-3600000\r\n\r\n";
+    let several = big.replacen("\r\n\r\n", &format!("\r\n{ranges}"), 1);
+    let listing = request.replace("a.txt", "many/");
+    let partial = partial_head();
+    let rows: [(&str, Vec<u8>); 6] = [
+        ("a head that is not complete", partial.clone()),
+        (
+            "content that is not complete",
+            [
+                partial.as_slice(),
+                b"Content-Length: 65536\r\n\r\n",
+                &[b'x'; 60_000],
+            ]
+            .concat(),
+        ),
+        ("small answers that are not taken", a.clone().into_bytes()),
+        (
+            "a large file, and requests behind it",
+            [big.as_bytes(), a.as_bytes()].concat(),
+        ),
+        (
+            "several ranges, and a head behind them",
+            [several.as_bytes(), &partial].concat(),
+        ),
+        (
+            "a listing, and a head behind it",
+            [listing.as_bytes(), &partial].concat(),
+        ),
+    ];
+    let program = quiet("memory", &["--log", "off"]);
+    fs::create_dir_all(program.folder.join("many")).expect("a folder");
+    for number in 0..100 {
+        let name = format!("many/{number}-{}", "n".repeat(200));
+        fs::write(program.folder.join(name), "x").expect("a file");
+    }
+    let (resident, descriptors) = (program.resident_bytes(), program.descriptors());
+    let mut after = Vec::new();
+    for round in 0..2 {
+        for (what, bytes) in &rows {
+            let mut streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| program.connect()).collect();
+            for stream in &streams {
+                stream
+                    .set_nonblocking(true)
+                    .expect("a stream that does not wait");
+            }
+            push(&mut streams, bytes);
+            assert!(program.ask("/a.txt").ends_with(b"hello\n"), "{what}");
+            let grown = program.resident_bytes().saturating_sub(resident);
+            println!("{what}: {} bytes a connection", grown / CONNECTIONS as u64);
+            let most = CONNECTIONS as u64 * CONNECTION_BYTES_MAX;
+            assert!(
+                grown < most + ONCE_BYTES,
+                "{what}, round {round}: {grown} bytes"
+            );
+            drop(streams);
+            program.wait_until("the descriptors are given back", || {
+                program.descriptors() < descriptors + 80
+            });
+        }
+        // Buffers that were used go back within seconds.
+        sleep(Duration::from_millis(2_500));
+        after.push(program.resident_bytes());
+        println!(
+            "after that: {} bytes more than at the start",
+            after[round].saturating_sub(resident)
+        );
+    }
+    // glibc keeps what it once had; musl, which the releases are made with, does not.
+    if cfg!(target_env = "musl") {
+        assert!(
+            after[0] < resident + ONCE_BYTES,
+            "{after:?} bytes, {resident} before"
+        );
+    }
+    assert!(
+        after[1] < after[0] + ONCE_BYTES,
+        "it grows: {after:?} bytes"
+    );
+}
+
+/// The longest pause that is no spinning, and the shortest spinning that is no pause: a thread
+/// that spins has 100 ticks a second.
+fn ticks_in_two_seconds(program: &Program) -> u64 {
+    let before = program.ticks();
+    sleep(Duration::from_secs(2));
+    program.ticks() - before
+}
+
+#[test]
+fn without_descriptors_it_neither_spins_nor_ends() {
+    let program = Program::start("descriptors", "ulimit -n 64", |command| {
+        // More than there are descriptors.
+        command.args(["--connections-max", "1000", "--workers", "2"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+    });
+    // Not idle, so that they cannot be closed to make room.
+    let busy = || {
+        let mut stream = program.connect();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\n")
+            .expect("a beginning");
+        stream
+    };
+    let busy: Vec<TcpStream> = (0..100).map(|_| busy()).collect();
+    program.wait_until("all descriptors are taken", || program.descriptors() >= 60);
+    let ticks = ticks_in_two_seconds(&program);
+    assert!(ticks < 50, "{ticks} ticks in two seconds");
+    drop(busy);
+    program.wait_until("it is well again", || {
+        program.ask("/a.txt").ends_with(b"hello\n")
+    });
+    program.wait_until("they are given back", || program.descriptors() < 40);
+}
+
+#[test]
+fn files_that_are_kept_open_leave_room_for_connections() {
+    let program = Program::start("kept", "ulimit -n 64", |command| {
+        command.args(["--connections-max", "1000", "--workers", "1"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+    });
+    for number in 0..200 {
+        fs::write(program.folder.join(number.to_string()), "hello\n").expect("a file");
+    }
+    for round in 0..3 {
+        for number in 0..200 {
+            let answer = program.ask(&format!("/{number}"));
+            assert!(
+                answer.ends_with(b"\r\n\r\nhello\n"),
+                "{round}: {}",
+                answer.escape_ascii()
+            );
+        }
+    }
+}
+
+#[test]
+fn there_are_never_more_connections_than_may_be() {
+    const MOST: usize = 32;
+    let program = quiet("most", &["--connections-max", "32", "--workers", "4"]);
+    let before = program.descriptors();
+    // Idle ones make room for others.
+    let idle: Vec<TcpStream> = (0..100).map(|_| program.connect()).collect();
+    program.wait_until("there is room", || {
+        program.ask("/a.txt").ends_with(b"hello\n")
+    });
+    drop(idle);
+    // Busy ones do not: whoever comes now has to wait.
+    let busy: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = program.connect();
+            stream
+                .write_all(b"GET / HTTP/1.1\r\n")
+                .expect("a beginning");
+            stream
+        })
+        .collect();
+    sleep(Duration::from_secs(2));
+    let held = program.descriptors() - before;
+    // Each worker may be about to accept one.
+    assert!(held <= MOST + 4 + 4, "{held} connections");
+    let ticks = ticks_in_two_seconds(&program);
+    assert!(ticks < 50, "{ticks} ticks in two seconds");
+    drop(busy);
+    program.wait_until("it is well again", || {
+        program.ask("/a.txt").ends_with(b"hello\n")
+    });
+}
+
+#[test]
+fn limits_of_a_shell_are_what_they_seem() {
+    // The other tests rest on this.
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -n 64; ulimit -H -n"])
+        .output()
+        .expect("sh");
+    let mut text = String::new();
+    output
+        .stdout
+        .as_slice()
+        .read_to_string(&mut text)
+        .expect("ASCII");
+    assert_eq!(text, "64\n");
+}
