@@ -46,7 +46,7 @@ fn lost_lines(errors: &str) -> usize {
     let lost = |line: &str| {
         let line = line.strip_prefix("ipv6-httpd: ")?;
         let number =
-            line.strip_suffix(" lines of the log were lost: standard output did not take them")?;
+            line.strip_suffix(" lines of the log were lost: standard output was blocked")?;
         number.parse::<usize>().ok()
     };
     errors.lines().filter_map(lost).sum()
@@ -101,14 +101,7 @@ fn a_pipe_that_is_closed_does_not_end_the_server() {
     program.interrupt();
     assert!(program.wait().success());
     let errors = errors.join().expect("text");
-    let first = "ipv6-httpd: cannot write to standard output: Broken pipe (os error 32)\n";
-    assert!(errors.starts_with(first), "{errors}");
-    assert_eq!(
-        errors.lines().count(),
-        2,
-        "said once, and counted at the end: {errors}"
-    );
-    assert!(lost_lines(&errors) >= REQUESTS, "{errors}");
+    assert_eq!(errors, "", "whoever closed it wants to hear no more");
 }
 
 #[test]

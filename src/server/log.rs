@@ -201,6 +201,8 @@ impl Log {
                     }
                     failing = false;
                 }
+                // Whoever closed it wants to hear no more, and never will.
+                Err((error, _)) if error.kind() == io::ErrorKind::BrokenPipe => lost_lines = 0,
                 Err((error, failed_lines)) => {
                     lost_lines += failed_lines;
                     if !failing {
@@ -223,7 +225,7 @@ impl Queue {
     }
 
     fn complain_of_loss(&mut self, lines: u64) {
-        let text = "lines of the log were lost: standard output did not take them";
+        let text = "lines of the log were lost: standard output was blocked";
         let _ = writeln!(self.complaints, "ipv6-httpd: {lines} {text}");
     }
 }
