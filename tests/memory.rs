@@ -2,6 +2,8 @@
 //! happens when there are no more descriptors, or as many connections as there may be.
 //! With the program itself, since what counts is what the system sees.
 #![cfg(target_os = "linux")]
+// Out of bounds is a failure like any other.
+#![allow(clippy::indexing_slicing)]
 
 #[path = "support/program.rs"]
 mod program;

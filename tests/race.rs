@@ -244,6 +244,7 @@ impl Asker {
                 let client = Client {
                     address: [127, 0, 0, 1].into(),
                     zone: None,
+                    server: None,
                 };
                 let now = Now::new(0, HttpDate(1_795_435_200));
                 let request = head.expect("a complete head").request;
