@@ -1,7 +1,7 @@
 //! Where the server listens: `[::]` and, where that is IPv6 only, `0.0.0.0` as well; IPv4 alone
 //! where there is no IPv6; or what the operator named.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
         }
     };
     if binds.is_empty() && !has_ipv6(&listeners) {
-        super::complain("there is no IPv6 on this machine: serving IPv4 alone");
+        complain("there is no IPv6 on this machine: serving IPv4 alone");
     }
     for listener in &listeners {
         prepare(listener).map_err(|error| format!("cannot prepare the listener: {error}"))?;
@@ -138,7 +138,7 @@ fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpList
         }
         if !told {
             told = true;
-            super::complain(&format!(
+            complain(&format!(
                 "waiting up to {} s for {} to become an address of this machine",
                 WAIT.as_secs(),
                 address.ip()
@@ -174,6 +174,11 @@ fn prepare(listener: &TcpListener) -> io::Result<()> {
     // Where there is no such option clients only cost more memory.
     let _ = sys::set_unsent_bytes_max(listener, UNSENT_BYTES_MAX);
     sys::set_no_delay(listener)
+}
+
+/// On standard error, before there is a log and anybody who would have to wait for it.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
 }
 
 fn describe(address: SocketAddr, error: &io::Error) -> String {
