@@ -57,6 +57,7 @@ Log:
 Other:
       --qr                  draw the best URL, for a phone
       --check               say what would be served, to whom, and end
+      --healthcheck [URL]   exit status 0: a server with these options answers
   -h, --help                print this
   -V, --version             print the version
 
@@ -73,6 +74,8 @@ pub enum Command {
     Serve(Box<Config>),
     /// Say what would be served, and end.
     Check(Box<Config>),
+    /// Ask the server of these options, or the URL, whether it answers.
+    Healthcheck(Box<Config>, Option<String>),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -104,6 +107,7 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
     let mut root: Option<PathBuf> = None;
     let mut index = Vec::new();
     let mut check = false;
+    let mut healthcheck: Option<Option<String>> = None;
     while let Some(word) = words.next()? {
         let (site, access) = (&mut config.site, &mut config.access);
         match word {
@@ -174,6 +178,9 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
                     .trusted_proxies
                     .push(words.network(&name, "a network")?),
                 "--proxy-protocol" => access.proxy_protocol = true,
+                "--healthcheck" => {
+                    healthcheck = Some(words.optional(|text| text.starts_with("http://")));
+                }
                 "--log" => {
                     config.log =
                         words.parsed(&name, "simple, common, combined, json or off", parse_log)?
@@ -205,9 +212,10 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
         config.site.index = index;
     }
     let config = Box::new(config);
-    Ok(match check {
-        true => Command::Check(config),
-        false => Command::Serve(config),
+    Ok(match healthcheck {
+        Some(url) => Command::Healthcheck(config, url),
+        None if check => Command::Check(config),
+        None => Command::Serve(config),
     })
 }
 
@@ -350,6 +358,20 @@ impl Words {
     fn rule(&mut self, name: &str, verdict: Verdict) -> Result<Rule, String> {
         let place = self.network(name, "a network, or local")?;
         Ok(Rule { verdict, place })
+    }
+
+    /// The value of an option that needs none: attached, or the next word if it looks like one.
+    fn optional(&mut self, is_value: impl Fn(&str) -> bool) -> Option<String> {
+        if let Some(Attached::Value(_, value)) = &self.attached {
+            let value = value.to_string_lossy().into_owned();
+            self.attached = None;
+            return Some(value);
+        }
+        let next = self.rest.as_slice().first()?.to_str()?.to_owned();
+        is_value(&next).then(|| {
+            self.rest.next();
+            next
+        })
     }
 
     fn parsed<T>(

@@ -4,12 +4,16 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ipv6_httpd::cli::{self, Command};
-use ipv6_httpd::server::Server;
+use ipv6_httpd::server::{Server, healthcheck};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => print(cli::HELP),
         Ok(Command::Version) => print(concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Healthcheck(config, url)) => match healthcheck::ask(&config, url.as_deref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
         Ok(Command::Serve(config)) => match Server::bind(&config).and_then(Server::run) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
@@ -28,7 +32,7 @@ fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One line, whatever it says. 1: the start failed; 2: the command line is wrong.
+/// One line, whatever it says. 1: the start failed, or no server answers; 2: the command line is wrong.
 fn fail(error: &str, status: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "ipv6-httpd: {}", cli::one_line(error));
     ExitCode::from(status)

@@ -783,7 +783,7 @@ fn command_lines() {
     ];
     let check = |words: &[OsString]| match cli::parse(words.iter().cloned()) {
         Ok(Command::Help | Command::Version) => {}
-        Ok(Command::Serve(config) | Command::Check(config)) => {
+        Ok(Command::Serve(config) | Command::Check(config) | Command::Healthcheck(config, _)) => {
             assert!(config.workers() > 0);
             assert!(!config.site.index.is_empty());
             for (name, value) in &config.site.headers {

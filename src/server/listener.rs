@@ -1,5 +1,5 @@
 //! Where the server listens: `[::]` and, where that is IPv6 only, `0.0.0.0` as well; IPv4 alone
-//! where there is no IPv6; or what the operator named.
+//! where there is no IPv6; or what the operator named; or what the service manager passed.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Bind;
-use crate::sys;
+use crate::sys::{self, Listener};
 
 /// More may be waiting to be accepted than std would let.
 const BACKLOG: u16 = 4_096;
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const FREE_PORTS_TRIED: u32 = 16;
 
 /// Opens the listeners. The error is one line that names the address and says what to do.
-pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
+pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
     let mut left = if port == 0 { FREE_PORTS_TRIED } else { 1 };
     let listeners = loop {
         left -= 1;
@@ -43,6 +43,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, String> {
     if binds.is_empty() && !has_ipv6(&listeners) {
         complain("there is no IPv6 on this machine: serving IPv4 alone");
     }
+    let listeners: Vec<Listener> = listeners.into_iter().map(Listener::Tcp).collect();
     for listener in &listeners {
         prepare(listener).map_err(|error| format!("cannot prepare the listener: {error}"))?;
     }
@@ -163,21 +164,38 @@ fn covers(listeners: &[TcpListener], address: SocketAddr) -> bool {
 
 /// Deprecated because it cannot be set any more once a socket is bound. It can be asked.
 #[allow(deprecated)]
-pub(super) fn is_v6_only(listener: &TcpListener) -> bool {
+fn is_v6_only(listener: &TcpListener) -> bool {
     listener.only_v6().unwrap_or(false)
 }
 
-/// What every socket accepted from it inherits, and what it needs itself.
-fn prepare(listener: &TcpListener) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
+/// Whether a listener answers IPv4 clients too, although its address is one of IPv6.
+pub fn is_dual_stack(listener: &Listener) -> bool {
+    let is_v6 = |tcp: &TcpListener| matches!(tcp.local_addr(), Ok(SocketAddr::V6(_)));
+    listener
+        .tcp()
+        .is_some_and(|tcp| is_v6(tcp) && !is_v6_only(tcp))
+}
+
+/// Where a listener is; `None` for a path.
+pub fn address(listener: &Listener) -> Option<SocketAddr> {
+    listener.tcp()?.local_addr().ok()
+}
+
+/// What a listener needs that was opened here or passed, and what sockets accepted from it
+/// inherit. Whether it is for IPv6 alone stays as it is.
+pub fn prepare(listener: &Listener) -> io::Result<()> {
+    listener.set_nonblocking()?;
     sys::set_backlog(listener, BACKLOG)?;
+    let Some(tcp) = listener.tcp() else {
+        return Ok(());
+    };
     // Where there is no such option clients only cost more memory.
-    let _ = sys::set_unsent_bytes_max(listener, UNSENT_BYTES_MAX);
-    sys::set_no_delay(listener)
+    let _ = sys::set_unsent_bytes_max(tcp, UNSENT_BYTES_MAX);
+    sys::set_no_delay(tcp)
 }
 
 /// On standard error, before there is a log and anybody who would have to wait for it.
-fn complain(text: &str) {
+pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
 }
 

@@ -1,15 +1,17 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
+pub mod healthcheck;
 pub mod listener;
 pub mod local_time;
 pub mod log;
 pub mod shares;
+mod systemd;
 mod transport;
 pub mod urls;
 mod worker;
 
 use std::io::{self, IsTerminal};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -20,11 +22,12 @@ use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::qr::Symbol;
 use crate::site::Site;
-use crate::sys::{self, Bell, Directory, Rope, Sandbox, Signal, Signals, Symlinks};
+use crate::sys::{self, Bell, Directory, Listener, Rope, Sandbox, Signal, Signals, Symlinks};
 
 use local_time::LocalTime;
 use log::Log;
 use shares::Shares;
+use systemd::Manager;
 use urls::Reachable;
 use worker::Worker;
 
@@ -64,12 +67,13 @@ impl Shared {
 pub struct Server {
     shared: Arc<Shared>,
     /// Closed, and so nobody is accepted any more, when all workers have let go of them too.
-    listeners: Arc<[TcpListener]>,
+    listeners: Arc<[Listener]>,
     /// Where it can be reached, as it was at the start.
     urls: Vec<Reachable>,
     /// The best of them is drawn.
     qr: bool,
     signals: Signals,
+    manager: Manager,
     /// Rings the bell.
     rope: Rope,
 }
@@ -78,15 +82,21 @@ impl Server {
     /// Opens the folder and the listeners. The error is one line for the operator.
     pub fn bind(config: &Config) -> Result<Server, String> {
         let cannot = |what: &str, error: io::Error| format!("cannot {what}: {error}");
+        // First of all, before anything else gets the numbers of what was passed.
+        let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
         let access = Access::open(&config.access, &config.root, config.workers())?;
-        let listeners = listener::bind(&config.bind, config.port)?;
+        let listeners = match passed.is_empty() {
+            true => listener::bind(&config.bind, config.port)?,
+            false => passed,
+        };
         // Before any thread starts, so that all of them have the signals blocked.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
         let (rope, bell) = sys::bell().map_err(|error| cannot("make a socket pair", error))?;
         // Before any thread starts, so that all of them are inside; after all that has to be read.
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
+        let manager = Manager::find();
         let shares = Shares::new(config);
         let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
         let readable = match config.site.symlinks {
@@ -114,6 +124,7 @@ impl Server {
             urls,
             qr: config.qr,
             signals,
+            manager,
             rope,
         })
     }
@@ -122,13 +133,15 @@ impl Server {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners
             .iter()
-            .filter_map(|listener| listener.local_addr().ok())
+            .filter_map(listener::address)
             .collect()
     }
 
     /// Says where it is, and serves until a signal ends it: the first finishes what is running,
     /// the second ends at once.
     pub fn run(mut self) -> Result<(), String> {
+        // Before the first line of the log: a socket that was passed may have clients waiting.
+        self.announce();
         for _ in 0..self.shared.workers {
             let worker = Worker::new(Arc::clone(&self.shared), Arc::clone(&self.listeners))
                 .map_err(|error| format!("cannot poll: {error}"))?;
@@ -139,8 +152,11 @@ impl Server {
                 .spawn(move || worker.run())
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
-        self.announce();
+        self.manager
+            .tell(&format!("READY=1\nSTATUS={}", self.place()));
         loop {
+            self.manager.alive();
+            Signals::alarm(self.manager.watchdog_seconds());
             match self.signals.wait() {
                 Signal::Interrupt => {
                     self.shared.log.say("Caught SIGINT, dying\n");
@@ -157,8 +173,7 @@ impl Server {
 
     /// In the words of `ipv6-httpd.py`, with the addresses between them.
     fn announce(&self) {
-        let port = self.addresses().first().map_or(0, SocketAddr::port);
-        let mut text = format!("Listening on port:{port}\n");
+        let mut text = format!("{}\n", self.place());
         for url in &self.urls {
             text.push_str(&url.line());
             text.push('\n');
@@ -194,12 +209,31 @@ impl Server {
         lines.join("\n")
     }
 
+    fn place(&self) -> String {
+        match self.addresses().first() {
+            Some(address) => format!("Listening on port:{}", address.port()),
+            None => "Listening on a unix socket".to_owned(),
+        }
+    }
+
     fn drain(&mut self) {
         self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
+        self.manager
+            .tell("STOPPING=1\nSTATUS=Finishing what is running");
         self.rope.ring();
-        Signals::alarm(DRAIN.as_secs() as u32);
-        while !worker::all_ended(&self.shared) && Instant::now() < deadline {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if worker::all_ended(&self.shared) || left.is_zero() {
+                return;
+            }
+            self.manager.alive();
+            // One timer for both. Rounded up: 0 seconds would be never.
+            let left_seconds = left.as_secs() as u32 + 1;
+            Signals::alarm(match self.manager.watchdog_seconds() {
+                0 => left_seconds,
+                watchdog_seconds => left_seconds.min(watchdog_seconds),
+            });
             if self.signals.wait() != Signal::Alarm {
                 return;
             }

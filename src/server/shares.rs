@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::access::Peer;
 use crate::config::Config;
+use crate::site::client_address::Client;
 use crate::sys;
 
 /// What a connection costs in this process at worst, in bytes: a head that is not complete, more
@@ -118,7 +119,7 @@ impl Shares {
 /// `None` for a proxy and for this machine itself, where one may run: it speaks for many.
 fn holder(peer: Peer) -> Option<Holder> {
     match peer.address {
-        address if peer.is_proxy || address.is_loopback() => None,
+        address if peer.is_proxy || address.is_loopback() || address == Client::UNIX => None,
         IpAddr::V4(address) => Some(Holder::V4(address.octets())),
         IpAddr::V6(address) => {
             let [a, b, c, d, e, f, g, h, ..] = address.octets();

@@ -1,11 +1,13 @@
 //! The URLs at which the server can be reached: those that work from another machine first.
 
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::sys::{self, InterfaceAddress};
 
-use super::listener::is_v6_only;
+use crate::sys::Listener;
+
+use super::listener::{address, is_dual_stack};
 
 /// A URL of this server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,13 +54,9 @@ impl Reachable {
 }
 
 /// One for each address that a listener answers on, the best first.
-pub fn reachable(listeners: &[TcpListener]) -> Vec<Reachable> {
+pub fn reachable(listeners: &[Listener]) -> Vec<Reachable> {
     let own = sys::addresses().unwrap_or_default();
-    let listens = |listener: &TcpListener| {
-        let address = listener.local_addr().ok()?;
-        let both_families = address.is_ipv6() && !is_v6_only(listener);
-        Some((address, both_families))
-    };
+    let listens = |listener: &Listener| Some((address(listener)?, is_dual_stack(listener)));
     let listeners: Vec<_> = listeners.iter().filter_map(listens).collect();
     best_first(
         &listeners,

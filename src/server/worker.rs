@@ -2,7 +2,7 @@
 //! connections it has accepted, with their deadlines. No other thread ever touches them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
 use crate::site::client_address::Client;
 use crate::site::open_files::OpenFiles;
-use crate::sys::{self, Failure, Interest, Poller};
+use crate::sys::{self, Failure, Interest, Listener, Poller};
 
 use super::Shared;
 use super::log::Lines;
@@ -28,7 +28,7 @@ use super::transport::{Received, Transport};
 pub struct Worker {
     shared: Arc<Shared>,
     /// None any more once the server stops: the last one to let go of them closes them.
-    listeners: Arc<[TcpListener]>,
+    listeners: Arc<[Listener]>,
     poller: Poller,
     clients: Clients,
     /// What is received, and what is sent from files, passes through here.
@@ -67,7 +67,7 @@ const BELL: u64 = u64::MAX;
 
 impl Worker {
     /// A worker that watches the listeners and the bell.
-    pub fn new(shared: Arc<Shared>, listeners: Arc<[TcpListener]>) -> io::Result<Worker> {
+    pub fn new(shared: Arc<Shared>, listeners: Arc<[Listener]>) -> io::Result<Worker> {
         let mut poller = Poller::new()?;
         poller.watch(&shared.bell, BELL, Interest::Read)?;
         for (token, listener) in listeners.iter().enumerate() {
@@ -178,15 +178,15 @@ impl Worker {
         }
     }
 
-    fn adopt(&mut self, stream: TcpStream, address: SocketAddr) {
+    fn adopt(&mut self, stream: TcpStream, address: Option<SocketAddr>) {
         // Once, here: log, /ip and access lists never see ::ffff:192.0.2.1.
-        let canonical = address.ip().to_canonical();
+        let canonical = address.map_or(Client::UNIX, |address| address.ip().to_canonical());
         let Ok(transport) = Transport::new(stream) else {
             return;
         };
         let zone = match address {
-            SocketAddr::V6(address) => address.scope_id(),
-            SocketAddr::V4(_) => 0,
+            Some(SocketAddr::V6(address)) => address.scope_id(),
+            Some(SocketAddr::V4(_)) | None => 0,
         };
         let access = self.shared.access.as_ref();
         let peer = Peer {

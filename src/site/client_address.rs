@@ -20,9 +20,18 @@ pub struct Client {
     pub server: Option<IpAddr>,
 }
 
+impl Client {
+    /// Stands for whoever connects to a unix socket, and so has no address: nothing that comes
+    /// over a network is from `::`. Lists of addresses name them so; people read `unix:`.
+    pub const UNIX: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+}
+
 impl std::fmt::Display for Client {
     /// RFC 5952, and the zone as RFC 4007 §11 writes it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.address == Client::UNIX {
+            return f.write_str("unix:");
+        }
         match Kind::of(self.address) {
             // RFC 5952 §5: where a known prefix says so, IPv4 is written as IPv4.
             Kind::Nat64(ipv4) => write!(f, "64:ff9b::{ipv4}")?,
@@ -64,10 +73,11 @@ pub fn respond(client: &Client, fields: Fields<'_>) -> Response {
 
 fn write_json_page(client: &Client, address: &str, out: &mut Vec<u8>) {
     let server = client.server.map(|server| server.to_string());
+    let kind = (client.address != Client::UNIX).then(|| Kind::of(client.address));
     let members = [
         ("{\"address\":", Some(address)),
         (",\"family\":", Some(family(client.address))),
-        (",\"kind\":", Some(Kind::of(client.address).name())),
+        (",\"kind\":", kind.map(Kind::name)),
         (",\"server\":", server.as_deref()),
     ];
     for (name, value) in members {
@@ -94,7 +104,10 @@ fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
     let server = client.server.map(|server| server.to_string());
     for (term, text) in [
         ("Family", Some(family(client.address).to_owned())),
-        ("Kind", Some(kind.in_words(client.zone.as_deref()))),
+        (
+            "Kind",
+            (client.address != Client::UNIX).then(|| kind.in_words(client.zone.as_deref())),
+        ),
         ("Last 64 bits", identifier),
         ("Address of this server", server),
     ] {
@@ -110,6 +123,7 @@ fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
 
 fn family(address: IpAddr) -> &'static str {
     match address {
+        Client::UNIX => "unix",
         IpAddr::V4(_) => "IPv4",
         IpAddr::V6(_) => "IPv6",
     }

@@ -21,6 +21,8 @@ mod epoll;
 mod identity;
 #[cfg_attr(windows, path = "windows/interfaces.rs")]
 mod interfaces;
+#[cfg_attr(windows, path = "windows/manager.rs")]
+mod manager;
 #[cfg_attr(windows, path = "windows/open_files_max.rs")]
 mod open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
@@ -52,6 +54,7 @@ pub use beneath::Directory;
 pub use epoll::Poller;
 pub use identity::{Identity, modified};
 pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
+pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;

@@ -1,0 +1,232 @@
+//! `--healthcheck`: asks a running server whether it answers. For containers that hold nothing but
+//! this program, so that nothing else could ask.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::config::Config;
+
+/// Each of connecting, sending and waiting for the answer takes at most so long.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks the URL, or the server that has these options. The error is one line that says why it is
+/// not well.
+pub fn ask(config: &Config, url: Option<&str>) -> Result<(), String> {
+    let question = match url {
+        Some(url) => Question::of_url(url)?,
+        None => Question::of_options(config)?,
+    };
+    let mut failures = Vec::new();
+    for &address in &question.addresses {
+        match status(address, &question) {
+            Ok(status) if status < question.bad_from => return Ok(()),
+            Ok(status) => return Err(format!("{address} answers with status {status}")),
+            Err(error) => failures.push(format!("no answer from {address}: {error}")),
+        }
+    }
+    Err(failures.join("; "))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Question {
+    /// IPv6 first. The first that answers decides.
+    addresses: Vec<SocketAddr>,
+    host: String,
+    path: String,
+    /// The lowest status that is not well.
+    bad_from: u16,
+}
+
+impl Question {
+    /// The path `/` need not be there, or may need a password: any answer but 5xx is a sign of
+    /// life.
+    fn of_options(config: &Config) -> Result<Question, String> {
+        let loopback = |address: IpAddr| match address {
+            IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            address => address,
+        };
+        let mut addresses = Vec::new();
+        for bind in &config.bind {
+            let mut address = bind.socket_address(config.port);
+            address.set_ip(loopback(address.ip()));
+            addresses.push(address);
+        }
+        if addresses.is_empty() {
+            addresses = localhost(config.port);
+        }
+        if addresses.iter().any(|address| address.port() == 0) {
+            return Err("--healthcheck wants a URL or --port: 0 is any port".to_owned());
+        }
+        addresses.sort_by_key(SocketAddr::is_ipv4);
+        Ok(Question {
+            addresses,
+            host: format!("localhost:{}", config.port),
+            path: "/".to_owned(),
+            bad_from: 500,
+        })
+    }
+
+    /// Whoever names a path wants it to be there.
+    fn of_url(url: &str) -> Result<Question, String> {
+        let wrong =
+            || format!("--healthcheck wants http://localhost:PORT/PATH or an address, not '{url}'");
+        let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at_checked(at).ok_or_else(wrong)?;
+        let path = path.split('#').next().unwrap_or_default();
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) || host.contains('@') {
+            return Err(wrong());
+        }
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => {
+                (name, port.parse().map_err(|_| wrong())?)
+            }
+            _ => (host, 80),
+        };
+        let literal = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        // No other names: a resolver would be a tenth of this program.
+        let addresses = match literal {
+            _ if name == "localhost" => localhost(port),
+            Some(address) => vec![(address.parse::<Ipv6Addr>().map_err(|_| wrong())?, port).into()],
+            None => vec![(name.parse::<Ipv4Addr>().map_err(|_| wrong())?, port).into()],
+        };
+        Ok(Question {
+            addresses,
+            host: host.to_owned(),
+            path: match path.starts_with('/') {
+                true => path.to_owned(),
+                false => format!("/{path}"),
+            },
+            bad_from: 400,
+        })
+    }
+}
+
+/// RFC 6761 §6.3. A container from scratch has no /etc/hosts that would say so.
+fn localhost(port: u16) -> Vec<SocketAddr> {
+    vec![
+        (Ipv6Addr::LOCALHOST, port).into(),
+        (Ipv4Addr::LOCALHOST, port).into(),
+    ]
+}
+
+/// The status code of the answer to HEAD.
+fn status(address: SocketAddr, question: &Question) -> io::Result<u16> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let Question { host, path, .. } = question;
+    let version = env!("CARGO_PKG_VERSION");
+    let head = format!(
+        "HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ipv6-httpd/{version}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut start = [0; b"HTTP/1.1 200".len()];
+    stream.read_exact(&mut start)?;
+    let code = std::str::from_utf8(&start)
+        .ok()
+        .and_then(|start| start.strip_prefix("HTTP/1."))
+        .and_then(|rest| rest.split_once(' '))
+        .and_then(|(_, code)| code.parse().ok());
+    code.ok_or_else(|| io::Error::other("that is not HTTP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Bind;
+
+    fn question(addresses: &[&str], host: &str, path: &str, bad_from: u16) -> Question {
+        Question {
+            addresses: addresses
+                .iter()
+                .map(|address| address.parse().expect("an address"))
+                .collect(),
+            host: host.to_owned(),
+            path: path.to_owned(),
+            bad_from,
+        }
+    }
+
+    #[test]
+    fn urls() {
+        let both = &["[::1]:8080", "127.0.0.1:8080"];
+        let rows = [
+            (
+                "http://localhost:8080/a?b",
+                question(both, "localhost:8080", "/a?b", 400),
+            ),
+            (
+                "http://localhost:8080",
+                question(both, "localhost:8080", "/", 400),
+            ),
+            ("http://[::1]", question(&["[::1]:80"], "[::1]", "/", 400)),
+            (
+                "http://[::1]:81?q#f",
+                question(&["[::1]:81"], "[::1]:81", "/?q", 400),
+            ),
+            (
+                "http://127.0.0.1/x#y",
+                question(&["127.0.0.1:80"], "127.0.0.1", "/x", 400),
+            ),
+        ];
+        for (url, wanted) in rows {
+            assert_eq!(Question::of_url(url), Ok(wanted), "{url}");
+        }
+        for url in [
+            "https://localhost/",
+            "localhost",
+            "http://",
+            "http://:80/",
+            "http://example.com/",
+            "http://::1/",
+            "http://[127.0.0.1]/",
+            "http://localhost:x/",
+            "http://localhost:65536/",
+            "http://a@localhost/",
+            "http://localhost/a b",
+            "http://localhost/a\r\nb",
+        ] {
+            let wanted = format!(
+                "--healthcheck wants http://localhost:PORT/PATH or an address, not '{url}'"
+            );
+            assert_eq!(Question::of_url(url), Err(wanted));
+        }
+    }
+
+    #[test]
+    fn options() {
+        let mut config = Config {
+            port: 81,
+            ..Config::default()
+        };
+        let rows: [(&[&str], &[&str]); 4] = [
+            (&[], &["[::1]:81", "127.0.0.1:81"]),
+            (&["0.0.0.0"], &["127.0.0.1:81"]),
+            (&["192.0.2.1", "::"], &["[::1]:81", "192.0.2.1:81"]),
+            (&["2001:db8::1"], &["[2001:db8::1]:81"]),
+        ];
+        for (binds, wanted) in rows {
+            config.bind = binds
+                .iter()
+                .map(|address| Bind {
+                    address: address.parse().expect("an address"),
+                    zone: 0,
+                    port: None,
+                })
+                .collect();
+            let wanted = question(wanted, "localhost:81", "/", 500);
+            assert_eq!(Question::of_options(&config), Ok(wanted), "{binds:?}");
+        }
+        config.port = 0;
+        assert_eq!(
+            Question::of_options(&config),
+            Err("--healthcheck wants a URL or --port: 0 is any port".to_owned())
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! A service manager, where there is one: the sockets that it passes (sd_listen_fds(3)), and what
+//! it is told (sd_notify(3)). All is found in the environment; no option, no library.
+
+use std::env;
+use std::process;
+
+use crate::sys::{self, Listener, Notifier};
+
+use super::listener::{complain, prepare};
+
+/// The sockets that were passed to this process; none if it was not started for one. To be called
+/// before anything is opened.
+pub fn passed_listeners() -> Result<Vec<Listener>, String> {
+    // Whoever starts this process in a chain may have been passed the sockets: they are not ours.
+    if variable("LISTEN_PID").and_then(|pid| pid.parse().ok()) != Some(process::id()) {
+        return Ok(Vec::new());
+    }
+    let count = variable("LISTEN_FDS").unwrap_or_default();
+    let wanted = format!("LISTEN_FDS wants a number from 0 to {}", u8::MAX);
+    let count = count
+        .parse()
+        .map_err(|_| format!("{wanted}, not '{count}'"))?;
+    sys::take_passed_listeners(count)
+        .into_iter()
+        .enumerate()
+        .map(|(at, socket)| {
+            socket.and_then(prepared).map_err(|error| {
+                format!(
+                    "descriptor {} is no listening stream socket: {error}",
+                    at + 3
+                )
+            })
+        })
+        .collect()
+}
+
+/// Who wants to know how this service is. Nobody, mostly.
+#[derive(Debug)]
+pub struct Manager {
+    socket: Option<Notifier>,
+    watchdog_seconds: u32,
+}
+
+impl Manager {
+    /// Looks for one in the environment. What cannot be reached is said, and is no reason to end.
+    pub fn find() -> Manager {
+        let socket = variable("NOTIFY_SOCKET").and_then(|name| {
+            Notifier::connect(&name)
+                .map_err(|error| complain(&format!("cannot reach NOTIFY_SOCKET {name}: {error}")))
+                .ok()
+        });
+        let is_ours =
+            variable("WATCHDOG_PID").is_none_or(|pid| pid.parse().ok() == Some(process::id()));
+        let microseconds = variable("WATCHDOG_USEC").and_then(|text| text.parse::<u64>().ok());
+        let watchdog_seconds = match microseconds {
+            // Twice in the time that it grants, and not more than once a second.
+            Some(microseconds) if microseconds > 0 && is_ours && socket.is_some() => {
+                u32::try_from(microseconds / 2_000_000)
+                    .unwrap_or(u32::MAX)
+                    .max(1)
+            }
+            _ => 0,
+        };
+        Manager {
+            socket,
+            watchdog_seconds,
+        }
+    }
+
+    /// How often [`Manager::alive`] is to be called; 0 for never.
+    pub fn watchdog_seconds(&self) -> u32 {
+        self.watchdog_seconds
+    }
+
+    /// The watchdog need not bite.
+    pub fn alive(&self) {
+        if self.watchdog_seconds != 0 {
+            self.tell("WATCHDOG=1");
+        }
+    }
+
+    /// Lines of the form `NAME=VALUE`. A manager that does not listen is its own loss.
+    pub fn tell(&self, state: &str) {
+        if let Some(socket) = &self.socket {
+            let _ = socket.send(state);
+        }
+    }
+}
+
+fn prepared(listener: Listener) -> std::io::Result<Listener> {
+    prepare(&listener).map(|()| listener)
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var_os(name)?.into_string().ok()
+}
