@@ -370,10 +370,11 @@ fn healthcheck_asks_the_server() {
         (server, port.to_owned())
     };
     let (_both, both) = start(&["--port", "0"]);
+    let (_proxied, proxied) = start(&["--port=0", "--proxy-protocol", "--trusted-proxy=::1"]);
     let (_ipv4, ipv4) = start(&["--bind", "127.0.0.1:0", "--index", "none", "--no-listing"]);
     let at = |port: &str, path: &str| format!("http://localhost:{port}{path}");
     // (options, exit status, standard error)
-    let rows: [(&[&str], i32, String); 8] = [
+    let rows: [(&[&str], i32, String); 9] = [
         (&["--port", &both, "--healthcheck"], 0, String::new()),
         (&["--healthcheck", &at(&both, "/")], 0, String::new()),
         (&["--healthcheck", &at(&both, "/ip?x")], 0, String::new()),
@@ -381,6 +382,11 @@ fn healthcheck_asks_the_server() {
             &[&format!("--healthcheck={}", at(&both, "/gone"))],
             1,
             format!("ipv6-httpd: [::1]:{both} answers with status 404\n"),
+        ),
+        (
+            &["--healthcheck", "--proxy-protocol", "--trusted-proxy=::1", "-p", &proxied],
+            0,
+            String::new(),
         ),
         // IPv4 alone, and nothing at / : it lives.
         (&["--healthcheck", "--port", &ipv4], 0, String::new()),

@@ -36,6 +36,8 @@ struct Question {
     path: String,
     /// The lowest status that is not well.
     bad_from: u16,
+    /// What comes before the request.
+    proxy_header: &'static str,
 }
 
 impl Question {
@@ -65,6 +67,11 @@ impl Question {
             host: format!("localhost:{}", config.port),
             path: "/".to_owned(),
             bad_from: 500,
+            // A server that does not trust this machine answers to it, too, but with 400.
+            proxy_header: match config.access.proxy_protocol {
+                true => "PROXY UNKNOWN\r\n",
+                false => "",
+            },
         })
     }
 
@@ -102,6 +109,7 @@ impl Question {
                 false => format!("/{path}"),
             },
             bad_from: 400,
+            proxy_header: "",
         })
     }
 }
@@ -119,10 +127,15 @@ fn status(address: SocketAddr, question: &Question) -> io::Result<u16> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let Question { host, path, .. } = question;
+    let Question {
+        host,
+        path,
+        proxy_header,
+        ..
+    } = question;
     let version = env!("CARGO_PKG_VERSION");
     let head = format!(
-        "HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ipv6-httpd/{version}\r\n\
+        "{proxy_header}HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ipv6-httpd/{version}\r\n\
          Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes())?;
@@ -150,6 +163,7 @@ mod tests {
             host: host.to_owned(),
             path: path.to_owned(),
             bad_from,
+            proxy_header: "",
         }
     }
 
