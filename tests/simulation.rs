@@ -1101,6 +1101,8 @@ struct Client {
     last_activity: u64,
     /// While something is to be sent: since when, and how much has been taken since then.
     sending: Option<(u64, u64)>,
+    /// So many answers had been given then: to come to the next one is progress too.
+    sending_answers: usize,
     given: Vec<Given>,
     records: Vec<Answered>,
     output: Vec<u8>,
@@ -1154,6 +1156,7 @@ impl Client {
             ended_at: 0,
             last_activity: start,
             sending: None,
+            sending_answers: 0,
             given: Vec::new(),
             records: Vec::new(),
             output: Vec::new(),
@@ -1250,6 +1253,10 @@ impl Client {
                         !chunk.bytes.is_empty() || chunk.file.is_some(),
                         "nothing is to be sent"
                     );
+                    if self.sending_answers != self.given.len() {
+                        self.sending_answers = self.given.len();
+                        self.sending = None;
+                    }
                     let since = self.sending.get_or_insert((now.milliseconds, 0));
                     let room = self.room;
                     if room == 0 {
@@ -1681,7 +1688,11 @@ fn arrivals(
             // Byte by byte, and never all of them: each one in time does not help.
             at += 1;
             arrivals.push((moment, at));
-            moment += chance.between(100, 3_000);
+            // Empty lines alone are no request, and nobody would be told that it takes too long.
+            let is_empty_line = b"\r\n".contains(&script.bytes[at as usize - 1]);
+            if !is_empty_line {
+                moment += chance.between(100, 3_000);
+            }
             continue;
         }
         let left = total - at;
