@@ -44,9 +44,9 @@ impl Shares {
     /// Raises the limit of open files, and derives from it, unless the operator has said how many.
     pub fn new(config: &Config) -> Shares {
         let descriptors = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
-        // One for the client, one for the file that it is sent; each worker keeps some open.
+        // One for the client; one in three is being sent a file that stays open meanwhile; each worker keeps some open.
         let kept = config.workers() * 64 + OTHER_DESCRIPTORS;
-        let by_descriptors = (descriptors.saturating_sub(kept) / 2).max(16);
+        let by_descriptors = (descriptors.saturating_sub(kept) / 4 * 3).max(16);
         let max = config
             .connections_max
             .unwrap_or_else(|| by_descriptors.min(by_memory()).min(DEFAULT_MAX));
