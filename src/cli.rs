@@ -115,21 +115,21 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
                 "-h" | "--help" => return Ok(Command::Help),
                 "-V" | "--version" => return Ok(Command::Version),
                 "-p" | "--port" => {
-                    config.port = words.parsed(&name, "a number from 0 to 65535", parse_text)?
+                    config.port = words.parsed(&name, "a number from 0 to 65535", parse_number)?
                 }
                 "-b" | "--bind" => config
                     .bind
                     .push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
                 "-w" | "--workers" => {
                     let parse = |value: &OsStr| {
-                        parse_text(value).filter(|count: &NonZeroUsize| count.get() <= 1_024)
+                        parse_number(value).filter(|count: &NonZeroUsize| count.get() <= 1_024)
                     };
                     config.workers = Some(words.parsed(&name, "a number from 1 to 1024", parse)?);
                 }
                 "--connections-max" => {
                     let wanted = "a number from 16 to 1000000";
                     let parse = |value: &OsStr| {
-                        parse_text(value).filter(|max| (16..=1_000_000).contains(max))
+                        parse_number(value).filter(|max| (16..=1_000_000).contains(max))
                     };
                     config.connections_max = Some(words.parsed(&name, wanted, parse)?);
                 }
@@ -399,8 +399,13 @@ fn skip_byte(word: &OsStr) -> OsString {
     split_os(word, 1).1
 }
 
-fn parse_text<T: FromStr>(value: &OsStr) -> Option<T> {
-    value.to_str()?.parse().ok()
+/// A number, in digits alone.
+fn parse_number<T: FromStr>(value: &OsStr) -> Option<T> {
+    let text = value.to_str()?;
+    if text.starts_with('+') {
+        return None;
+    }
+    text.parse().ok()
 }
 
 fn parse_symlinks(value: &OsStr) -> Option<Symlinks> {

@@ -325,5 +325,5 @@ fn check_says_what_would_be_and_ends() {
     let port = server.port.to_string();
     let (status, text, errors) = run(&["--bind", "127.0.0.1", "--port", &port]);
     assert_eq!((status, text.as_str()), (Some(1), ""));
-    assert!(errors.starts_with(&format!("ipv6-httpd: port {port} is taken on 127.0.0.1")));
+    assert!(errors.starts_with(&format!("ipv6-httpd: port {port} of 127.0.0.1 is taken")));
 }

@@ -114,7 +114,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
     let port = "wants a number from 0 to 65535";
     let workers = "wants a number from 1 to 1024";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
-    let rows: [(&[&str], String); 38] = [
+    let rows: [(&[&str], String); 39] = [
         (
             &["--nonsense"],
             "there is no option --nonsense; see --help".into(),
@@ -129,6 +129,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--port"], format!("--port {port}")),
         (&["--port="], format!("--port {port}, not ''")),
         (&["--port", "http"], format!("--port {port}, not 'http'")),
+        (&["--port", "+80"], format!("--port {port}, not '+80'")),
         (&["--port", "65536"], format!("--port {port}, not '65536'")),
         (&["--port=-1"], format!("--port {port}, not '-1'")),
         (&["-w", "0"], format!("-w {workers}, not '0'")),
@@ -320,7 +321,7 @@ fn a_taken_port_is_named() {
             .port()
             .to_string();
         let error = format!(
-            "ipv6-httpd: port {port} is taken on {address}: another server runs there; \
+            "ipv6-httpd: port {port} of {address} is taken: another server runs there; \
              choose one with --port\n"
         );
         let folder = site.path().to_str().expect("UTF-8");
@@ -330,7 +331,7 @@ fn a_taken_port_is_named() {
         let (status, out, error) = run(&["-p", &port, folder]);
         assert_eq!((status, out.as_str()), (Some(1), ""));
         assert!(
-            error.starts_with(&format!("ipv6-httpd: port {port} is taken on ")),
+            error.starts_with(&format!("ipv6-httpd: port {port} of ")),
             "{error}"
         );
     }
@@ -729,6 +730,20 @@ fn options_do_what_they_say() {
             "{options:?} {path}"
         );
     }
+}
+
+#[test]
+fn a_fallback_that_is_not_there_is_said() {
+    let site = TempSite::new();
+    let mut server = TestServer::start(&["--fallback", "indx.html"], site.path());
+    let said = "ipv6-httpd: --fallback: there is no file 'indx.html' in the folder, as yet\n";
+    assert!(
+        server.err.wait_until(|errors| errors == said),
+        "{}",
+        server.err.text()
+    );
+    server.signal("TERM");
+    assert!(server.wait().success());
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn describe(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "port {port} is taken on {}: another server runs there; choose one with --port",
+                "port {port} of {} is taken: another server runs there; choose one with --port",
                 address.ip()
             )
         }

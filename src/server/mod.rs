@@ -106,6 +106,15 @@ impl Server {
         Sandbox::enter(&[readable]);
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
+        if let Some(name) = &config.site.fallback {
+            if root.open_beneath(name).is_err() {
+                // It may come later; a slip of the pen does not.
+                let name = String::from_utf8_lossy(name).escape_debug().to_string();
+                log.complain(&format!(
+                    "--fallback: there is no file '{name}' in the folder, as yet"
+                ));
+            }
+        }
         let workers = config.workers();
         let shared = Shared {
             site: Site::open(root, config.site.clone(), config.limits.ranges_max),
