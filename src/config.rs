@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::access::AccessOptions;
 use crate::http::limits::Limits;
-use crate::sys::Symlinks;
+use crate::sys::{self, Symlinks};
 
 /// Everything that the command line says.
 #[derive(Clone, Debug)]
@@ -58,12 +58,8 @@ impl Config {
     /// How many threads serve.
     pub fn workers(&self) -> usize {
         // Four even on one core: a worker that waits for an SD card stalls only its own clients.
-        let cores = || {
-            std::thread::available_parallelism()
-                .map_or(1, NonZeroUsize::get)
-                .max(4)
-        };
-        self.workers.map_or_else(cores, NonZeroUsize::get)
+        let default = || sys::processors().max(4);
+        self.workers.map_or_else(default, NonZeroUsize::get)
     }
 }
 

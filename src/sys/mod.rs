@@ -28,6 +28,7 @@ mod open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
 mod poll;
+mod processors;
 mod sandbox;
 mod sendfile;
 #[cfg_attr(windows, path = "windows/signal.rs")]
@@ -58,6 +59,7 @@ pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;
+pub use processors::processors;
 pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
