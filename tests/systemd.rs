@@ -297,6 +297,10 @@ fn the_manager_is_told() {
                 .env("WATCHDOG_USEC", "2000000"),
         );
         let ready = told();
+        // The log has a thread of its own, which may come later.
+        until("the announcement", || {
+            folder.text("out").ends_with("quit\n")
+        });
         let place = folder.text("out").lines().next().unwrap().to_owned();
         assert_eq!(ready, format!("READY=1\nSTATUS={place}"), "{address}");
         for _ in 0..3 {
