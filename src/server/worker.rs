@@ -257,8 +257,7 @@ impl Worker {
         };
         // A socket's error means that the client has gone; it is no error of ours.
         if let Ok(true) = result {
-            let deadline = connection.deadline_milliseconds();
-            let sweep = (deadline / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS;
+            let sweep = sweep_after(connection.deadline_milliseconds());
             self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
         } else {
             connection.abandon(&mut desk);
@@ -291,8 +290,7 @@ impl Worker {
                 client.connection.expired(limits, &self.now, &mut desk);
                 self.serve(token);
             } else {
-                let sweep = (deadline / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS;
-                self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
+                self.sweep_milliseconds = self.sweep_milliseconds.min(sweep_after(deadline));
             }
         }
     }
@@ -371,6 +369,11 @@ impl Worker {
             self.serve(token);
         }
     }
+}
+
+/// The first sweep that finds a deadline passed.
+fn sweep_after(deadline_milliseconds: u64) -> u64 {
+    (deadline_milliseconds / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS
 }
 
 /// The monotonic clock for deadlines, the other for dates: that one may be set at any time.
