@@ -23,10 +23,6 @@ pub enum Received {
     Blocked,
 }
 
-/// Where no more than this is left of a file, it is copied, a scratch buffer at a time: whoever
-/// receives whole blocks of memory has half the work of one that gets single pages. Measured on
-/// loopback, where a kiosk's browser is; a longer way has the same either way.
-const COPIED_BYTES_MAX: u64 = 1 << 20;
 /// What is sent from a file in one call: other clients are waiting too.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -59,7 +55,7 @@ impl Transport {
             return or_blocked((&self.stream).write(chunk.bytes));
         };
         let length = range.end - range.start;
-        if chunk.bytes.is_empty() && length > COPIED_BYTES_MAX {
+        if chunk.bytes.is_empty() {
             let count = usize::try_from(length.min(FILE_BYTES_MAX)).unwrap_or(usize::MAX);
             return or_blocked(
                 sys::send_file(&self.stream, file, range.start, count).and_then(not_shorter),
