@@ -239,15 +239,21 @@ impl HeadReader {
                     }
                 });
             }
-        } else if end - self.fields > limits.field_section_bytes_max {
-            return Err(TOO_LARGE);
-        } else if self.field_lines >= limits.field_lines_max && end > self.line + 2 {
-            return Err(Reject {
+            return Ok(());
+        }
+        // Where each bound is passed. A line may pass both, and then the first decides, however
+        // the line was cut. Two bytes of a line may be the end of the section.
+        let too_large = self.fields + limits.field_section_bytes_max + 1;
+        let is_last = self.field_lines >= limits.field_lines_max;
+        let too_many = if is_last { self.line + 3 } else { usize::MAX };
+        match end {
+            _ if end < too_large.min(too_many) => Ok(()),
+            _ if too_large <= too_many => Err(TOO_LARGE),
+            _ => Err(Reject {
                 reason: "There are too many field lines.",
                 ..TOO_LARGE
-            });
+            }),
         }
-        Ok(())
     }
 }
 
@@ -352,5 +358,44 @@ fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
             Err(Reject::bad("The Host field is not a host."))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9110 §5.4: a line that passes two bounds is refused for the one that it passes first,
+    /// however it was cut.
+    #[test]
+    fn the_first_bound_that_is_passed_decides() {
+        let many = "There are too many field lines.";
+        // Behind the request-line there are 9 bytes of a first field line.
+        let rows = [
+            (9, TOO_LARGE.reason),
+            (10, TOO_LARGE.reason),
+            (11, TOO_LARGE.reason),
+            (12, many),
+        ];
+        for (field_section_bytes_max, reason) in rows {
+            let limits = Limits {
+                field_section_bytes_max,
+                field_lines_max: 1,
+                ..Limits::default()
+            };
+            let head = b"GET / HTTP/1.1\r\nHost: h\r\nA: bcdefgh\r\n\r\n";
+            for cut in 0..=head.len() {
+                let mut reader = HeadReader::default();
+                let first = reader
+                    .read(head.get(..cut).expect("a part"), &limits)
+                    .map(|_| ());
+                let whole = first.and_then(|()| reader.read(head, &limits).map(|_| ()));
+                let found = whole.expect_err("too much").reason;
+                assert_eq!(
+                    found, reason,
+                    "{field_section_bytes_max} bytes, cut at {cut}"
+                );
+            }
+        }
     }
 }
