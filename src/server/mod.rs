@@ -151,9 +151,11 @@ impl Server {
     pub fn run(mut self) -> Result<(), String> {
         // Before the first line of the log: a socket that was passed may have clients waiting.
         self.announce();
-        for _ in 0..self.shared.workers {
-            let worker = Worker::new(Arc::clone(&self.shared), Arc::clone(&self.listeners))
-                .map_err(|error| format!("cannot poll: {error}"))?;
+        // All of them before the first one runs: clients that wait already might take the
+        // descriptors that the others need.
+        let new = || Worker::new(Arc::clone(&self.shared), Arc::clone(&self.listeners));
+        let workers: io::Result<Vec<Worker>> = (0..self.shared.workers).map(|_| new()).collect();
+        for worker in workers.map_err(|error| format!("cannot poll: {error}"))? {
             let builder = thread::Builder::new()
                 .name("worker".to_owned())
                 .stack_size(STACK_BYTES);
