@@ -80,7 +80,11 @@ fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
         "{logged} and {others} lines, {lost} lost"
     );
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    assert!(output.ends_with("Caught SIGINT, dying\n"), "the last line");
+    // The line of an answer that was just sent may come after it.
+    let said = output
+        .lines()
+        .filter(|line| *line == "Caught SIGINT, dying");
+    assert_eq!(said.count(), 1);
 }
 
 #[test]

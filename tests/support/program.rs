@@ -28,8 +28,12 @@ impl Program {
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("a.txt"), "hello\n").expect("a file");
         fs::write(folder.join("big.bin"), vec![b'b'; 4 << 20]).expect("a file");
-        // The port has to be known where standard output cannot be read.
-        let address = TcpListener::bind("127.0.0.1:0")
+        // The port has to be known where standard output cannot be read. At an address of our own
+        // no client of another test is given it meanwhile.
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let own = TcpListener::bind(SocketAddr::from(([127, 1, high, low], 0)));
+        let address = own
+            .or_else(|_| TcpListener::bind("127.0.0.1:0"))
             .and_then(|listener| listener.local_addr())
             .expect("a free port");
         let mut command = Command::new("sh");
