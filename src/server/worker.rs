@@ -21,7 +21,7 @@ use crate::sys::{self, Failure, Interest, Listener, Poller};
 
 use super::Shared;
 use super::log::Lines;
-use super::transport::{Received, Transport};
+use super::transport::{Received, TURN_BYTES_MAX, Transport};
 
 /// A worker, before and while it runs.
 #[derive(Debug)]
@@ -48,8 +48,6 @@ pub struct Worker {
 
 /// As much is received at once, and sent at once from files that are small.
 const SCRATCH_BYTES: usize = 64 << 10;
-/// What one client is sent before the others get their turn.
-const TURN_BYTES_MAX: usize = 2 << 20;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
