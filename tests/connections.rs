@@ -12,6 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use support::conversation::{Answer, Conversation, fetch, get};
 use support::server::{TestServer, bound_by_modes, command_behind};
@@ -629,6 +630,28 @@ fn a_server_without_descriptors_serves_when_it_has_some() {
             assert!(busy || answer.text() == "one", "{}", answer.head);
         }
         assert_answer(&fetch(server.address(), "/a"), 200, "one");
+    }
+}
+
+/// What comes is told once: an end that is told together with the bytes before it counts too.
+#[test]
+fn an_end_right_behind_a_request_ends_the_connection() {
+    let site = TempSite::with(&[("a", "one")]);
+    let server = TestServer::start(&[], site.path());
+    let start = Instant::now();
+    for round in 0..100 {
+        let mut client = Conversation::open(server.address());
+        if round % 2 == 0 {
+            // So that the worker waits for this client already.
+            client.request("/a");
+            assert_answer(&client.answer(), 200, "one");
+        }
+        client.request("/a");
+        client.shut_down_writing();
+        assert_answer(&client.answer(), 200, "one");
+        client.expect_end();
+        // And not a minute later, as one that is idle.
+        assert!(start.elapsed() < Duration::from_secs(30), "round {round}");
     }
 }
 

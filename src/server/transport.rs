@@ -42,11 +42,16 @@ impl Transport {
 
     /// Reads what is there, at most as much as the scratch buffer holds.
     pub fn receive(&self, scratch: &mut [u8]) -> io::Result<Received> {
-        Ok(match or_blocked((&self.stream).read(scratch))? {
-            Some(0) => Received::End,
-            Some(count) => Received::Bytes(count),
-            None => Received::Blocked,
-        })
+        loop {
+            return match (&self.stream).read(scratch) {
+                Ok(0) => Ok(Received::End),
+                Ok(count) => Ok(Received::Bytes(count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Received::Blocked),
+                // What is there is not told again.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+        }
     }
 
     /// Sends as much of the chunk as goes; `None` if nothing does. The head of an answer and the

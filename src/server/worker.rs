@@ -17,7 +17,7 @@ use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
 use crate::site::client_address::Client;
 use crate::site::open_files::OpenFiles;
-use crate::sys::{self, Failure, Interest, Listener, Poller};
+use crate::sys::{self, Failure, Interest, Listener, Poller, Ready};
 
 use super::Shared;
 use super::log::Lines;
@@ -108,11 +108,11 @@ impl Worker {
             }
             let (milliseconds, date) = read_clock(self.shared.start);
             self.now.set(milliseconds, date);
-            for &token in &ready {
+            for &Ready { token, ended } in &ready {
                 match token {
                     BELL => self.stop(),
                     _ if (token as usize) < self.listeners.len() => self.accept(token as usize),
-                    _ => self.serve(token),
+                    _ => self.serve(token, ended),
                 }
             }
             if self.now.milliseconds >= self.sweep_milliseconds {
@@ -211,11 +211,11 @@ impl Worker {
             watched: None,
         });
         // The request has often come by now, and a connection for one request need not be watched.
-        self.serve(token);
+        self.serve(token, false);
     }
 
-    /// Does for a client whatever can be done now.
-    fn serve(&mut self, token: u64) {
+    /// Does for a client whatever can be done now. `ended`: it has ended, as the poller saw.
+    fn serve(&mut self, token: u64, ended: bool) {
         let Some(client) = self.clients.get(token) else {
             return;
         };
@@ -236,8 +236,10 @@ impl Worker {
             date: self.now.date,
         };
         let scratch = &mut self.scratch;
-        let next =
-            ConnectedClient::advance(transport, connection, limits, &self.now, scratch, &mut desk);
+        let now = &self.now;
+        let next = ConnectedClient::advance(
+            transport, connection, limits, now, ended, scratch, &mut desk,
+        );
         *peer = desk.peer;
         let result = match next {
             Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
@@ -286,7 +288,7 @@ impl Worker {
                     date,
                 };
                 client.connection.expired(limits, &self.now, &mut desk);
-                self.serve(token);
+                self.serve(token, false);
             } else {
                 self.sweep_milliseconds = self.sweep_milliseconds.min(sweep_after(deadline));
             }
@@ -364,7 +366,7 @@ impl Worker {
             if let Some(client) = self.clients.get(token) {
                 client.connection.drain();
             }
-            self.serve(token);
+            self.serve(token, false);
         }
     }
 }
@@ -413,6 +415,7 @@ impl ConnectedClient {
         connection: &mut Connection,
         limits: &Limits,
         now: &Now,
+        ended: bool,
         scratch: &mut [u8],
         desk: &mut Desk<'_>,
     ) -> io::Result<Option<Interest>> {
@@ -420,12 +423,13 @@ impl ConnectedClient {
         let mut turn_bytes = 0;
         loop {
             match connection.next_step(limits, now, desk) {
-                // Less came than there was room for: asking again would be a call for nothing.
+                // Less came than there was room for: asking again would be a call for nothing,
+                // unless it is for the end, which is not told again.
                 Step::Read if drained => return Ok(Some(Interest::Read)),
                 Step::Read => {
                     match transport.receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())? {
                         Received::Bytes(count) => {
-                            drained = count < RECEIVE_BYTES;
+                            drained = count < RECEIVE_BYTES && !ended;
                             let bytes = scratch.get(..count).unwrap_or_default();
                             connection.received(bytes, limits, now, desk);
                         }

@@ -87,10 +87,20 @@ pub enum Symlinks {
 /// What to wait for. Never both: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Bytes, or a new connection.
+    /// Bytes, an end, or a new connection. What has been told may not be told again: whoever waits
+    /// reads until there is nothing, or less than there was room for and no end in sight.
     Read,
-    /// Room for bytes.
+    /// Room for bytes, told as long as there is some.
     Write,
+}
+
+/// A descriptor for which something has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Under which it is watched.
+    pub token: u64,
+    /// The other side has ended or the connection is broken, which may be told only this once.
+    pub ended: bool,
 }
 
 /// Failure as the C library tells it: -1, and the reason in errno.

@@ -6,7 +6,7 @@ use std::io;
 
 use super::constants::{NFds, POLLIN, POLLOUT};
 use super::socket::{AsSocket, RawSocket, raw};
-use super::{Interest, cvt};
+use super::{Interest, Ready, cvt};
 
 /// Waits for many descriptors at once. Owned by one thread.
 #[derive(Debug)]
@@ -63,9 +63,9 @@ impl Poller {
     }
 
     /// Waits until something is ready, or `milliseconds` have passed, or a signal came, and puts
-    /// the tokens of what is ready into `tokens`.
-    pub fn wait(&mut self, tokens: &mut Vec<u64>, milliseconds: Option<u64>) -> io::Result<()> {
-        tokens.clear();
+    /// what is ready into `ready`.
+    pub fn wait(&mut self, ready: &mut Vec<Ready>, milliseconds: Option<u64>) -> io::Result<()> {
+        ready.clear();
         let timeout = milliseconds.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));
         // SAFETY: the kernel reads and writes exactly as many entries as the vector has.
         let count = cvt(unsafe {
@@ -78,10 +78,12 @@ impl Poller {
         match count {
             Ok(_) => {
                 let all = self.watched.iter().zip(&self.tokens);
-                tokens.extend(
-                    all.filter(|(watched, _)| watched.revents != 0)
-                        .map(|(_, token)| *token),
-                );
+                let told = all.filter(|(watched, _)| watched.revents != 0);
+                ready.extend(told.map(|(_, &token)| Ready {
+                    token,
+                    // poll tells it again.
+                    ended: false,
+                }));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -122,24 +124,23 @@ mod tests {
         let (mut near, mut far) = UnixStream::pair().expect("pair");
         let (other, _kept) = UnixStream::pair().expect("pair");
         let mut poller = Poller::new().expect("poller");
-        let mut tokens = Vec::new();
+        let told = |poller: &mut Poller, milliseconds| {
+            let mut ready = Vec::new();
+            poller.wait(&mut ready, milliseconds).expect("wait");
+            ready.iter().map(|ready| ready.token).collect::<Vec<_>>()
+        };
         poller.watch(&near, 7, Interest::Read).expect("watch");
         poller.watch(&other, 8, Interest::Read).expect("watch");
-        poller.wait(&mut tokens, Some(0)).expect("wait");
-        assert_eq!(tokens, []);
+        assert_eq!(told(&mut poller, Some(0)), []);
         far.write_all(b"x").expect("write");
-        poller.wait(&mut tokens, None).expect("wait");
-        assert_eq!(tokens, [7]);
+        assert_eq!(told(&mut poller, None), [7]);
         near.read_exact(&mut [0]).expect("read");
         poller.change(&other, 9, Interest::Write).expect("change");
-        poller.wait(&mut tokens, None).expect("wait");
-        assert_eq!(tokens, [9]);
+        assert_eq!(told(&mut poller, None), [9]);
         poller.unwatch(&other).expect("unwatch");
         drop(far);
-        poller.wait(&mut tokens, None).expect("wait");
-        assert_eq!(tokens, [7], "the end is readable");
+        assert_eq!(told(&mut poller, None), [7], "the end is readable");
         poller.closing(&near);
-        poller.wait(&mut tokens, Some(0)).expect("wait");
-        assert_eq!(tokens, []);
+        assert_eq!(told(&mut poller, Some(0)), []);
     }
 }
