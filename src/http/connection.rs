@@ -96,6 +96,8 @@ pub struct Chunk<'c> {
     pub bytes: &'c [u8],
     /// Comes second; its range is never empty.
     pub file: Option<(&'c File, Range<u64>)>,
+    /// After all of it the connection is closed, or its sending side.
+    pub is_last: bool,
 }
 
 /// A client's connection. Between requests it owns no heap memory.
@@ -283,7 +285,10 @@ impl Connection {
         match self.plan(limits, now, site) {
             Plan::Read => Step::Read,
             Plan::Write => match &self.outgoing {
-                Some(outgoing) => Step::Write(outgoing.chunk()),
+                Some(outgoing) => {
+                    let closing = matches!(self.input, Input::Closing(_));
+                    Step::Write(outgoing.chunk(closing))
+                }
                 None => Step::Close,
             },
             Plan::ShutDownWriting => Step::ShutDownWriting,
@@ -679,7 +684,8 @@ impl Outgoing {
         self.sent_bytes == self.queued_bytes
     }
 
-    fn chunk(&self) -> Chunk<'_> {
+    /// `closing`: nothing will be queued behind what there is.
+    fn chunk(&self, closing: bool) -> Chunk<'_> {
         let file = match &self.stream {
             Stream::File(file, range) | Stream::Multipart { file, range, .. }
                 if !range.is_empty() =>
@@ -691,6 +697,7 @@ impl Outgoing {
         Chunk {
             bytes: self.bytes.get(self.start..).unwrap_or_default(),
             file,
+            is_last: closing && matches!(self.stream, Stream::None | Stream::File(..)),
         }
     }
 

@@ -59,7 +59,7 @@ impl Transport {
     /// want them in one segment. The rest goes from the file to the socket directly.
     pub fn send(&self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Option<usize>> {
         let Some((file, range)) = &chunk.file else {
-            return or_blocked((&self.stream).write(chunk.bytes));
+            return or_blocked(self.write(chunk.bytes, chunk.is_last));
         };
         let length = range.end - range.start;
         if chunk.bytes.is_empty() {
@@ -80,9 +80,15 @@ impl Transport {
             Some(room) if !room.is_empty() => not_shorter(sys::read_at(file, room, range.start)?)?,
             _ => 0,
         };
-        or_blocked(
-            (&self.stream).write(scratch.get(..chunk.bytes.len() + read).unwrap_or_default()),
-        )
+        let bytes = scratch.get(..chunk.bytes.len() + read).unwrap_or_default();
+        or_blocked(self.write(bytes, chunk.is_last && read as u64 == length))
+    }
+
+    fn write(&self, bytes: &[u8], is_last: bool) -> io::Result<usize> {
+        if is_last {
+            return sys::send_last(&self.stream, bytes);
+        }
+        (&self.stream).write(bytes)
     }
 
     /// The client sees the end of what is sent, and can still send.

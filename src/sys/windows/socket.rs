@@ -2,7 +2,7 @@
 
 use std::ffi::{OsString, c_int};
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::windows::fs::FileExt;
 use std::os::windows::io::{AsRawSocket, OwnedSocket};
@@ -25,6 +25,11 @@ pub fn set_unsent_bytes_max(_socket: &impl AsSocket, _bytes: u32) -> io::Result<
 /// accepted from a listener inherit it.
 pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
     TcpStream::from(OwnedSocket::from(listener.try_clone()?)).set_nodelay(true)
+}
+
+/// Sends what the sending side is closed after.
+pub fn send_last(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    (&mut &*stream).write(bytes)
 }
 
 /// Reads at a place. Moves the file's cursor, which nobody uses.
