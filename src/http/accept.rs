@@ -42,7 +42,7 @@ impl Coding {
 /// What Accept-Encoding says: weights in thousandths, 0 for "not acceptable".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptEncoding {
-    /// Brotli, Zstandard, gzip.
+    /// Of [`Coding::ALL`].
     weights: [u16; 3],
     identity: u16,
 }
@@ -77,28 +77,21 @@ impl AcceptEncoding {
     /// Codings that are welcome, the most welcome first. Identity comes before what is less
     /// welcome than identity, so those are left out.
     pub fn preferred(&self) -> impl Iterator<Item = Coding> {
-        let mut codings = Coding::ALL.map(|coding| (self.weight(coding), coding));
-        // Stable: among equals our own order stays.
-        codings.sort_by_key(|&(weight, _)| std::cmp::Reverse(weight));
+        let mut weights = self.weights;
         let least = self.identity.max(1);
-        codings
-            .into_iter()
-            .filter(move |&(weight, _)| weight >= least)
-            .map(|(_, coding)| coding)
+        std::iter::from_fn(move || {
+            let most = weights.into_iter().max().filter(|&most| most >= least)?;
+            // Among equals our own order counts.
+            let mut all = weights.iter_mut().zip(Coding::ALL);
+            let (weight, coding) = all.find(|(weight, _)| **weight == most)?;
+            *weight = 0;
+            Some(coding)
+        })
     }
 
     /// Whether the content may come without a coding.
     pub fn accepts_identity(&self) -> bool {
         self.identity > 0
-    }
-
-    fn weight(&self, coding: Coding) -> u16 {
-        let [brotli, zstandard, gzip] = self.weights;
-        match coding {
-            Coding::Brotli => brotli,
-            Coding::Zstandard => zstandard,
-            Coding::Gzip => gzip,
-        }
     }
 }
 

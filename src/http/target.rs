@@ -239,6 +239,14 @@ impl SitePath {
         })
     }
 
+    /// A file in the root whose name is the server's own choice.
+    pub fn in_root(name: Vec<u8>) -> SitePath {
+        SitePath {
+            bytes: name,
+            directory: false,
+        }
+    }
+
     /// The decoded path relative to the root; empty for the root itself.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -251,8 +251,9 @@ impl Site {
         if !reads || Form::wanted(request.fields, Form::Html) != Form::Html {
             return response;
         }
-        let name = format!("{}.html", response.status.code());
-        let file = resource::find_file(finder, &SitePath::from_name(name.as_bytes()));
+        let (code, _) = response.status.text().split_at(3);
+        let name = [code, ".html"].concat().into_bytes();
+        let file = resource::find_file(finder, &SitePath::in_root(name));
         let own = file.and_then(|file| {
             let length = file.identity.length;
             body(request.method, &file, 0..length, finder.buffers).ok()
@@ -306,7 +307,8 @@ impl Site {
         match precondition::evaluate(request.method, fields, validators, now.date) {
             Outcome::NotModified => {
                 // RFC 9110 §15.4.5: what the 200 would say of caching and of the representation.
-                let mut response = Response::new(Status::NotModified);
+                let buffer = finder.buffers.take();
+                let mut response = Response::in_buffer(Status::NotModified, buffer);
                 response.add_lines(&representation.description().lines);
                 return Ok(response);
             }
@@ -330,12 +332,9 @@ impl Site {
             _ => Selection::Whole,
         };
         let length = representation.length;
-        let partial = |representation: &Representation<'_>| {
-            Site::described(Status::PartialContent, representation, Vec::new())
-        };
         Ok(match selection {
             Selection::Whole => {
-                let response = Site::described(Status::Ok, &representation, finder.buffers.take());
+                let response = Site::described(Status::Ok, &representation, finder.buffers);
                 let response = response.with("Content-Type", representation.media_type);
                 response.with_body(body(
                     request.method,
@@ -345,7 +344,8 @@ impl Site {
                 )?)
             }
             Selection::One(range) => {
-                let response = partial(&representation)
+                let status = Status::PartialContent;
+                let response = Site::described(status, &representation, finder.buffers)
                     .with("Content-Type", representation.media_type)
                     .with("Content-Range", content_range(&range, length));
                 response.with_body(body(
@@ -360,7 +360,7 @@ impl Site {
                 let parts = parts(&ranges, &boundary, &representation);
                 let media_type = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
                 let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
-                partial(&representation)
+                Site::described(Status::PartialContent, &representation, finder.buffers)
                     .with("Content-Type", media_type)
                     .with_body(Body::Multipart {
                         file: Arc::clone(&representation.source.file),
@@ -378,8 +378,12 @@ impl Site {
     }
 
     /// The fields that a 200 and a 206 of a file have in common.
-    fn described(status: Status, representation: &Representation<'_>, buffer: Vec<u8>) -> Response {
-        let mut response = Response::in_buffer(status, buffer);
+    fn described(
+        status: Status,
+        representation: &Representation<'_>,
+        buffers: &mut Buffers,
+    ) -> Response {
+        let mut response = Response::in_buffer(status, buffers.take());
         response.add_lines(&representation.description().lines);
         if let Some(coding) = representation.coding {
             response.add("Content-Encoding", coding.name());

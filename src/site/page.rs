@@ -19,6 +19,9 @@ pub enum Form {
 impl Form {
     /// What Accept names with the greatest weight; `otherwise` where it names neither.
     pub fn wanted(fields: Fields<'_>, otherwise: Form) -> Form {
+        if fields.all("Accept").next().is_none() {
+            return otherwise;
+        }
         let html = media_type_weight(fields, "text/html");
         let json = media_type_weight(fields, "application/json");
         let text = media_type_weight(fields, "text/plain");
@@ -43,11 +46,11 @@ impl Form {
 /// An answer with a page of the server's own. Which form it takes depends on Accept, and an error
 /// may be gone a moment later, so caches must ask again.
 pub fn respond(status: Status, form: Form, page: Vec<u8>) -> Response {
-    let response = Response::new(status)
-        .with("Content-Type", form.media_type())
-        .with("X-Content-Type-Options", "nosniff")
-        .with("Cache-Control", "no-cache")
-        .with("Vary", "Accept");
+    let mut response = Response::new(status);
+    response.add("Content-Type", form.media_type());
+    response.add_lines(
+        b"X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\nVary: Accept\r\n",
+    );
     secured(response, form).with_body(Body::Bytes(page))
 }
 
@@ -67,7 +70,7 @@ const POLICY: &str = "default-src 'none'; \
 
 /// The page of an error: the status, and one sentence.
 pub fn error(status: Status, reason: &str, form: Form) -> Response {
-    let mut page = Vec::new();
+    let mut page = Vec::with_capacity(128);
     match form {
         Form::Html => {
             begin(status.text().as_bytes(), &mut page);
@@ -104,6 +107,7 @@ pub fn replace(mut response: Response, body: Body) -> Response {
 
 /// Everything up to the content of a page.
 pub fn begin(title: &[u8], out: &mut Vec<u8>) {
+    out.reserve(BEFORE_TITLE.len() + STYLE.len() + 1_024);
     out.extend_from_slice(BEFORE_TITLE);
     escape_html(title, out);
     out.extend_from_slice(b"</title>\n<style>");

@@ -81,6 +81,13 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
 
 /// Opens a file that the operator named, or a sibling. `None` where it is not there, or no file.
 pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFile>> {
+    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
+        return Some(file);
+    }
+    // Mostly there is none, and to ask takes half as long as to fail to open it.
+    if finder.root.is_missing(path.as_bytes()) {
+        return None;
+    }
     match open(finder, path) {
         Resource::File(file) => Some(file),
         _ => None,

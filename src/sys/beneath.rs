@@ -111,6 +111,21 @@ impl Directory {
         at(relative)
     }
 
+    /// Whether `relative` is sure to name nothing. It may be outside: only opening it can tell.
+    pub fn is_missing(&self, relative: &[u8]) -> bool {
+        unsafe extern "C" {
+            fn faccessat(directory: c_int, name: *const c_char, mode: c_int, flags: c_int)
+            -> c_int;
+        }
+        const F_OK: c_int = 0;
+        let access = |name: &CStr| {
+            // SAFETY: the name ends in NUL and lives until the call returns.
+            cvt(unsafe { faccessat(self.fd.as_raw_fd(), name.as_ptr(), F_OK, 0) })
+        };
+        let result = with_c_str(relative, access).and_then(|result| result);
+        result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// The entries of a directory that [`Directory::open_beneath`] has opened.
     #[cfg(target_os = "linux")]
     pub fn entries(&self, directory: &File, _relative: &[u8]) -> io::Result<std::fs::ReadDir> {

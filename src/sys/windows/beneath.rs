@@ -78,6 +78,11 @@ impl Directory {
         None
     }
 
+    /// Whether `relative` is sure to name nothing: here it is opened to find out.
+    pub fn is_missing(&self, _relative: &[u8]) -> bool {
+        false
+    }
+
     /// The entries of a directory that [`Directory::open_beneath`] has opened.
     pub fn entries(&self, directory: &File, _relative: &[u8]) -> io::Result<ReadDir> {
         std::fs::read_dir(final_path(directory)?)
