@@ -1,7 +1,7 @@
 //! A directory without index: an HTML page that people, Kodi, lynx and `wget -r` can read, or
 //! JSON. The page is made while it is sent; only names, sizes and dates are kept.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::config::SiteOptions;
 use crate::http::date::{Calendar, two_digits};
 use crate::http::response::{Produce, write_decimal};
 use crate::http::target::{SitePath, encode_path, is_unreserved};
-use crate::sys::{Directory, modified};
+use crate::sys::{Directory, Identity};
 
 use super::page::{self, Form, escape_html, write_json};
 
@@ -110,27 +110,24 @@ impl Listing {
             length: 0,
             next: 0,
         };
-        for entry in root.entries(directory, path.as_bytes())? {
-            // What vanishes while it is read is not listed.
-            let Ok(entry) = entry else { continue };
-            let name = entry.file_name();
-            let name = name.as_encoded_bytes();
-            let Ok(metadata) = entry.metadata() else {
-                continue;
-            };
+        root.entries(directory, path.as_bytes(), |entry| {
+            let name = entry.name();
             if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
-                continue;
+                return;
             }
-            if !metadata.is_symlink() {
-                listing.add(name, &metadata);
-            } else if let Ok(target) = root
-                .open_beneath(path.join(name).as_bytes())
-                .and_then(|file| file.metadata())
-            {
-                // A link that leads nowhere, or out, is not there for a client.
-                listing.add(name, &target);
+            match entry.identity() {
+                Some(link) if link.is_symlink => {
+                    let target = root.open_beneath(path.join(name).as_bytes());
+                    // A link that leads nowhere, or out, is not there for a client.
+                    if let Ok(target) = target.and_then(|file| Identity::of(&file)) {
+                        listing.add(name, &target);
+                    }
+                }
+                Some(found) => listing.add(name, &found),
+                // What vanishes while it is read is not listed.
+                None => {}
             }
-        }
+        })?;
         listing.sort(order);
         match form {
             Form::Json => {
@@ -151,21 +148,20 @@ impl Listing {
     }
 
     /// Only what can be fetched is listed.
-    fn add(&mut self, name: &[u8], metadata: &Metadata) {
-        let is_directory = metadata.is_dir();
+    fn add(&mut self, name: &[u8], found: &Identity) {
         let (Ok(start), Ok(name_bytes)) =
             (u32::try_from(self.names.len()), u16::try_from(name.len()))
         else {
             return;
         };
-        if is_directory || metadata.is_file() {
+        if found.is_directory || found.is_file {
             self.names.extend_from_slice(name);
             self.entries.push(Entry {
-                size: if is_directory { 0 } else { metadata.len() },
-                modified: modified(metadata).map_or(0, |(seconds, _)| seconds),
+                size: if found.is_directory { 0 } else { found.length },
+                modified: found.modified.map_or(0, |(seconds, _)| seconds),
                 name: start,
                 name_bytes,
-                is_directory,
+                is_directory: found.is_directory,
             });
         }
     }

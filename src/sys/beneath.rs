@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
-use super::{Identity, Symlinks, cvt, cvt_size, statx};
+use super::{Entry, Identity, Symlinks, cvt, cvt_size, entries, statx};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -126,18 +126,21 @@ impl Directory {
         result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// The entries of a directory that [`Directory::open_beneath`] has opened.
-    #[cfg(target_os = "linux")]
-    pub fn entries(&self, directory: &File, _relative: &[u8]) -> io::Result<std::fs::ReadDir> {
-        // The descriptor by its name: std cannot read a directory that is open, and a path might
-        // have come to lead elsewhere.
-        std::fs::read_dir(format!("/proc/self/fd/{}", directory.as_raw_fd()))
-    }
-
-    /// The entries of a directory that [`Directory::open_beneath`] has opened as `relative`.
-    #[cfg(not(target_os = "linux"))]
-    pub fn entries(&self, _directory: &File, relative: &[u8]) -> io::Result<std::fs::ReadDir> {
-        std::fs::read_dir(self.path.join(OsStr::from_bytes(relative)))
+    /// Shows `each` the entries of a directory that [`Directory::open_beneath`] has just opened as
+    /// `relative`.
+    pub fn entries(
+        &self,
+        directory: &File,
+        relative: &[u8],
+        each: impl FnMut(&Entry<'_>),
+    ) -> io::Result<()> {
+        let path = if cfg!(target_os = "linux") {
+            // The descriptor by its name: a path might have come to lead elsewhere.
+            PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+        } else {
+            self.path.join(OsStr::from_bytes(relative))
+        };
+        entries::read(directory, &path, each)
     }
 
     #[cfg(target_os = "linux")]

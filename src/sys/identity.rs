@@ -16,6 +16,8 @@ pub struct Identity {
     pub is_file: bool,
     /// A directory, unless it has been removed: then it has no link, and no entries.
     pub is_directory: bool,
+    /// A symbolic link: only where it was asked for by its name.
+    pub is_symlink: bool,
     /// In bytes.
     pub length: u64,
     /// Seconds since 1970, rounded down, and nanoseconds on top; `None` where there is no such time.
@@ -40,10 +42,12 @@ impl Identity {
         self.inode != 0
     }
 
-    fn unknown(metadata: &Metadata) -> Identity {
+    /// What std says of it.
+    pub(super) fn unknown(metadata: &Metadata) -> Identity {
         Identity {
             is_file: metadata.is_file(),
             is_directory: metadata.is_dir() && is_linked(metadata),
+            is_symlink: metadata.is_symlink(),
             length: metadata.len(),
             modified: modified(metadata),
             changed: (0, 0),
@@ -54,7 +58,7 @@ impl Identity {
 }
 
 /// Seconds since 1970, rounded down, and the nanoseconds on top.
-pub fn modified(metadata: &Metadata) -> Option<(i64, u32)> {
+fn modified(metadata: &Metadata) -> Option<(i64, u32)> {
     let time = metadata.modified().ok()?;
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => Some((i64::try_from(since.as_secs()).ok()?, since.subsec_nanos())),

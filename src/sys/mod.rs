@@ -16,6 +16,19 @@ mod beneath;
 #[cfg_attr(target_os = "openbsd", path = "constants/openbsd.rs")]
 #[cfg_attr(windows, path = "constants/windows.rs")]
 mod constants;
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "arm",
+            target_arch = "riscv64"
+        )
+    )),
+    path = "no_entries.rs"
+)]
+mod entries;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 mod epoll;
 mod identity;
@@ -51,9 +64,10 @@ mod statx;
 
 pub use bell::{Bell, Rope, bell};
 pub use beneath::Directory;
+pub use entries::Entry;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 pub use epoll::Poller;
-pub use identity::{Identity, modified};
+pub use identity::Identity;
 pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;

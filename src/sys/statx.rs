@@ -30,6 +30,7 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     const S_IFMT: u16 = 0o170_000;
     const S_IFREG: u16 = 0o100_000;
     const S_IFDIR: u16 = 0o40_000;
+    const S_IFLNK: u16 = 0o120_000;
 
     #[repr(C)]
     #[derive(Clone, Copy, Default)]
@@ -81,6 +82,7 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     Some(Identity {
         is_file: found.mode & S_IFMT == S_IFREG,
         is_directory: found.mode & S_IFMT == S_IFDIR && found.links != 0,
+        is_symlink: found.mode & S_IFMT == S_IFLNK,
         length: found.size,
         modified: Some((found.modified.seconds, found.modified.nanoseconds)),
         changed: (found.changed.seconds, found.changed.nanoseconds),

@@ -3,14 +3,14 @@
 //! where the open file is. Only what lies beneath is given out.
 
 use std::ffi::{OsString, c_void};
-use std::fs::{File, OpenOptions, ReadDir};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::ffi::OsStringExt;
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 
-use crate::sys::{Identity, Symlinks};
+use crate::sys::{Entry, Identity, Symlinks, entries};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -83,9 +83,14 @@ impl Directory {
         false
     }
 
-    /// The entries of a directory that [`Directory::open_beneath`] has opened.
-    pub fn entries(&self, directory: &File, _relative: &[u8]) -> io::Result<ReadDir> {
-        std::fs::read_dir(final_path(directory)?)
+    /// Shows `each` the entries of a directory that [`Directory::open_beneath`] has just opened.
+    pub fn entries(
+        &self,
+        directory: &File,
+        _relative: &[u8],
+        each: impl FnMut(&Entry<'_>),
+    ) -> io::Result<()> {
+        entries::read(directory, &final_path(directory)?, each)
     }
 
     /// Names that could mean anything but a file in a directory are those of no file.

@@ -1,0 +1,127 @@
+//! The entries of a directory that is open already: getdents64, whose records are the same on
+//! every machine, which those of readdir are not. std would open it once more by its name, and
+//! allocate for every entry.
+
+use std::ffi::{CStr, OsStr, c_int, c_long};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::{Identity, cvt_size, statx};
+
+/// What a directory holds, for as long as it is looked at.
+#[derive(Debug)]
+pub struct Entry<'e> {
+    name: &'e CStr,
+    directory: RawFd,
+    path: &'e Path,
+}
+
+impl Entry<'_> {
+    /// Its name, in the system's own bytes.
+    pub fn name(&self) -> &[u8] {
+        self.name.to_bytes()
+    }
+
+    /// What it is at this moment, and be it a link. `None`: it is gone.
+    pub fn identity(&self) -> Option<Identity> {
+        statx::at(self.directory, self.name).or_else(|| {
+            // An old kernel, or an emulator: std knows other ways, but asks by a path.
+            let path = self.path.join(OsStr::from_bytes(self.name()));
+            Some(Identity::unknown(&path.symlink_metadata().ok()?))
+        })
+    }
+}
+
+/// Shows `each` the entries of `directory`, which has not been read yet. `path`: where it is.
+pub fn read(directory: &File, path: &Path, mut each: impl FnMut(&Entry<'_>)) -> io::Result<()> {
+    let directory = directory.as_raw_fd();
+    let mut records = vec![0; BATCH_BYTES];
+    loop {
+        let mut rest = match getdents64(directory, &mut records) {
+            Ok([]) => return Ok(()),
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        while let Some((name, after)) = split_record(rest) {
+            rest = after;
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                each(&Entry {
+                    name,
+                    directory,
+                    path,
+                });
+            }
+        }
+    }
+}
+
+/// The name in the first record, and the records after it: an inode of 8 bytes, a place of 8, the
+/// record's length of 2, a type of 1, which not every file system knows, and the name with its NUL.
+fn split_record(records: &[u8]) -> Option<(&CStr, &[u8])> {
+    let length = records.get(16..)?.first_chunk()?;
+    let (record, after) = records.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
+    Some((CStr::from_bytes_until_nul(record.get(19..)?).ok()?, after))
+}
+
+fn getdents64(directory: RawFd, records: &mut [u8]) -> io::Result<&[u8]> {
+    #[cfg(any(target_arch = "x86_64", target_arch = "arm"))]
+    const SYS_GETDENTS64: c_long = 217;
+    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+    const SYS_GETDENTS64: c_long = 61;
+    unsafe extern "C" {
+        fn syscall(number: c_long, ...) -> c_long;
+    }
+    // SAFETY: the kernel writes at most as many bytes as the slice has.
+    let filled = unsafe {
+        syscall(
+            SYS_GETDENTS64,
+            directory as c_int,
+            records.as_mut_ptr(),
+            records.len(),
+        )
+    };
+    let filled = cvt_size(filled as isize)?;
+    Ok(records.get(..filled).unwrap_or_default())
+}
+
+/// As much as C libraries ask for at once; a record has at most 280 bytes.
+const BATCH_BYTES: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records() {
+        let record = |name: &[u8], length: u16| {
+            let mut record = vec![0xaa; 16];
+            record.extend_from_slice(&length.to_ne_bytes());
+            record.push(8);
+            record.extend_from_slice(name);
+            record.resize(record.len().max(usize::from(length)), 0xbb);
+            record
+        };
+        let two = [record(b"one\0", 24), record(b"\xff\0", 32)].concat();
+        let (name, rest) = split_record(&two).expect("the first");
+        assert_eq!((name, rest.len()), (c"one", 32));
+        let (name, rest) = split_record(rest).expect("the second");
+        assert_eq!((name.to_bytes(), rest.len()), (&b"\xff"[..], 0));
+        for (what, bytes) in [
+            ("the end", vec![]),
+            ("cut in the length", two[..17].to_vec()),
+            (
+                "longer than what there is",
+                record(b"a\0", 24)[..23].to_vec(),
+            ),
+            ("of no length", record(b"a\0", 0)),
+            ("without a name", record(b"", 19)),
+            ("a name without its end", record(b"abcde", 24)),
+        ] {
+            assert_eq!(split_record(&bytes), None, "{what}");
+        }
+    }
+}
