@@ -161,41 +161,61 @@ td:empty{padding-bottom:.5rem}}
 
 /// Puts text into a page: bytes that are no UTF-8 and control characters become U+FFFD.
 pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
-    for_each_char(text, |character| match character {
-        '&' => out.extend_from_slice(b"&amp;"),
-        '<' => out.extend_from_slice(b"&lt;"),
-        '>' => out.extend_from_slice(b"&gt;"),
-        '"' => out.extend_from_slice(b"&quot;"),
-        '\'' => out.extend_from_slice(b"&#39;"),
-        _ if character.is_control() => out.extend_from_slice("\u{fffd}".as_bytes()),
-        _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+    let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control();
+    for_each_run(text, special, out, |character, out| {
+        out.extend_from_slice(match character {
+            '&' => b"&amp;",
+            '<' => b"&lt;",
+            '>' => b"&gt;",
+            '"' => b"&quot;",
+            '\'' => b"&#39;",
+            _ => "\u{fffd}".as_bytes(),
+        });
     });
 }
 
 /// A JSON string with its quotes (RFC 8259 §7); bytes that are no UTF-8 become U+FFFD.
 pub fn write_json(text: &[u8], out: &mut Vec<u8>) {
+    let special = |c: char| matches!(c, '"' | '\\') || c.is_control();
     out.push(b'"');
-    for_each_char(text, |character| match character {
+    for_each_run(text, special, out, |character, out| match character {
         '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
+        '\u{fffd}' => out.extend_from_slice("\u{fffd}".as_bytes()),
         // Terminals take the controls of Latin-1 for their own, so they are escaped as well.
-        _ if character.is_control() => {
+        _ => {
             let hex = |nibble: u32| char::from_digit(nibble, 16).unwrap_or('0') as u8;
             let code = character as u32;
             out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(code >> 4), hex(code & 15)]);
         }
-        _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
     });
     out.push(b'"');
 }
 
-fn for_each_char(text: &[u8], mut each: impl FnMut(char)) {
+/// Copies text as it is, but for what is `special`, which is for `escape`, as is U+FFFD in place
+/// of bytes that are no UTF-8.
+fn for_each_run(
+    text: &[u8],
+    special: impl Fn(char) -> bool,
+    out: &mut Vec<u8>,
+    escape: impl Fn(char, &mut Vec<u8>),
+) {
     for part in text.utf8_chunks() {
-        part.valid().chars().for_each(&mut each);
+        let mut rest = part.valid();
+        while let Some(at) = rest.find(&special) {
+            let (run, from) = rest.split_at(at);
+            out.extend_from_slice(run.as_bytes());
+            let mut after = from.chars();
+            if let Some(character) = after.next() {
+                escape(character, out);
+            }
+            rest = after.as_str();
+        }
+        out.extend_from_slice(rest.as_bytes());
         if !part.invalid().is_empty() {
-            each('\u{fffd}');
+            escape('\u{fffd}', out);
         }
     }
 }
