@@ -63,15 +63,19 @@ pub fn form(query: Option<&[u8]>, accepted: Form) -> Form {
     }
 }
 
-/// One entry: 24 bytes, and its name.
+/// One entry: 32 bytes, and its name.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     size: u64,
     modified: i64,
+    /// What decides between most entries when they are sorted.
+    key: u64,
     /// Where its name is among all names.
     name: u32,
     name_bytes: u16,
     is_directory: bool,
+    /// Whether its name stands in a page as it is.
+    is_plain: bool,
 }
 
 /// A listing on its way.
@@ -159,64 +163,67 @@ impl Listing {
             self.entries.push(Entry {
                 size: if found.is_directory { 0 } else { found.length },
                 modified: found.modified.map_or(0, |(seconds, _)| seconds),
+                key: 0,
                 name: start,
                 name_bytes,
                 is_directory: found.is_directory,
+                is_plain: name.iter().all(|&byte| is_unreserved(byte)),
             });
         }
     }
 
     fn sort(&mut self, order: Order) {
         let names = &self.names;
+        let start = alike(names, &self.entries);
+        let flip = if order.descending { u64::MAX } else { 0 };
+        for entry in &mut self.entries {
+            entry.key = flip
+                ^ match order.column {
+                    Column::Name => natural_key(name_of(names, entry), start),
+                    Column::Size => entry.size,
+                    Column::Modified => (entry.modified as u64) ^ (1 << 63),
+                };
+        }
+        // Equals keep the order of their names, whichever way another column runs.
+        let reversed = order.descending && order.column == Column::Name;
         self.entries.sort_unstable_by(|a, b| {
-            let by_name = || natural(name_of(names, a), name_of(names, b));
-            let ordering = match order.column {
-                Column::Name => by_name(),
-                Column::Size => a.size.cmp(&b.size),
-                Column::Modified => a.modified.cmp(&b.modified),
+            let by_name = || {
+                let ordering = natural(name_of(names, a), name_of(names, b));
+                if reversed {
+                    ordering.reverse()
+                } else {
+                    ordering
+                }
             };
-            let ordering = if order.descending {
-                ordering.reverse()
-            } else {
-                ordering
-            };
-            // Equals keep the order of their names, whichever way the column runs.
             let folders_first = b.is_directory.cmp(&a.is_directory);
-            folders_first.then(ordering).then_with(by_name)
+            folders_first.then(a.key.cmp(&b.key)).then_with(by_name)
         });
     }
 
     /// The Content-Length, without the page ever being whole: made once into a piece that is
     /// thrown away, row by row. A plain name, which stands in its row twice as it is, is as long
-    /// there as any other: what is around it is made for an empty one.
+    /// there as any other, and so is a date: what is around them is made for empty ones.
     fn measure(&self) -> u64 {
         let mut row = Vec::new();
         let mut length = (self.before.len() + self.after.len()) as u64;
         for (at, entry) in self.entries.iter().enumerate() {
             row.clear();
-            let name = name_of(&self.names, entry);
-            if name.iter().all(|&byte| is_unreserved(byte)) {
-                self.write_named(at, entry, b"", &mut row);
-                length += 2 * name.len() as u64;
+            if entry.is_plain {
+                self.write_entry(at, entry, b"", &NO_DATE, &mut row);
+                length += 2 * u64::from(entry.name_bytes);
             } else {
-                self.write_named(at, entry, name, &mut row);
+                let name = name_of(&self.names, entry);
+                self.write_entry(at, entry, name, &NO_DATE, &mut row);
             }
             length += row.len() as u64;
         }
         length
     }
 
-    fn write_entry(&self, at: usize, out: &mut Vec<u8>) {
-        let Some(entry) = self.entries.get(at) else {
-            return;
-        };
-        self.write_named(at, entry, name_of(&self.names, entry), out);
-    }
-
-    fn write_named(&self, at: usize, entry: &Entry, name: &[u8], out: &mut Vec<u8>) {
+    fn write_entry(&self, at: usize, entry: &Entry, name: &[u8], date: &Date, out: &mut Vec<u8>) {
         match self.form {
-            Form::Json => write_json_entry(name, entry, at == 0, out),
-            Form::Html | Form::Text => write_row(name, entry, out),
+            Form::Json => write_json_entry(name, entry, date, at == 0, out),
+            Form::Html | Form::Text => write_row(name, entry, date, out),
         }
     }
 }
@@ -231,8 +238,12 @@ impl Produce for Listing {
             out.append(&mut self.before);
             self.next = 1;
         }
-        while out.len() < PIECE_BYTES && self.next <= self.entries.len() {
-            self.write_entry(self.next - 1, out);
+        while let Some(entry) = self.entries.get(self.next - 1) {
+            if out.len() >= PIECE_BYTES {
+                return;
+            }
+            let (name, date) = (name_of(&self.names, entry), date(entry.modified));
+            self.write_entry(self.next - 1, entry, name, &date, out);
             self.next += 1;
         }
         if out.len() < PIECE_BYTES && self.next == self.entries.len() + 1 {
@@ -350,29 +361,31 @@ fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
     }
 }
 
-fn write_row(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
-    let slash: &[u8] = if entry.is_directory { b"/" } else { b"" };
+fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<tr><td><a href=\"");
-    encode_path(name, out);
-    out.extend_from_slice(slash);
+    write_href(name, entry, out);
     out.extend_from_slice(b"\"><bdi>");
-    escape_html(name, out);
-    out.extend_from_slice(b"</bdi>");
-    out.extend_from_slice(slash);
-    out.extend_from_slice(b"</a></td><td>");
-    if !entry.is_directory {
-        out.extend_from_slice(b"<data value=\"");
+    if entry.is_plain {
+        out.extend_from_slice(name);
+    } else {
+        escape_html(name, out);
+    }
+    if entry.is_directory {
+        out.extend_from_slice(b"</bdi>/</a></td><td></td><td>");
+    } else {
+        out.extend_from_slice(b"</bdi></a></td><td><data value=\"");
         write_decimal(entry.size, out);
         out.extend_from_slice(b"\">");
         write_size(entry.size, out);
-        out.extend_from_slice(b"</data>");
+        out.extend_from_slice(b"</data></td><td>");
     }
-    out.extend_from_slice(b"</td><td>");
-    write_date(entry.modified, b' ', out);
+    // Kodi and a sorted eye can read it; nobody asks for the second.
+    let [date @ .., _, _, _] = date;
+    out.extend_from_slice(date);
     out.extend_from_slice(b"</td></tr>\n");
 }
 
-fn write_json_entry(name: &[u8], entry: &Entry, first: bool, out: &mut Vec<u8>) {
+fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, first: bool, out: &mut Vec<u8>) {
     out.extend_from_slice(if first {
         b"\n{\"name\":"
     } else {
@@ -388,34 +401,53 @@ fn write_json_entry(name: &[u8], entry: &Entry, first: bool, out: &mut Vec<u8>) 
         out.extend_from_slice(part);
     }
     write_decimal(entry.size, out);
-    out.extend_from_slice(b",\"mtime\":\"");
-    write_date(entry.modified, b'T', out);
-    let second = Calendar::new(entry.modified).second;
-    out.push(b':');
-    out.extend_from_slice(&two_digits(second));
-    out.extend_from_slice(b"Z\",\"href\":\"");
-    encode_path(name, out);
-    if entry.is_directory {
-        out.push(b'/');
+    let mut date = *date;
+    date[10] = b'T';
+    for part in [b",\"mtime\":\"", &date[..], b"Z\",\"href\":\""] {
+        out.extend_from_slice(part);
     }
+    write_href(name, entry, out);
     out.extend_from_slice(b"\"}");
 }
 
-/// `2026-11-23 11:00`, which Kodi and a sorted eye can read.
-fn write_date(seconds: i64, between: u8, out: &mut Vec<u8>) {
+/// A link from the folder to what is in it.
+fn write_href(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    if entry.is_plain {
+        out.extend_from_slice(name);
+    } else {
+        encode_path(name, out);
+    }
+    if entry.is_directory {
+        out.push(b'/');
+    }
+}
+
+/// `2026-11-23 11:00:00`.
+type Date = [u8; 19];
+
+/// As long as any.
+const NO_DATE: Date = *b"0000-00-00 00:00:00";
+
+fn date(seconds: i64) -> Date {
     let moment = Calendar::new(seconds);
     let year = moment.year.clamp(0, 9_999);
-    out.extend_from_slice(&two_digits((year / 100) as u8));
-    out.extend_from_slice(&two_digits((year % 100) as u8));
-    for (separator, number) in [
-        (b'-', moment.month),
-        (b'-', moment.day),
-        (between, moment.hour),
-        (b':', moment.minute),
-    ] {
-        out.push(separator);
-        out.extend_from_slice(&two_digits(number));
+    let mut date = NO_DATE;
+    let [c, d, rest @ ..] = &mut date;
+    [*c, *d] = two_digits((year / 100) as u8);
+    let numbers = [
+        (year % 100) as u8,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+    ];
+    for (place, number) in rest.chunks_mut(3).zip(numbers) {
+        if let [tens, ones, ..] = place {
+            [*tens, *ones] = two_digits(number);
+        }
     }
+    date
 }
 
 /// For people: `999 B`, `1.0 KiB`, `12 MiB`; rounded up, so that nothing is 0.
@@ -430,7 +462,8 @@ fn write_size(bytes: u64, out: &mut Vec<u8>) {
         return;
     }
     // In tenths of the unit below 10, whole from there on.
-    let tenths = ((u128::from(bytes) * 10).div_ceil(1 << (10 * unit))) as u64;
+    let (whole, part) = (bytes >> (10 * unit), bytes & ((1 << (10 * unit)) - 1));
+    let tenths = whole * 10 + (part * 10).div_ceil(1 << (10 * unit));
     if tenths < 100 {
         write_decimal(tenths / 10, out);
         out.push(b'.');
@@ -488,18 +521,56 @@ fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
 
 /// The digits from `at` on, without leading zeros.
 fn number_at(name: &[u8], at: usize) -> Range<usize> {
-    let digits = name
-        .iter()
-        .skip(at)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let zeros = name
-        .iter()
-        .skip(at)
-        .take(digits)
-        .take_while(|&&byte| byte == b'0')
-        .count();
-    at + zeros..at + digits
+    let mut start = at;
+    while name.get(start) == Some(&b'0') {
+        start += 1;
+    }
+    let mut end = start;
+    while name.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
+    start..end
+}
+
+/// How far all names are alike: less the digits that the first difference may stand among.
+fn alike(names: &[u8], entries: &[Entry]) -> usize {
+    let mut names = entries.iter().map(|entry| name_of(names, entry));
+    let mut same = names.next().unwrap_or_default();
+    for name in names {
+        let length = same.iter().zip(name).take_while(|(x, y)| x == y).count();
+        same = same.get(..length).unwrap_or_default();
+    }
+    while let [before @ .., b'0'..=b'9'] = same {
+        same = before;
+    }
+    same.len()
+}
+
+/// The beginning of a name from `start` on, as a number: of two that differ the smaller one
+/// belongs to the name that is first in the natural order.
+fn natural_key(name: &[u8], start: usize) -> u64 {
+    let mut key = [0; 8];
+    let mut places = key.iter_mut();
+    let mut at = start;
+    while let (Some(byte), Some(place)) = (name.get(at), places.next()) {
+        if !byte.is_ascii_digit() {
+            *place = byte.to_ascii_lowercase();
+            at += 1;
+            continue;
+        }
+        // A number: how long it is, in one digit, and then its digits.
+        let number = number_at(name, at);
+        at = number.end;
+        let digits = name.get(number).unwrap_or_default();
+        *place = b'0' + digits.len().min(9) as u8;
+        if digits.len() >= 9 {
+            break;
+        }
+        for (digit, place) in digits.iter().zip(places.by_ref()) {
+            *place = *digit;
+        }
+    }
+    u64::from_be_bytes(key)
 }
 
 #[cfg(test)]
@@ -525,6 +596,54 @@ mod tests {
             }
         }
         assert_ne!(natural(b"img1", b"img01"), std::cmp::Ordering::Equal);
+    }
+
+    /// A sample of the names of up to five bytes from a few that differ in what counts.
+    #[test]
+    fn keys_say_what_the_order_says_or_nothing() {
+        let mut names = vec![Vec::new()];
+        let mut from = 0;
+        for _ in 0..5 {
+            let to = names.len();
+            for at in from..to {
+                for byte in *b"/019:aA\xff" {
+                    names.push([&names[at], &[byte][..]].concat());
+                }
+            }
+            from = to;
+        }
+        let long = [
+            "12345678",
+            "123456789",
+            "123456780",
+            "0123456789",
+            "1234567890",
+            "9999999999",
+            "x12345678",
+            "x1234567",
+            "x123456789",
+            "abcdefgh",
+            "abcdefghi",
+            "abcdefgH",
+            "abcdef12",
+            "abcdef123",
+            "abcdef2",
+        ];
+        names = names.into_iter().step_by(37).collect();
+        names.extend(long.map(|name| name.as_bytes().to_vec()));
+        for a in &names {
+            for b in &names {
+                let by_key = natural_key(a, 0).cmp(&natural_key(b, 0));
+                assert!(
+                    by_key.is_eq() || by_key == natural(a, b),
+                    "{:?} {:?}",
+                    a.escape_ascii(),
+                    b.escape_ascii()
+                );
+            }
+        }
+        assert!(natural_key(b"x19", 1) < natural_key(b"x20", 1));
+        assert!(natural_key(b"a9", 0) < natural_key(b"A10", 0));
     }
 
     #[test]
