@@ -101,7 +101,8 @@ fn coalesce(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
 
 /// The value of Content-Range: `bytes 0-499/1234` (§14.4).
 pub fn content_range(range: &Range<u64>, length: u64) -> Vec<u8> {
-    let mut value = b"bytes ".to_vec();
+    let mut value = Vec::with_capacity(64);
+    value.extend_from_slice(b"bytes ");
     write_decimal(range.start, &mut value);
     value.push(b'-');
     write_decimal(range.end - 1, &mut value);

@@ -31,8 +31,9 @@ pub struct Worker {
     listeners: Arc<[Listener]>,
     poller: Poller,
     clients: Clients,
-    /// What is received, and what is sent from files, passes through here.
-    scratch: Box<[u8]>,
+    /// What is received, and what is sent from files, passes through here. Empty while nobody is
+    /// busy.
+    scratch: Vec<u8>,
     lines: Lines,
     open_files: OpenFiles,
     buffers: Buffers,
@@ -46,8 +47,11 @@ pub struct Worker {
     stopping: bool,
 }
 
-/// As much is received at once, and sent at once from files that are small.
-const SCRATCH_BYTES: usize = 64 << 10;
+/// A head and the first block of its file leave at once up to this size.
+const BLOCK_BYTES: usize = 64 << 10;
+/// From this size on the C libraries get memory from the system for each allocation, and give it
+/// back with it. What lies beyond a block is never touched, and so takes no memory.
+const SCRATCH_BYTES: usize = 132 << 10;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
@@ -57,7 +61,8 @@ const SHED_AT_ONCE: usize = 32;
 /// What is received in one call, so that what a client sends ahead takes a bounded space.
 const RECEIVE_BYTES: usize = 16 << 10;
 /// Deadlines are kept to the second: so the connections are looked through once a second at most.
-const SWEEP_MILLISECONDS: u64 = 1_000;
+/// A power of two, since each request divides by it.
+const SWEEP_MILLISECONDS: u64 = 1_024;
 /// A worker that has the listeners for itself accepts as many before it serves them.
 const ACCEPTED_AT_ONCE_MAX: usize = 64;
 /// The token of the bell; listeners have those below, clients theirs from [`Clients`].
@@ -74,7 +79,7 @@ impl Worker {
         let (milliseconds, date) = read_clock(shared.start);
         Ok(Worker {
             clients: Clients::new(listeners.len() as u32),
-            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            scratch: Vec::new(),
             lines: Lines::new(Arc::clone(&shared.log)),
             open_files: OpenFiles::default(),
             buffers: Buffers::default(),
@@ -124,7 +129,7 @@ impl Worker {
             {
                 self.resume();
             }
-            if !self.open_files.is_empty() || !self.buffers.is_empty() {
+            if !(self.open_files.is_empty() && self.buffers.is_empty() && self.scratch.is_empty()) {
                 let soon = self.now.milliseconds + SWEEP_MILLISECONDS;
                 self.sweep_milliseconds = self.sweep_milliseconds.min(soon);
             }
@@ -235,7 +240,10 @@ impl Worker {
             buffers: &mut self.buffers,
             date: self.now.date,
         };
-        let scratch = &mut self.scratch;
+        if self.scratch.is_empty() {
+            self.scratch = vec![0; SCRATCH_BYTES];
+        }
+        let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
         let now = &self.now;
         let next = ConnectedClient::advance(
             transport, connection, limits, now, ended, scratch, &mut desk,
@@ -270,6 +278,7 @@ impl Worker {
         self.sweep_milliseconds = u64::MAX;
         self.open_files.expire();
         self.buffers.expire();
+        self.scratch = Vec::new();
         for token in self.clients.tokens() {
             let Some(client) = self.clients.get(token) else {
                 continue;
