@@ -3,14 +3,18 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::Duration;
+
+use support::DEADLINE;
+use support::server::{TestServer, command, finish, run};
+use support::site::TempSite;
 
 use ipv6_httpd::access::accounts::Accounts;
 use ipv6_httpd::access::network::Network;
@@ -24,74 +28,48 @@ use ipv6_httpd::http::proxy_protocol::{self, Source};
 use ipv6_httpd::http::request::{HeadReader, Reject, Request};
 use ipv6_httpd::http::response::{Response, Status};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ipv6-httpd");
-/// Generous: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// `openssl passwd -5 -salt saltstring 'Hello world!'`
 const HASH: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
 
-/// A folder of this test's own, removed with everything in it.
-struct Folder(PathBuf);
+/// A folder with a site in it, and room beside that for what is not to be served.
+struct Folder(TempSite);
 
 impl Folder {
     fn new() -> Folder {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ipv6-httpd-access-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(folder.join("site")).unwrap();
-        fs::write(folder.join("site/a.txt"), "hello\n").unwrap();
-        Folder(folder)
+        Folder(TempSite::with(&[("site/a.txt", "hello\n")]))
     }
 
     fn write(&self, name: &str, text: &str, mode: u32) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
+        let path = self.0.write(name, text);
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         path.into_os_string().into_string().unwrap()
     }
 
-    fn site(&self) -> PathBuf {
-        self.0.join("site")
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).into_os_string().into_string().unwrap()
     }
-}
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+    fn site(&self) -> String {
+        self.path("site")
     }
 }
 
 struct Server {
-    process: Child,
-    out: BufReader<ChildStdout>,
-    port: u16,
+    running: TestServer,
+    lines_read: usize,
 }
 
 impl Server {
-    fn start(site: &Path, options: &[&str]) -> Server {
-        let mut process = Command::new(PROGRAM)
-            .args(["--port", "0"])
-            .args(options)
-            .arg(site)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("Listening on port:");
-        let port = port.expect("a server that listens").parse().unwrap();
-        while line != "Press ^C to quit\n" {
-            line.clear();
-            out.read_line(&mut line).unwrap();
+    fn start(site: &str, options: &[&str]) -> Server {
+        Server {
+            running: TestServer::start(options, site),
+            lines_read: 0,
         }
-        Server { process, out, port }
     }
 
     fn connect(&self, host: &str) -> TcpStream {
-        let stream = TcpStream::connect((host, self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let stream = TcpStream::connect((host, self.running.port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream
     }
 
@@ -123,30 +101,18 @@ impl Server {
 
     /// The next line of the log without its time.
     fn log_line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        let (start, rest) = line.split_once('[').unwrap();
+        self.lines_read += 1;
+        let lines = self.running.log_of(self.lines_read);
+        let (start, rest) = lines[self.lines_read - 1].split_once('[').unwrap();
         let (_, end) = rest.split_once("] ").unwrap();
-        format!("{start}{}", end.trim_end())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        format!("{start}{end}")
     }
 }
 
 /// Runs the program until it ends by itself, as it must with options like these.
-fn refused(site: &Path, options: &[&str]) -> (i32, String) {
-    let Output { status, stderr, .. } = Command::new(PROGRAM)
-        .args(["--port", "0"])
-        .args(options)
-        .arg(site)
-        .output()
-        .unwrap();
-    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+fn refused(site: &str, options: &[&str]) -> (Option<i32>, String) {
+    let (status, _, errors) = run(&[&["--port", "0"], options, &[site]].concat());
+    (status, errors)
 }
 
 #[test]
@@ -521,7 +487,7 @@ fn what_openssl_makes_is_understood() {
         .args(["passwd", "-5", "p\u{e4}ss:word"])
         .output()
     else {
-        println!("openssl is not here: skipped");
+        support::skip("openssl is not here");
         return;
     };
     let hash = String::from_utf8(made.stdout).unwrap();
@@ -540,13 +506,6 @@ fn what_openssl_makes_is_understood() {
 fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
     let folder = Folder::new();
     let line = format!("ana:{HASH}\n");
-    let missing = folder
-        .0
-        .join("missing")
-        .into_os_string()
-        .into_string()
-        .unwrap();
-    let directory = folder.0.clone().into_os_string().into_string().unwrap();
     let rows = [
         (
             folder.write("a", &line, 0o640),
@@ -576,13 +535,16 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
             folder.write("site/.g", &line, 0o600),
             "is in the directory that is served: move it elsewhere",
         ),
-        (directory, "is not a file"),
-        (missing, "No such file or directory (os error 2)"),
+        (folder.path(""), "is not a file"),
+        (
+            folder.path("missing"),
+            "No such file or directory (os error 2)",
+        ),
     ];
     for (file, expected) in rows {
         let (status, error) = refused(&folder.site(), &["--auth-file", &file]);
         let expected = expected.replace("FILE", &file);
-        assert_eq!(status, 1, "{error}");
+        assert_eq!(status, Some(1), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
         assert!(
             error.starts_with("ipv6-httpd: ") && error.contains(&file),
@@ -606,13 +568,9 @@ fn check_says_who_may_ask() {
         "--proxy-protocol",
         "--auth-file",
         &file,
+        &folder.site(),
     ];
-    let output = Command::new(PROGRAM)
-        .args(options)
-        .arg(folder.site())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, text, _) = run(&options);
     let lines: Vec<_> = text
         .lines()
         .filter(|line| {
@@ -669,14 +627,11 @@ fn options_that_are_wrong_say_what_they_want() {
         } else {
             Some(folder.site())
         };
-        let output = Command::new(PROGRAM)
-            .args(options)
-            .args(site)
-            .output()
-            .unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
+        let mut command = command();
+        command.args(options).args(site);
+        let (status, _, error) = finish(command);
         assert_eq!(error, format!("ipv6-httpd: {expected}\n"));
-        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert_eq!(status, Some(2), "{error}");
     }
 }
 

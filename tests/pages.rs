@@ -2,67 +2,38 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+mod support;
+
+use std::fs::File;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A folder that goes away.
-struct Folder(PathBuf);
+use support::DEADLINE;
+use support::server::{TestServer, run};
+use support::site::TempSite;
 
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("pages-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Folder(path)
-    }
-
-    /// Modified at 2017-07-09 09:49:41 and so many seconds.
-    fn file(&self, name: &str, length: u64, seconds: u64) {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let file = fs::File::create(path).unwrap();
-        file.set_len(length).unwrap();
-        let time = UNIX_EPOCH + Duration::from_secs(1_499_593_781 + seconds);
-        file.set_modified(time).unwrap();
-    }
+/// Writes a file modified at 2017-07-09 09:49:41 and so many seconds.
+fn file(folder: &TempSite, name: &str, length: usize, seconds: u64) {
+    let path = folder.write(name, vec![0; length]);
+    let time = UNIX_EPOCH + Duration::from_secs(1_499_593_781 + seconds);
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(time).unwrap();
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-struct Server {
-    child: Child,
-    port: u16,
-}
+struct Server(TestServer);
 
 impl Server {
     fn start(root: &Path) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
-            .args(["--bind", "127.0.0.1", "--port", "0", "--log", "off"])
-            .arg(root)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        let port = first.strip_prefix("Listening on port:").unwrap();
-        let port = port.parse().unwrap();
-        Server { child, port }
+        let options = ["--bind", "127.0.0.1", "--log", "off"];
+        Server(TestServer::start(&options, root))
     }
 
     /// Head and content of the answer.
     fn get(&self, target: &str, lines: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.0.port)).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         write!(stream, "GET {target} HTTP/1.0\r\n{lines}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -90,21 +61,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn listings() {
-    let folder = Folder::new("listings");
-    folder.file("a & b/c/x.txt", 1_025, 60);
-    folder.file("a & b/y.txt", 0, 0);
-    folder.file("empty/x", 0, 0);
-    fs::remove_file(folder.0.join("empty/x")).unwrap();
-    let server = Server::start(&folder.0);
+    let folder = TempSite::new();
+    file(&folder, "a & b/c/x.txt", 1_025, 60);
+    file(&folder, "a & b/y.txt", 0, 0);
+    folder.folder("empty");
+    let server = Server::start(folder.path());
 
     let sort = "<th scope=\"col\" aria-sort=\"ascending\">\
                 <a href=\"?C=N&amp;O=D\" rel=\"nofollow\">Name</a></th>\
@@ -141,13 +104,13 @@ fn listings() {
 
 #[test]
 fn orders() {
-    let folder = Folder::new("orders");
-    folder.file("img10", 1, 300);
-    folder.file("img2", 2, 200);
-    folder.file("Img1", 3, 100);
-    folder.file("img3", 2, 200);
-    folder.file("z/x", 0, 0);
-    let server = Server::start(&folder.0);
+    let folder = TempSite::new();
+    file(&folder, "img10", 1, 300);
+    file(&folder, "img2", 2, 200);
+    file(&folder, "Img1", 3, 100);
+    file(&folder, "img3", 2, 200);
+    file(&folder, "z/x", 0, 0);
+    let server = Server::start(folder.path());
     for (query, expected) in [
         ("", ["z/", "Img1", "img2", "img3", "img10"]),
         ("?C=N&O=A", ["z/", "Img1", "img2", "img3", "img10"]),
@@ -165,11 +128,11 @@ fn orders() {
 
 #[test]
 fn a_listing_of_many_pieces_is_as_long_as_it_says() {
-    let folder = Folder::new("many");
+    let folder = TempSite::new();
     for number in 0..2_000 {
-        folder.file(&format!("file-{number}"), number, 0);
+        file(&folder, &format!("file-{number}"), number, 0);
     }
-    let server = Server::start(&folder.0);
+    let server = Server::start(folder.path());
     let names = server.names("/");
     assert_eq!(names.len(), 2_000);
     assert_eq!(names[1_999], "file-1999");
@@ -177,9 +140,9 @@ fn a_listing_of_many_pieces_is_as_long_as_it_says() {
 
 #[test]
 fn error_pages() {
-    let folder = Folder::new("errors");
-    folder.file("file", 3, 0);
-    let server = Server::start(&folder.0);
+    let folder = TempSite::new();
+    file(&folder, "file", 3, 0);
+    let server = Server::start(folder.path());
     let page = server.page("/nothing");
     assert_eq!(
         page,
@@ -210,11 +173,7 @@ fn error_pages() {
 
     // The operator's own pages: for every status, and not where JSON or text was asked for.
     for status in ["404", "416"] {
-        fs::write(
-            folder.0.join(format!("{status}.html")),
-            format!("own {status}"),
-        )
-        .unwrap();
+        folder.write(format!("{status}.html"), format!("own {status}"));
     }
     let range = "Range: bytes=9-\r\n";
     let rows = [
@@ -264,8 +223,8 @@ fn error_pages() {
 
 #[test]
 fn the_address_of_the_client() {
-    let folder = Folder::new("ip");
-    let server = Server::start(&folder.0);
+    let folder = TempSite::new();
+    let server = Server::start(folder.path());
     let rows = [
         ("", "Your IP address is 127.0.0.1\n"),
         (
@@ -288,24 +247,11 @@ fn the_address_of_the_client() {
 
 #[test]
 fn check_says_what_would_be_and_ends() {
-    let folder = Folder::new("check");
-    let run = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
-            .args(words)
-            .arg("--check")
-            .arg(&folder.0)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        (
-            output.status.code(),
-            text,
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let (status, text, errors) = run(&["--bind", "127.0.0.1", "--port", "0"]);
+    let folder = TempSite::new();
+    let root = folder.path().to_str().unwrap();
+    let check = |words: &[&str]| run(&[words, &["--check", root]].concat());
+    let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", "0"]);
     assert_eq!((status, errors.as_str()), (Some(0), ""));
-    let root = folder.0.canonicalize().unwrap();
     let labels: Vec<&str> = text
         .lines()
         .map(|line| line.split(' ').next().unwrap())
@@ -316,14 +262,12 @@ fn check_says_what_would_be_and_ends() {
             "Folder:", "Readers:", "URL:", "Threads:", "Paths:", "Sandbox:", "All"
         ]
     );
-    assert!(
-        text.starts_with(&format!("Folder: {}\n", root.display())),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("Folder: {root}\n")), "{text}");
     // What would keep it from starting.
-    let server = Server::start(&folder.0);
-    let port = server.port.to_string();
-    let (status, text, errors) = run(&["--bind", "127.0.0.1", "--port", &port]);
+    let server = Server::start(folder.path());
+    let port = server.0.port.to_string();
+    let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", &port]);
     assert_eq!((status, text.as_str()), (Some(1), ""));
-    assert!(errors.starts_with(&format!("ipv6-httpd: port {port} of 127.0.0.1 is taken")));
+    let taken = format!("ipv6-httpd: port {port} of 127.0.0.1 is taken");
+    assert!(errors.starts_with(&taken), "{errors}");
 }
