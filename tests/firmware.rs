@@ -161,7 +161,7 @@ fn grub_http() {
         let beyond = error_page(
             "416 Range Not Satisfiable",
             "The file ends before this range: ask for an earlier one, or for all of it.",
-            "Content-Range: bytes */10\r\n",
+            "Vary: Accept-Encoding\r\nContent-Range: bytes */10\r\n",
         );
         let conversation = [(ask("Range: bytes=10-\r\n"), beyond), (ask(""), file(b"0123456789"))];
         check_all(served, "GRUB http at the end", &conversation);

@@ -265,6 +265,122 @@ fn archives_have_no_coding() {
     });
 }
 
+/// §12.5.5: an error that is about one coding is another for a client that gets another coding.
+#[test]
+fn errors_vary_as_what_they_are_about() {
+    let page = |status: &str, reason: &str, form: &str, fields: &str| {
+        let (media_type, content) = match form {
+            "" => (TEXT, format!("{status}\n{reason}\n")),
+            _ => (
+                "Content-Type: application/json\r\n",
+                format!("{{\"status\":{},\"reason\":\"{reason}\"}}\n", &status[..3]),
+            ),
+        };
+        let fields = format!(
+            "{media_type}X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n\
+             Vary: Accept\r\nVary: Accept-Encoding\r\n{fields}"
+        );
+        answer(status, &fields, content)
+    };
+    let beyond = |form: &str, length: &str| {
+        let reason = "The file ends before this range: ask for an earlier one, or for all of it.";
+        let fields = format!("Content-Range: bytes */{length}\r\n");
+        page("416 Range Not Satisfiable", reason, form, &fields)
+    };
+    let reason = "The file has another version: fetch it anew.";
+    let failed = |form: &str| page("412 Precondition Failed", reason, form, "");
+    let reason = "There is no such content coding of this file: ask for identity as well.";
+    let unacceptable = |form: &str| page("406 Not Acceptable", reason, form, "");
+    let (plain, coded) = ("\"5-6553f100.0\"", "\"3-6553f100.0.gz\"");
+    // (rule, codings, condition or range, what comes of it in the form of a page)
+    type Row<'r> = (&'r str, &'r str, String, &'r dyn Fn(&str) -> Vec<u8>);
+    let rows: [Row<'_>; 9] = [
+        (
+            "§14.2 past the end, plain",
+            "",
+            "Range: bytes=5-".to_owned(),
+            &|form| beyond(form, "5"),
+        ),
+        (
+            "§14.2 past the end, coded",
+            "gzip",
+            "Range: bytes=3-".to_owned(),
+            &|form| beyond(form, "3"),
+        ),
+        (
+            "§14.2 the same range, plain",
+            "",
+            "Range: bytes=3-".to_owned(),
+            &|_| {
+                let fields = file_fields(plain, OLD_DATE) + SCRIPT;
+                let fields = fields + "Content-Range: bytes 3-4/5\r\n";
+                answer("206 Partial Content", &fields, "in")
+            },
+        ),
+        (
+            "§13.1.1 the tag of the coded, plain",
+            "",
+            format!("If-Match: {coded}"),
+            &failed,
+        ),
+        (
+            "§13.1.1 the same tag, coded",
+            "gzip",
+            format!("If-Match: {coded}"),
+            &|_| script(".gz", "gzip"),
+        ),
+        (
+            "§13.1.1 the tag of the plain, coded",
+            "gzip",
+            format!("If-Match: {plain}"),
+            &failed,
+        ),
+        (
+            "§13.1.4 modified since",
+            "gzip",
+            "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:19 GMT".to_owned(),
+            &failed,
+        ),
+        (
+            "§12.5.3 none",
+            "br, identity;q=0",
+            "X: y".to_owned(),
+            &unacceptable,
+        ),
+        (
+            "§12.5.3 none, whatever the condition",
+            "br, identity;q=0",
+            format!("If-Match: {coded}"),
+            &unacceptable,
+        ),
+    ];
+    scripts(&[".gz"]).serve(&[], |served| {
+        for (rule, codings, field, output) in &rows {
+            for form in ["", "application/json"] {
+                let input = format!(
+                    "GET /a.js HTTP/1.1\r\nHost: h\r\nAccept-Encoding: {codings}\r\n\
+                     Accept: {form}\r\n{field}\r\n\r\n"
+                );
+                let limits = Limits::default();
+                let input = input.as_bytes();
+                check(served, &limits, rule, input, &output(form), End::Idle);
+            }
+        }
+    });
+    // A page of the operator's own is no less about one coding.
+    let folder = scripts(&[".gz"]);
+    folder.file("412.html", "own");
+    folder.serve(&[], |served| {
+        let fields = format!(
+            "X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\n\
+             Vary: Accept\r\nVary: Accept-Encoding\r\n{HTML}"
+        );
+        let output = answer("412 Precondition Failed", &fields, "own");
+        let fields = "Accept-Encoding: gzip\r\nIf-Match: \"x\"\r\n";
+        check_get(served, "own page", "/a.js", fields, &output);
+    });
+}
+
 /// §14: ranges are of the selected representation, as it is coded.
 #[test]
 fn ranges_of_codings() {

@@ -43,7 +43,7 @@ fn expected(is: Is, entity_tag: &str, modified: &str) -> Vec<u8> {
         Failed => error_page(
             "412 Precondition Failed",
             "The file has another version: fetch it anew.",
-            "",
+            "Vary: Accept-Encoding\r\n",
         ),
     }
 }

@@ -301,7 +301,7 @@ fn single_ranges() {
         error_page(
             "416 Range Not Satisfiable",
             "The file ends before this range: ask for an earlier one, or for all of it.",
-            &format!("Content-Range: bytes */{length}\r\n"),
+            &format!("Vary: Accept-Encoding\r\nContent-Range: bytes */{length}\r\n"),
         )
     };
     let missing = error_page(

@@ -295,7 +295,7 @@ impl Site {
         let fields = request.fields;
         let selected = representation::select(finder, file, fields, now.date);
         let Some(representation) = selected else {
-            // RFC 9110 §12.5.3.
+            // RFC 9110 §12.5.3; §12.5.5: an error may be about one coding, and then varies with it.
             return Ok(error(
                 request,
                 Status::NotAcceptable,
@@ -317,7 +317,8 @@ impl Site {
                     request,
                     Status::PreconditionFailed,
                     "The file has another version: fetch it anew.",
-                ));
+                )
+                .with("Vary", "Accept-Encoding"));
             }
             Outcome::Proceed => {}
         }
@@ -373,6 +374,7 @@ impl Site {
                 Status::RangeNotSatisfiable,
                 "The file ends before this range: ask for an earlier one, or for all of it.",
             )
+            .with("Vary", "Accept-Encoding")
             .with("Content-Range", unsatisfied_range(length)),
         })
     }
