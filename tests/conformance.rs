@@ -50,7 +50,9 @@ fn fixed(request: &Request<'_>, _now: &Now) -> Response {
                 text(Status::PartialContent, b"345".to_vec()).with("Content-Range", "bytes 3-5/9")
             }
             b"/large" => text(Status::Ok, vec![b'x'; 100_000]),
-            b"/made" => Response::new(Status::Ok).with_body(Body::Produced(Box::new(Made(0)))),
+            b"/made" => made(MADE_BYTES),
+            b"/short" => made(MADE_BYTES + 1),
+            b"/long" => made(MADE_BYTES - 1),
             _ => {
                 let query = query.map(|query| [b"?", query].concat());
                 text(Status::Ok, [path, &query.unwrap_or_default()].concat())
@@ -59,21 +61,30 @@ fn fixed(request: &Request<'_>, _now: &Now) -> Response {
     }
 }
 
-/// A body that is made in three pieces.
+/// A body that is made in three pieces, and said to be of this length.
 #[derive(Debug)]
-struct Made(usize);
+struct Made {
+    length: u64,
+    pieces: std::slice::Iter<'static, &'static str>,
+}
 
 const MADE: [&str; 3] = ["made ", "piece ", "by piece"];
+const MADE_BYTES: u64 = 19;
 
 impl Produce for Made {
     fn length(&self) -> u64 {
-        MADE.concat().len() as u64
+        self.length
     }
 
     fn produce(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(MADE.get(self.0).copied().unwrap_or_default().as_bytes());
-        self.0 += 1;
+        let piece = self.pieces.next().copied().unwrap_or_default();
+        out.extend_from_slice(piece.as_bytes());
     }
+}
+
+fn made(length: u64) -> Response {
+    let pieces = MADE.iter();
+    Response::new(Status::Ok).with_body(Body::Produced(Box::new(Made { length, pieces })))
 }
 
 fn fixed_refusal(reject: &Reject) -> Response {
@@ -1343,6 +1354,52 @@ fn records_tell_what_was_sent() {
         outcome.answered[0].note.len(),
         "refused: ".len() + (8 << 10)
     );
+}
+
+/// A body that ends before its length ends the connection, or the client would wait for the rest;
+/// past its length nothing comes, or the client would take it for the next answer.
+#[test]
+fn bodies_are_as_long_as_was_said_or_the_last() {
+    let mut short = answer("200 OK", "", "made piece by piece?");
+    short.pop();
+    let next = ok("/next");
+    let long = [answer("200 OK", "", "made piece by piec"), next.clone()].concat();
+    let none = [head(answer("200 OK", "", "made piece by piece?")), next].concat();
+    let rows: [(&str, &str, Vec<u8>, End, &[u64]); 3] = [
+        (
+            "RFC 9112 §8 too short",
+            "GET /short",
+            short,
+            End::Closed,
+            &[19],
+        ),
+        ("§6.3 too long", "GET /long", long, End::Idle, &[18, 5]),
+        (
+            "§6.3 too short, and not sent",
+            "HEAD /short",
+            none,
+            End::Idle,
+            &[0, 5],
+        ),
+    ];
+    for (rule, request, output, end, content_bytes) in rows {
+        let input = [
+            format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes(),
+            NEXT,
+        ]
+        .concat();
+        for sends in [usize::MAX, 1, 7] {
+            let found = run(&FIXED, &Limits::default(), &[&input], sends);
+            assert_eq!(show(&found.output), show(&output), "{rule}");
+            assert_eq!(found.end, end, "{rule}");
+            let counts: Vec<u64> = found
+                .answered
+                .iter()
+                .map(|answered| answered.content_bytes)
+                .collect();
+            assert_eq!(counts, content_bytes, "{rule}");
+        }
+    }
 }
 
 /// The methods, over files.

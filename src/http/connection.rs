@@ -300,7 +300,11 @@ impl Connection {
         loop {
             if let Some(outgoing) = &mut self.outgoing {
                 outgoing.refill();
-                if outgoing.is_streaming() || outgoing.bytes.len() >= limits.batch_bytes {
+                if outgoing.is_cut_short() {
+                    // RFC 9112 §8: the end of the connection alone says that content is missing.
+                    self.input = Input::Closed;
+                    self.abandon(site);
+                } else if outgoing.is_streaming() || outgoing.bytes.len() >= limits.batch_bytes {
                     return Plan::Write;
                 }
             }
@@ -680,6 +684,11 @@ impl Outgoing {
         !matches!(self.stream, Stream::None)
     }
 
+    /// Whether a body that is made has come to its end before its length.
+    fn is_cut_short(&self) -> bool {
+        matches!(self.stream, Stream::Produced(_)) && self.start == self.bytes.len()
+    }
+
     fn is_empty(&self) -> bool {
         self.sent_bytes == self.queued_bytes
     }
@@ -721,7 +730,10 @@ impl Outgoing {
                 self.start = 0;
                 self.bytes.clear();
                 source.produce(&mut self.bytes);
-                debug_assert!(!self.bytes.is_empty(), "the body is shorter than was said");
+                // Bytes past the end of an answer would be taken for the beginning of the next.
+                let owed = self.queued_bytes - self.sent_bytes;
+                self.bytes
+                    .truncate(usize::try_from(owed).unwrap_or(usize::MAX));
             }
             _ => {}
         }
