@@ -23,12 +23,15 @@ impl std::fmt::Debug for Credentials {
 /// The credentials of a request, if there are any that can be understood.
 pub fn basic(fields: Fields<'_>) -> Option<Credentials> {
     let value = fields.one("Authorization")?;
-    let (scheme, token) = split_once(value, b' ')?;
+    let (scheme, mut token) = split_once(value, b' ')?;
     // RFC 9110 §11.1: in any case of letters; §11.4: one or more spaces.
     if !scheme.eq_ignore_ascii_case(b"Basic") {
         return None;
     }
-    let pair = base64(token.trim_ascii_start())?;
+    while let [b' ', rest @ ..] = token {
+        token = rest;
+    }
+    let pair = base64(token)?;
     let (user, password) = split_once(&pair, b':')?;
     Some(Credentials {
         user: user.to_vec(),
@@ -82,7 +85,7 @@ mod tests {
             &'static [u8],
             Option<(&'static [u8], &'static [u8])>,
         );
-        let rows: [Row; 19] = [
+        let rows: [Row; 20] = [
             (
                 "RFC 7617 §2",
                 b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
@@ -107,6 +110,7 @@ mod tests {
                 b"Basic +/09azAZOg==",
                 Some((b"\xfb\xfd=k0\x19", b"")),
             ),
+            ("no other white space", b"Basic \tYTpi", None),
             ("no colon", b"Basic YWI=", None),
             ("another scheme", b"Bearer YTpi", None),
             ("no scheme", b"YTpi", None),
