@@ -63,7 +63,11 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
             .position(|&byte| quotes.pass(byte) && byte == b';');
         let pair = end.map_or(Some(text), |at| text.get(..at))?;
         rest = end.and_then(|at| text.get(at + 1..));
-        let (name, value) = split_once(trim_ows(pair), b'=')?;
+        let pair = trim_ows(pair);
+        if pair.is_empty() {
+            continue;
+        }
+        let (name, value) = split_once(pair, b'=')?;
         if name.eq_ignore_ascii_case(b"for") {
             // "Each parameter MUST NOT occur more than once per field-value" element.
             if found.is_some() {
@@ -293,6 +297,11 @@ mod tests {
                 (
                     "the order of parameters",
                     b"proto=https;for=\"192.0.2.1:80\"",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "§4 empty pairs",
+                    b";for=192.0.2.1;;proto=https;",
                     Some("192.0.2.1"),
                 ),
                 (
