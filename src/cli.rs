@@ -585,14 +585,7 @@ fn parse_bind(value: &OsStr) -> Result<Bind, String> {
 
 /// An interface by its name or its number.
 fn parse_zone(host: &str, zone: &str) -> Result<u32, String> {
-    if let Some(index) = sys::interface_index(zone) {
-        return Ok(index);
-    }
-    if let Some(index) = zone
-        .parse()
-        .ok()
-        .filter(|&index| index != 0 && sys::interface_name(index).is_some())
-    {
+    if let Some(index) = sys::interface_called(zone) {
         return Ok(index);
     }
     let mut names: Vec<String> = sys::addresses()

@@ -226,17 +226,20 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         let error = format!("ipv6-httpd: {error}\n");
         assert_eq!(run(words), (Some(2), String::new(), error), "{words:?}");
     }
-    let (status, out, error) = run(&["--bind", "fe80::1%not-there"]);
-    let start =
-        "ipv6-httpd: --bind fe80::1%not-there: there is no interface 'not-there'; there are ";
-    assert_eq!((status, out.as_str()), (Some(2), ""));
-    let names = error
-        .strip_prefix(start)
-        .and_then(|rest| rest.strip_suffix('\n'));
-    assert!(
-        names.is_some_and(|names| names.split(", ").any(|name| name == "lo")),
-        "{error}"
-    );
+    for zone in ["not-there", "+1", "01"] {
+        let (status, out, error) = run(&["--bind", &format!("fe80::1%{zone}")]);
+        let start = format!(
+            "ipv6-httpd: --bind fe80::1%{zone}: there is no interface '{zone}'; there are "
+        );
+        assert_eq!((status, out.as_str()), (Some(2), ""));
+        let names = error
+            .strip_prefix(&start)
+            .and_then(|rest| rest.strip_suffix('\n'));
+        assert!(
+            names.is_some_and(|names| names.split(", ").any(|name| name == "lo")),
+            "{error}"
+        );
+    }
     // Bytes that are no UTF-8 are shown as well as can be.
     let mut command = command();
     command.arg(os(b"--p\xff"));

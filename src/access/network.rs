@@ -111,13 +111,7 @@ fn parse_zone(network: Network, zone: &str) -> Result<u32, String> {
             ));
         }
     }
-    let by_number = || {
-        let index = zone.parse().ok().filter(|&index| index != 0)?;
-        sys::interface_name(index).map(|_| index)
-    };
-    sys::interface_index(zone)
-        .or_else(by_number)
-        .ok_or_else(|| format!("there is no interface '{zone}'"))
+    sys::interface_called(zone).ok_or_else(|| format!("there is no interface '{zone}'"))
 }
 
 fn is_link_local(address: Ipv6Addr, prefix_bits: u8) -> bool {
@@ -150,7 +144,7 @@ mod tests {
     #[test]
     fn networks_as_people_write_them() {
         let (name, index) = loopback();
-        let rows: [(&str, Result<&str, &str>); 36] = [
+        let rows: [(&str, Result<&str, &str>); 38] = [
             ("192.0.2.0/24", Ok("192.0.2.0/24")),
             ("192.0.2.1", Ok("192.0.2.1/32")),
             ("192.0.2.1/32", Ok("192.0.2.1/32")),
@@ -202,6 +196,8 @@ mod tests {
                 Err("only link-local networks have a zone, fe00::/8 has none"),
             ),
             ("fe80::/10%nope", Err("there is no interface 'nope'")),
+            ("fe80::/10%+1", Err("there is no interface '+1'")),
+            ("fe80::/10%01", Err("there is no interface '01'")),
             ("fe80::/10%0", Err("there is no interface '0'")),
             ("fe80::/10%", Err("there is no interface ''")),
             (

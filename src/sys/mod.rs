@@ -118,6 +118,16 @@ pub struct Ready {
     pub ended: bool,
 }
 
+/// The number of an interface that is called by its name or by its number (RFC 4007 §11.2), which
+/// is written in one way alone.
+pub fn interface_called(text: &str) -> Option<u32> {
+    let by_number = || {
+        let index: u32 = text.parse().ok()?;
+        (index.to_string() == text && interface_name(index).is_some()).then_some(index)
+    };
+    interface_index(text).or_else(by_number)
+}
+
 /// Failure as the C library tells it: -1, and the reason in errno.
 fn cvt(result: c_int) -> io::Result<c_int> {
     if result == -1 {

@@ -76,7 +76,7 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
 /// The number of an interface, which is what a zone is to the system.
 pub fn interface_index(name: &str) -> Option<u32> {
     let index = name.parse().ok()?;
-    interface_name(index).map(|_| index)
+    (interface_name(index)? == name).then_some(index)
 }
 
 /// The name of an interface.
