@@ -256,3 +256,55 @@ fn the_help_names_what_the_command_line_takes() {
         }
     }
 }
+
+/// Scripts that run for minutes, and only where they may, expect messages word for word. Whoever
+/// changes one of them learns here where else it stands: they all begin with `ipv6-httpd: `.
+#[test]
+fn messages_are_quoted_as_they_are_said() {
+    // Rust's lines that go on, put together.
+    let said: String = sources()
+        .values()
+        .flat_map(|text| text.lines())
+        .map(|line| line.trim().trim_end_matches('\\'))
+        .collect();
+    let mut quotes = vec![("README.md".to_owned(), read("README.md"))];
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    for entry in fs::read_dir(scripts).expect("scripts") {
+        let entry = entry.expect("an entry");
+        if entry.path().is_file() {
+            let name = format!("scripts/{}", entry.file_name().to_string_lossy());
+            quotes.push((name, read(entry.path())));
+        }
+    }
+    let mut checked = 0;
+    for (file, text) in &quotes {
+        for mark in ['"', '\'', '`'] {
+            for quoted in text.split(&format!("{mark}ipv6-httpd: ")).skip(1) {
+                let message = quoted.split([mark, '\\', '\n']).next().unwrap_or_default();
+                // The system's own words stand at the end.
+                let own = match message.rsplit_once(": ") {
+                    Some((own, system)) if system.ends_with(')') => own,
+                    _ => message,
+                };
+                // Between the words are addresses, numbers and names, which come from elsewhere.
+                let is_word = |word: &&str| {
+                    let plain = word.trim_end_matches([':', ';', ',', '?']);
+                    plain.chars().all(|c| c.is_ascii_alphabetic() || c == '-')
+                };
+                let words: Vec<&str> = own.split(' ').collect();
+                let runs = words.split(|word| !is_word(word));
+                let runs: Vec<_> = runs.filter(|run| run.len() > 1).collect();
+                assert!(!runs.is_empty(), "{file}: {message}: too short");
+                for run in runs {
+                    let run = run.join(" ");
+                    assert!(
+                        said.contains(&run),
+                        "{file}: {message}: src/ has no '{run}'"
+                    );
+                }
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 5, "{checked}");
+}
