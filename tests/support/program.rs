@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,13 +29,15 @@ impl Program {
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("a.txt"), "hello\n").expect("a file");
         fs::write(folder.join("big.bin"), vec![b'b'; 4 << 20]).expect("a file");
-        // The port has to be known where standard output cannot be read. At an address of our own
-        // no client of another test is given it meanwhile.
+        // The port has to be known where standard output cannot be read. A listener that is closed
+        // to free it may live on in the child that another test starts at this moment; and at an
+        // address of our own no client of theirs is given the port meanwhile.
+        static STARTED: AtomicU8 = AtomicU8::new(1);
         let [.., high, low] = std::process::id().to_be_bytes();
-        let own = TcpListener::bind(SocketAddr::from(([127, 1, high, low], 0)));
-        let address = own
-            .or_else(|_| TcpListener::bind("127.0.0.1:0"))
-            .and_then(|listener| listener.local_addr())
+        let own = [127, STARTED.fetch_add(1, Ordering::Relaxed), high, low];
+        let address = UdpSocket::bind(SocketAddr::from((own, 0)))
+            .or_else(|_| UdpSocket::bind("127.0.0.1:0"))
+            .and_then(|socket| socket.local_addr())
             .expect("a free port");
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{shell}\nexec \"$0\" \"$@\"")]);
