@@ -9,18 +9,21 @@ pub struct Buffers {
 
 /// As many as one request uses at a time.
 const BUFFERS_MAX: usize = 8;
+/// The head of an answer. What is smaller would have to grow each time.
+pub(super) const CAPACITY_MIN: usize = 512;
 /// A head, or a small file with its head. What is larger goes back to the system.
 const CAPACITY_MAX: usize = 20 << 10;
 
 impl Buffers {
-    /// An empty buffer, with room if there is one.
+    /// An empty buffer with room.
     pub fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_default()
+        let new = || Vec::with_capacity(CAPACITY_MIN);
+        self.free.pop().unwrap_or_else(new)
     }
 
     /// A buffer that nobody needs any more.
     pub fn give(&mut self, mut buffer: Vec<u8>) {
-        let is_useful = (1..=CAPACITY_MAX).contains(&buffer.capacity());
+        let is_useful = (CAPACITY_MIN..=CAPACITY_MAX).contains(&buffer.capacity());
         if is_useful && self.free.len() < BUFFERS_MAX {
             buffer.clear();
             self.free.push(buffer);

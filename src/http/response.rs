@@ -4,6 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::buffers::CAPACITY_MIN;
 use super::connection::Now;
 use super::request::{Method, Version};
 
@@ -147,7 +148,7 @@ impl Response {
     pub fn new(status: Status) -> Response {
         Response {
             status,
-            fields: Vec::with_capacity(384),
+            fields: Vec::with_capacity(CAPACITY_MIN),
             body: Body::Empty,
             note: Vec::new(),
         }
