@@ -78,7 +78,7 @@ pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
 pub use socket::{
-    AsSocket, mode_and_owner, os_string, read_at, send_last, set_backlog, set_no_delay,
+    AsSocket, mode_and_owner, os_string, read_at, send_more, set_backlog, set_no_delay,
     set_unsent_bytes_max,
 };
 

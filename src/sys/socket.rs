@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::constants::{SEND_LAST, TCP_NOTSENT_LOWAT};
+use super::constants::{SEND_MORE, TCP_NOTSENT_LOWAT};
 use super::{cvt, cvt_size};
 
 /// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
@@ -39,10 +39,10 @@ pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
     TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)
 }
 
-/// Sends what the sending side is closed after: where all of it goes, the end leaves in the same
-/// segment, which saves the sender and the receiver a packet.
-pub fn send_last(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    let Some(flags) = SEND_LAST else {
+/// Sends what something follows at once: a file, or the end of the connection. Where there is room
+/// they leave in the same segment, which saves the sender and the receiver a packet.
+pub fn send_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let Some(flags) = SEND_MORE else {
         return (&mut &*stream).write(bytes);
     };
     // SAFETY: the kernel reads as many bytes as there are.

@@ -17,7 +17,7 @@ pub const ZONE_IN_ADDRESS: bool = false;
 pub const SIG_BLOCK: c_int = 0;
 pub const TCP_NOTSENT_LOWAT: Option<c_int> = Some(25);
 /// MSG_NOSIGNAL and MSG_MORE.
-pub const SEND_LAST: Option<c_int> = Some(0xc000);
+pub const SEND_MORE: Option<c_int> = Some(0xc000);
 
 pub const AT_FDCWD: c_int = -100;
 pub const O_NOCTTY: c_int = 0o400;

@@ -27,8 +27,8 @@ pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
     TcpStream::from(OwnedSocket::from(listener.try_clone()?)).set_nodelay(true)
 }
 
-/// Sends what the sending side is closed after.
-pub fn send_last(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+/// Sends what something follows at once.
+pub fn send_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     (&mut &*stream).write(bytes)
 }
 
