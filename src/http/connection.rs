@@ -267,8 +267,10 @@ impl Connection {
         }
     }
 
-    /// The connection is gone: reports answers that were not sent to their end.
+    /// The connection is gone: reports answers that were not sent to their end, and gives its buffer
+    /// back.
     pub fn abandon(&mut self, site: &mut impl Respond) {
+        site.buffers().give(std::mem::take(&mut self.received));
         if let Some(outgoing) = self.outgoing.take() {
             outgoing.abandon(site);
         }
