@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -91,11 +92,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
 /// An error may repeat what was typed, or a name from the disk: line feeds and what terminals obey
 /// are escaped.
 pub fn one_line(error: &str) -> String {
-    let escaped = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    error.chars().map(escaped).collect()
+    let mut line = String::with_capacity(error.len());
+    for c in error.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
@@ -105,7 +109,7 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
     };
     let mut config = Config::default();
     let mut root: Option<PathBuf> = None;
-    let mut index = Vec::new();
+    let index = std::mem::take(&mut config.site.index);
     let mut check = false;
     let mut healthcheck: Option<Option<String>> = None;
     while let Some(word) = words.next()? {
@@ -114,66 +118,19 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
             Word::Option(name) => match name.as_str() {
                 "-h" | "--help" => return Ok(Command::Help),
                 "-V" | "--version" => return Ok(Command::Version),
-                "-p" | "--port" => {
-                    config.port = words.parsed(&name, "a number from 0 to 65535", parse_number)?
-                }
                 "-b" | "--bind" => config
                     .bind
                     .push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
-                "-w" | "--workers" => {
-                    let parse = |value: &OsStr| {
-                        parse_number(value).filter(|count: &NonZeroUsize| count.get() <= 1_024)
-                    };
-                    config.workers = Some(words.parsed(&name, "a number from 1 to 1024", parse)?);
-                }
-                "--connections-max" => {
-                    let wanted = "a number from 16 to 1000000";
-                    let parse = |value: &OsStr| {
-                        parse_number(value).filter(|max| (16..=1_000_000).contains(max))
-                    };
-                    config.connections_max = Some(words.parsed(&name, wanted, parse)?);
-                }
-                "--index" => {
-                    index.push(words.parsed(&name, "the name of a file", parse_file_name)?);
-                }
                 "--no-listing" => site.listing = false,
                 "--hidden" => site.hidden = true,
-                "--symlinks" => {
-                    site.symlinks = words.parsed(&name, "inside, follow or deny", parse_symlinks)?
-                }
                 "--try-html" => site.try_html = true,
-                "--fallback" => {
-                    site.fallback =
-                        Some(words.parsed(&name, "a file beneath DIRECTORY", parse_relative)?);
-                }
-                "--redirect-all" => {
-                    site.redirect_all = Some(words.parsed(
-                        &name,
-                        "a path that begins with /, or a URL",
-                        parse_location,
-                    )?);
-                }
-                "--cache-control" => {
-                    site.cache_control =
-                        words.parsed(&name, "the value of a field", parse_field_value)?;
-                }
                 "--header" => site
                     .headers
                     .push(parse_header(&words.value(&name, HEADER_WANTED)?)?),
                 "--cors" => site.cors = true,
-                "--media-type" => {
-                    site.media_types.push(words.parsed(
-                        &name,
-                        "EXT=TYPE, as in log=text/plain",
-                        parse_media_type,
-                    )?);
-                }
                 "--no-ip" => site.ip = false,
                 "--allow" => access.rules.push(words.rule(&name, Verdict::Allow)?),
                 "--deny" => access.rules.push(words.rule(&name, Verdict::Deny)?),
-                "--auth-file" => {
-                    access.auth_file = Some(words.value(&name, "the name of a file")?.into());
-                }
                 "--trusted-proxy" => access
                     .trusted_proxies
                     .push(words.network(&name, "a network")?),
@@ -181,14 +138,14 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
                 "--healthcheck" => {
                     healthcheck = Some(words.optional(|text| text.starts_with("http://")));
                 }
-                "--log" => {
-                    config.log =
-                        words.parsed(&name, "simple, common, combined, json or off", parse_log)?
-                }
                 "--log-only-errors" => config.log_only_errors = true,
                 "--qr" => config.qr = true,
                 "--check" => check = true,
-                _ => return Err(unknown_option(&name)),
+                _ => {
+                    let (wanted, set) = setting(&name).ok_or_else(|| unknown_option(&name))?;
+                    let value = words.value(&name, wanted)?;
+                    set(&mut config, &value).ok_or_else(|| not_wanted(&name, wanted, &value))?;
+                }
             },
             Word::Value(value) => {
                 if let Some(first) = &root {
@@ -208,7 +165,7 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
         );
     }
     config.root = root.unwrap_or(config.root);
-    if !index.is_empty() {
+    if config.site.index.is_empty() {
         config.site.index = index;
     }
     let config = Box::new(config);
@@ -217,6 +174,64 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
         None if check => Command::Check(config),
         None => Command::Serve(config),
     })
+}
+
+/// Takes a value over; `None` if it is not what is wanted.
+type Set = fn(&mut Config, &OsStr) -> Option<()>;
+
+/// What an option with a value wants, and where that goes.
+fn setting(option: &str) -> Option<(&'static str, Set)> {
+    Some(match option {
+        "-p" | "--port" => ("a number from 0 to 65535", |config, value| {
+            config.port = parse_number(value, 0..=65_535)? as u16;
+            Some(())
+        }),
+        "-w" | "--workers" => ("a number from 1 to 1024", |config, value| {
+            config.workers = Some(NonZeroUsize::new(parse_number(value, 1..=1_024)?)?);
+            Some(())
+        }),
+        "--connections-max" => ("a number from 16 to 1000000", |config, value| {
+            config.connections_max = Some(parse_number(value, 16..=1_000_000)?);
+            Some(())
+        }),
+        "--index" => ("the name of a file", |config, value| {
+            config.site.index.push(parse_file_name(value)?);
+            Some(())
+        }),
+        "--symlinks" => ("inside, follow or deny", |config, value| {
+            config.site.symlinks = parse_symlinks(value)?;
+            Some(())
+        }),
+        "--fallback" => ("a file beneath DIRECTORY", |config, value| {
+            config.site.fallback = Some(parse_relative(value)?);
+            Some(())
+        }),
+        "--redirect-all" => ("a path that begins with /, or a URL", |config, value| {
+            config.site.redirect_all = Some(parse_location(value)?);
+            Some(())
+        }),
+        "--cache-control" => ("the value of a field", |config, value| {
+            config.site.cache_control = parse_field_value(value)?;
+            Some(())
+        }),
+        "--media-type" => ("EXT=TYPE, as in log=text/plain", |config, value| {
+            config.site.media_types.push(parse_media_type(value)?);
+            Some(())
+        }),
+        "--auth-file" => ("the name of a file", |config, value| {
+            config.access.auth_file = Some(value.into());
+            Some(())
+        }),
+        "--log" => ("simple, common, combined, json or off", |config, value| {
+            config.log = parse_log(value)?;
+            Some(())
+        }),
+        _ => return None,
+    })
+}
+
+fn not_wanted(option: &str, wanted: &str, value: &OsStr) -> String {
+    format!("{option} wants {wanted}, not '{}'", value.to_string_lossy())
 }
 
 /// The option that was meant, most likely: people forget and swap letters.
@@ -350,9 +365,8 @@ impl Words {
     /// A value whose error says what is wrong with it.
     fn network<T: FromStr<Err = String>>(&mut self, name: &str, wanted: &str) -> Result<T, String> {
         let value = self.value(name, wanted)?;
-        let text = value.to_string_lossy();
-        text.parse()
-            .map_err(|error| format!("{name} wants {wanted}, not '{text}': {error}"))
+        let parsed: Result<T, String> = value.to_string_lossy().parse();
+        parsed.map_err(|error| not_wanted(name, wanted, &value) + ": " + &error)
     }
 
     fn rule(&mut self, name: &str, verdict: Verdict) -> Result<Rule, String> {
@@ -373,17 +387,6 @@ impl Words {
             next
         })
     }
-
-    fn parsed<T>(
-        &mut self,
-        name: &str,
-        wanted: &str,
-        parse: impl Fn(&OsStr) -> Option<T>,
-    ) -> Result<T, String> {
-        let value = self.value(name, wanted)?;
-        parse(&value)
-            .ok_or_else(|| format!("{name} wants {wanted}, not '{}'", value.to_string_lossy()))
-    }
 }
 
 /// Splits a word before the byte at `at`, which is ASCII or stands after one.
@@ -400,12 +403,12 @@ fn skip_byte(word: &OsStr) -> OsString {
 }
 
 /// A number, in digits alone.
-fn parse_number<T: FromStr>(value: &OsStr) -> Option<T> {
+fn parse_number(value: &OsStr, range: RangeInclusive<usize>) -> Option<usize> {
     let text = value.to_str()?;
     if text.starts_with('+') {
         return None;
     }
-    text.parse().ok()
+    text.parse().ok().filter(|number| range.contains(number))
 }
 
 fn parse_symlinks(value: &OsStr) -> Option<Symlinks> {
@@ -476,12 +479,7 @@ const HEADER_WANTED: &str = "a field line, as in 'X-Frame-Options: DENY'";
 
 /// What would break the framing of answers, or stand in them twice, is refused.
 fn parse_header(value: &OsStr) -> Result<(String, String), String> {
-    let wrong = || {
-        format!(
-            "--header wants {HEADER_WANTED}, not '{}'",
-            value.to_string_lossy()
-        )
-    };
+    let wrong = || not_wanted("--header", HEADER_WANTED, value);
     let (name, text) = value
         .to_str()
         .and_then(|text| text.split_once(':'))
@@ -530,12 +528,7 @@ const BIND_WANTED: &str = "ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
 
 /// Any way in which people write an address with or without port and zone.
 fn parse_bind(value: &OsStr) -> Result<Bind, String> {
-    let wrong = || {
-        format!(
-            "--bind wants {BIND_WANTED}, not '{}'",
-            value.to_string_lossy()
-        )
-    };
+    let wrong = || not_wanted("--bind", BIND_WANTED, value);
     let text = value.to_str().ok_or_else(wrong)?;
     if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
         return Ok(Bind {
@@ -588,13 +581,12 @@ fn parse_zone(host: &str, zone: &str) -> Result<u32, String> {
     if let Some(index) = sys::interface_called(zone) {
         return Ok(index);
     }
-    let mut names: Vec<String> = sys::addresses()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|found| found.interface)
-        .collect();
-    names.sort();
-    names.dedup();
+    let mut names: Vec<String> = Vec::new();
+    for found in sys::addresses().unwrap_or_default() {
+        if !names.contains(&found.interface) {
+            names.push(found.interface);
+        }
+    }
     Err(format!(
         "--bind {host}%{zone}: there is no interface '{zone}'; there are {}",
         names.join(", ")

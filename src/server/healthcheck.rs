@@ -61,9 +61,11 @@ impl Question {
         if addresses.iter().any(|address| address.port() == 0) {
             return Err("--healthcheck wants a URL or --port: 0 is any port".to_owned());
         }
-        addresses.sort_by_key(SocketAddr::is_ipv4);
+        let (mut ordered, ipv4): (Vec<_>, Vec<_>) =
+            addresses.into_iter().partition(SocketAddr::is_ipv6);
+        ordered.extend(ipv4);
         Ok(Question {
-            addresses,
+            addresses: ordered,
             host: format!("localhost:{}", config.port),
             path: "/".to_owned(),
             bad_from: 500,

@@ -94,11 +94,11 @@ fn has_ipv6(listeners: &[TcpListener]) -> bool {
 
 fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
     // `--bind 127.0.0.1 --bind ::`: whatever a dual-stack socket covers must come after it.
-    let mut binds = binds.to_vec();
-    binds.sort_by_key(|bind| match bind.address {
+    let rank = |bind: &Bind| match bind.address {
         address if !address.is_unspecified() => 2,
         address => u8::from(address.is_ipv4()),
-    });
+    };
+    let binds = (0..=2).flat_map(|now| binds.iter().filter(move |bind| rank(bind) == now));
     let mut listeners: Vec<TcpListener> = Vec::new();
     // Once the system has chosen a port it is that of all.
     let mut port = port;

@@ -109,7 +109,7 @@ impl Server {
         if let Some(name) = &config.site.fallback {
             if root.open_beneath(name).is_err() {
                 // It may come later; a slip of the pen does not.
-                let name = String::from_utf8_lossy(name).escape_debug().to_string();
+                let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
                 log.complain(&format!(
                     "--fallback: there is no file '{name}' in the folder, as yet"
                 ));
