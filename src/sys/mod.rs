@@ -61,6 +61,7 @@ mod socket;
     path = "no_statx.rs"
 )]
 mod statx;
+mod thread_name;
 
 pub use bell::{Bell, Rope, bell};
 pub use beneath::Directory;
