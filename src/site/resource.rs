@@ -145,7 +145,11 @@ impl OpenFile {
         length: usize,
         mut bytes: Vec<u8>,
     ) -> io::Result<Option<Vec<u8>>> {
-        bytes.resize(length, 0);
+        // Not by `resize`, which sets one byte after the other in a build for size.
+        while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
+            let zeros = [0; 256];
+            bytes.extend_from_slice(zeros.get(..missing).unwrap_or(&zeros));
+        }
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match sys::read_at(&self.file, room, offset + filled as u64) {
