@@ -90,7 +90,8 @@ impl<'buf> Fields<'buf> {
         let is_absent = self.names & name_bit(name.as_bytes()) == 0;
         let mut rest = if is_absent { b"" } else { self.lines };
         std::iter::from_fn(move || {
-            while let Some((line, after)) = split_once(rest, b'\n') {
+            while !rest.is_empty() {
+                let (line, after) = split_once(rest, b'\n')?;
                 rest = after;
                 let Some((head, value)) = line.split_at_checked(name.len()) else {
                     continue;

@@ -333,36 +333,39 @@ impl Site {
             _ => Selection::Whole,
         };
         let length = representation.length;
+        let media_type = &representation.description().media_type;
         Ok(match selection {
             Selection::Whole => {
-                let response = Site::described(Status::Ok, &representation, finder.buffers);
-                let response = response.with("Content-Type", representation.media_type);
-                response.with_body(body(
+                let mut response = Site::described(Status::Ok, &representation, finder.buffers);
+                response.add("Content-Type", media_type);
+                response.body = body(
                     request.method,
                     &representation.source,
                     0..length,
                     finder.buffers,
-                )?)
+                )?;
+                response
             }
             Selection::One(range) => {
                 let status = Status::PartialContent;
-                let response = Site::described(status, &representation, finder.buffers)
-                    .with("Content-Type", representation.media_type)
-                    .with("Content-Range", content_range(&range, length));
-                response.with_body(body(
+                let mut response = Site::described(status, &representation, finder.buffers);
+                response.add("Content-Type", media_type);
+                response.add("Content-Range", content_range(&range, length));
+                response.body = body(
                     request.method,
                     &representation.source,
                     range,
                     finder.buffers,
-                )?)
+                )?;
+                response
             }
             Selection::Several(ranges) => {
                 let boundary = boundary(&representation, now);
                 let parts = parts(&ranges, &boundary, &representation);
-                let media_type = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
+                let multipart = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
                 let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
                 Site::described(Status::PartialContent, &representation, finder.buffers)
-                    .with("Content-Type", media_type)
+                    .with("Content-Type", multipart)
                     .with_body(Body::Multipart {
                         file: Arc::clone(&representation.source.file),
                         parts,
@@ -382,7 +385,7 @@ impl Site {
     /// The fields that a 200 and a 206 of a file have in common.
     fn described(
         status: Status,
-        representation: &Representation<'_>,
+        representation: &Representation,
         buffers: &mut Buffers,
     ) -> Response {
         let mut response = Response::in_buffer(status, buffers.take());
@@ -469,14 +472,14 @@ fn body(
 fn parts(
     ranges: &[std::ops::Range<u64>],
     boundary: &[u8],
-    representation: &Representation<'_>,
+    representation: &Representation,
 ) -> Vec<Part> {
     let part = |(number, range): (usize, &std::ops::Range<u64>)| {
         let mut head = Vec::with_capacity(160);
         head.extend_from_slice(if number == 0 { b"--" } else { b"\r\n--" });
         head.extend_from_slice(boundary);
         head.extend_from_slice(b"\r\nContent-Type: ");
-        head.extend_from_slice(representation.media_type.as_bytes());
+        head.extend_from_slice(&representation.description().media_type);
         head.extend_from_slice(b"\r\nContent-Range: ");
         head.extend_from_slice(&content_range(range, representation.length));
         head.extend_from_slice(b"\r\n\r\n");
@@ -489,7 +492,7 @@ fn parts(
 }
 
 /// A delimiter that no file is likely to hold: mixed from the moment and the file (RFC 2046 §5.1).
-fn boundary(representation: &Representation<'_>, now: &Now) -> Vec<u8> {
+fn boundary(representation: &Representation, now: &Now) -> Vec<u8> {
     let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
     for &byte in representation
         .description()

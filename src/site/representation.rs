@@ -15,20 +15,18 @@ use super::resource::{Finder, OpenFile, find_file};
 
 /// What will be sent, unless a precondition or a range says otherwise.
 #[derive(Debug)]
-pub struct Representation<'o> {
+pub struct Representation {
     /// The file that holds it.
     pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
-    /// Of the original, whatever the coding.
-    pub media_type: &'o str,
     /// The coding of the sibling that was chosen.
     pub coding: Option<Coding>,
     /// Of this representation, where the file does not keep it.
     own: Option<Description>,
 }
 
-impl Representation<'_> {
+impl Representation {
     /// What its answers have in common.
     pub fn description(&self) -> &Description {
         const NONE: &Description = &Description {
@@ -37,6 +35,7 @@ impl Representation<'_> {
                 last_modified: None,
             },
             lines: Vec::new(),
+            media_type: Vec::new(),
         };
         self.own
             .as_ref()
@@ -52,18 +51,19 @@ pub struct Description {
     pub validators: Validators,
     /// Cache-Control, Vary, ETag and Last-Modified, as they go on the wire.
     pub lines: Vec<u8>,
+    /// Of the original, whatever the coding.
+    pub media_type: Vec<u8>,
 }
 
 /// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
 /// client refuses all there are. A sibling older than its original is a forgotten one.
-pub fn select<'f>(
-    finder: &mut Finder<'f>,
+pub fn select(
+    finder: &mut Finder<'_>,
     original: Arc<OpenFile>,
     fields: Fields<'_>,
     now: HttpDate,
-) -> Option<Representation<'f>> {
+) -> Option<Representation> {
     let accept = AcceptEncoding::of(fields);
-    let media_type = media_type::of(original.path.as_bytes(), &finder.options.media_types);
     let sibling = accept.preferred().find_map(|coding| {
         let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
         (file.identity.modified >= original.identity.modified).then_some((coding, file))
@@ -78,7 +78,6 @@ pub fn select<'f>(
     Some(Representation {
         source,
         length,
-        media_type,
         coding,
         own,
     })
@@ -109,7 +108,15 @@ fn describe(
         if let Some(text) = validators.last_modified.and_then(HttpDate::text) {
             add("Last-Modified: ", &text);
         }
-        Description { validators, lines }
+        // What it decodes to, and so without the suffix of its coding.
+        let path = source.path.as_bytes();
+        let suffix = coding.map_or("", Coding::suffix).as_bytes();
+        let path = path.strip_suffix(suffix).unwrap_or(path);
+        Description {
+            validators,
+            lines,
+            media_type: media_type::of(path, &options.media_types).into(),
+        }
     };
     match (coding, source.identity.modified) {
         (None, Some((seconds, _))) if HttpDate(seconds) <= now => {
