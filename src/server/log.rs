@@ -364,13 +364,15 @@ impl Lines {
 
 /// What a client sent, for a terminal and for programs that split at quotes: control bytes, what
 /// is not ASCII, quote and backslash become `\xHH`, as Apache and nginx have it.
-fn escape(bytes: &[u8], out: &mut Vec<u8>) {
-    for &byte in bytes {
-        if (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\' {
-            out.push(byte);
-        } else {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
+fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+    loop {
+        let special = bytes.iter().position(|&byte| !is_plain(byte));
+        let (plain, rest) = bytes.split_at(special.unwrap_or(bytes.len()));
+        out.extend_from_slice(plain);
+        let [byte, rest @ ..] = rest else { return };
+        let _ = write!(out, "\\x{byte:02x}");
+        bytes = rest;
     }
 }
 
