@@ -583,8 +583,8 @@ fn parse_zone(host: &str, zone: &str) -> Result<u32, String> {
     }
     let mut names: Vec<String> = Vec::new();
     for found in sys::addresses().unwrap_or_default() {
-        if !names.contains(&found.interface) {
-            names.push(found.interface);
+        if let Err(place) = names.binary_search(&found.interface) {
+            names.insert(place, found.interface);
         }
     }
     Err(format!(
