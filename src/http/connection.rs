@@ -96,7 +96,7 @@ pub struct Chunk<'c> {
     pub bytes: &'c [u8],
     /// Comes second; its range is never empty.
     pub file: Option<(&'c File, Range<u64>)>,
-    /// After all of it the connection is closed, or its sending side.
+    /// After all of it the connection is closed at once.
     pub is_last: bool,
 }
 
@@ -288,7 +288,7 @@ impl Connection {
             Plan::Read => Step::Read,
             Plan::Write => match &self.outgoing {
                 Some(outgoing) => {
-                    let closing = matches!(self.input, Input::Closing(_));
+                    let closing = matches!(self.input, Input::Closing(false));
                     Step::Write(outgoing.chunk(closing))
                 }
                 None => Step::Close,
@@ -695,7 +695,7 @@ impl Outgoing {
         self.sent_bytes == self.queued_bytes
     }
 
-    /// `closing`: nothing will be queued behind what there is.
+    /// `closing`: at once after what is queued.
     fn chunk(&self, closing: bool) -> Chunk<'_> {
         let file = match &self.stream {
             Stream::File(file, range) | Stream::Multipart { file, range, .. }

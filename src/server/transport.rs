@@ -101,10 +101,16 @@ impl Transport {
     }
 
     fn write(&self, bytes: &[u8], is_last: bool) -> io::Result<usize> {
-        if is_last {
-            return sys::send_more(&self.stream, bytes);
+        if !is_last {
+            return (&self.stream).write(bytes);
         }
-        (&self.stream).write(bytes)
+        let sent = sys::send_more(&self.stream, bytes)?;
+        if sent == bytes.len() {
+            // Here and not by closing: what has come unread meanwhile makes that a reset, which
+            // drops what still waits. A client that is gone will be noticed at the close.
+            let _ = self.shut_down_writing();
+        }
+        Ok(sent)
     }
 
     /// The client sees the end of what is sent, and can still send.
@@ -135,5 +141,36 @@ fn not_shorter(count: usize) -> io::Result<usize> {
         Err(io::ErrorKind::UnexpectedEof.into())
     } else {
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// RFC 9112 §9.6: a client that has sent more than was read gets the answer before the reset.
+    #[test]
+    fn the_last_answer_leaves_although_more_has_come() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let mut client = TcpStream::connect(address).expect("a connection");
+        let (stream, _) = listener.accept().expect("the other end");
+        client.write_all(b"\r\n").expect("two bytes");
+        // They are there, and stay unread.
+        assert_eq!(stream.peek(&mut [0; 1]).expect("bytes"), 1);
+        let chunk = Chunk {
+            bytes: b"the answer",
+            file: None,
+            is_last: true,
+        };
+        let transport = Transport::new(stream).expect("a socket");
+        let sent = transport.send(&chunk, &mut []).expect("a client");
+        assert_eq!(sent, Some(10));
+        drop(transport);
+        let mut answer = Vec::new();
+        // Ends, or is reset behind it.
+        let _ = client.read_to_end(&mut answer);
+        assert_eq!(answer, b"the answer");
     }
 }

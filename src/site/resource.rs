@@ -88,7 +88,7 @@ pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFil
     if finder.root.is_missing(path.as_bytes()) {
         return None;
     }
-    match open(finder, path) {
+    match open_anew(finder, path) {
         Resource::File(file) => Some(file),
         _ => None,
     }
@@ -108,6 +108,11 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Resource::File(file);
     }
+    open_anew(finder, path)
+}
+
+/// Opens a file that is none of those that are kept open.
+fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     let mut opened = finder.root.open_beneath(path.as_bytes());
     let is_exhausted = |error: &io::Error| Failure::from(error) == Failure::Exhausted;
     if opened.as_ref().is_err_and(is_exhausted) && !finder.open_files.is_empty() {
