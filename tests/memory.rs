@@ -116,7 +116,7 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
     }
     let (resident, descriptors) = (program.resident_bytes(), program.descriptors());
     let mut after = Vec::new();
-    for round in 0..2 {
+    for round in 0..3 {
         for (what, bytes) in &rows {
             let mut streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| program.connect()).collect();
             for stream in &streams {
@@ -153,8 +153,9 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
             "{after:?} bytes, {resident} before"
         );
     }
+    // How much that is differs by some MiB from round to round. What leaks grows in each of them.
     assert!(
-        after[1] < after[0] + ONCE_BYTES,
+        after[2] < after[0].max(after[1]) + ONCE_BYTES,
         "it grows: {after:?} bytes"
     );
 }
