@@ -79,8 +79,8 @@ pub use sandbox::Sandbox;
 pub use sendfile::send_file;
 pub use signal::{Signal, Signals};
 pub use socket::{
-    AsSocket, mode_and_owner, os_string, read_at, send_more, set_backlog, set_no_delay,
-    set_unsent_bytes_max,
+    AsSocket, mode_and_owner, os_string, read_at, send_more, set_accept_deferred, set_backlog,
+    set_no_delay, set_unsent_bytes_max,
 };
 
 use std::ffi::c_int;

@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::constants::{SEND_MORE, TCP_NOTSENT_LOWAT};
+use super::constants::{SEND_MORE, TCP_DEFER_ACCEPT, TCP_NOTSENT_LOWAT};
 use super::{cvt, cvt_size};
 
 /// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
@@ -24,9 +24,18 @@ pub fn set_backlog(listener: &impl AsSocket, connections: u16) -> io::Result<()>
 /// How much the kernel buffers that has not been sent: a client that reads nothing holds 256 KiB
 /// of kernel memory instead of 4 MiB. Sockets accepted from a listener inherit it.
 pub fn set_unsent_bytes_max(socket: &impl AsSocket, bytes: u32) -> io::Result<()> {
+    set_tcp_option(socket, TCP_NOTSENT_LOWAT, bytes as c_int)
+}
+
+/// A connection stays in the kernel until its client has sent something, for some seconds at most:
+/// so the listener wakes once for a client, and what is to be read is there.
+pub fn set_accept_deferred(listener: &impl AsSocket, seconds: u16) -> io::Result<()> {
+    set_tcp_option(listener, TCP_DEFER_ACCEPT, c_int::from(seconds))
+}
+
+fn set_tcp_option(socket: &impl AsSocket, name: Option<c_int>, value: c_int) -> io::Result<()> {
     const IPPROTO_TCP: c_int = 6;
-    let name = TCP_NOTSENT_LOWAT.ok_or(io::ErrorKind::Unsupported)?;
-    let value = bytes as c_int;
+    let name = name.ok_or(io::ErrorKind::Unsupported)?;
     let (pointer, size) = ((&raw const value).cast(), size_of::<c_int>() as u32);
     // SAFETY: the kernel reads `size` bytes of `value`, which lives until the call returns.
     cvt(unsafe { setsockopt(raw(socket), IPPROTO_TCP, name, pointer, size) })?;

@@ -13,6 +13,7 @@ pub const AF_INET6: u8 = 28;
 pub const ZONE_IN_ADDRESS: bool = true;
 pub const SIG_BLOCK: c_int = 1;
 pub const TCP_NOTSENT_LOWAT: Option<c_int> = None;
+pub const TCP_DEFER_ACCEPT: Option<c_int> = None;
 pub const SEND_MORE: Option<c_int> = None;
 
 pub const AT_FDCWD: c_int = -100;

@@ -16,6 +16,7 @@ pub const AF_INET6: u8 = 10;
 pub const ZONE_IN_ADDRESS: bool = false;
 pub const SIG_BLOCK: c_int = 0;
 pub const TCP_NOTSENT_LOWAT: Option<c_int> = Some(25);
+pub const TCP_DEFER_ACCEPT: Option<c_int> = Some(9);
 /// MSG_NOSIGNAL and MSG_MORE.
 pub const SEND_MORE: Option<c_int> = Some(0xc000);
 

@@ -21,6 +21,11 @@ pub fn set_unsent_bytes_max(_socket: &impl AsSocket, _bytes: u32) -> io::Result<
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Windows hands a connection over at once.
+pub fn set_accept_deferred(_listener: &impl AsSocket, _seconds: u16) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Nothing waits to be put together with what may follow. std has it for streams only; sockets
 /// accepted from a listener inherit it.
 pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
