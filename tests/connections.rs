@@ -522,6 +522,34 @@ fn folders_that_are_removed_are_missing() {
 }
 
 #[test]
+fn what_comes_and_goes_is_there_and_missing_at_once() {
+    let site = TempSite::with(&[("sub/b", "two")]);
+    let server = TestServer::start(&[], site.path());
+    let mut client = Conversation::open(server.address());
+    // By itself, as the index of its folder, as the error page of another.
+    for (name, path) in [
+        ("a", "/a"),
+        ("sub/index.html", "/sub/"),
+        ("404.html", "/nothing"),
+    ] {
+        let before = client.get(path);
+        for content in ["one", "three"] {
+            let found = if name == "404.html" { 404 } else { 200 };
+            for _ in 0..3 {
+                let now = client.get(path);
+                assert_eq!(now.status(), before.status(), "{path}");
+                assert_eq!(now.text(), before.text(), "{path}");
+            }
+            let file = site.write(name, content);
+            for _ in 0..3 {
+                assert_answer(&client.get(path), found, content);
+            }
+            fs::remove_file(file).expect("removed");
+        }
+    }
+}
+
+#[test]
 fn what_may_not_be_read_is_forbidden() {
     let site = TempSite::with(&[
         ("a", "one"),

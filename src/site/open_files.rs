@@ -1,7 +1,7 @@
 //! Files that were just sent stay open for a second or two, so that the next request for one of
 //! them finds it by a look at its name. Nothing is ever answered stale: each request asks the
 //! system whether the name still leads to the same file in the same state, and content is read
-//! from the file each time.
+//! from the file each time. What was missing the last time is asked for before it is opened.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use super::resource::OpenFile;
 #[derive(Debug, Default)]
 pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
+    /// Hashes of paths that were missing the last time.
+    missed: [u32; MISSED],
 }
 
 #[derive(Debug)]
@@ -24,6 +26,8 @@ struct Slot {
 
 /// A power of two. What a page consists of fits; descriptors are for clients.
 const SLOTS: usize = 64;
+/// A power of two: `favicon.ico`, the index that a folder does not have.
+const MISSED: usize = 16;
 
 impl OpenFiles {
     /// The file of this path, if it is here and unchanged.
@@ -38,6 +42,20 @@ impl OpenFiles {
         }
         *slot = None;
         None
+    }
+
+    /// Remembers that there was nothing of this path.
+    pub fn miss(&mut self, path: &[u8]) {
+        let hash = hash(path);
+        if let Some(missed) = self.missed.get_mut(hash as usize % MISSED) {
+            *missed = hash;
+        }
+    }
+
+    /// Whether there was nothing of this path the last time, most likely.
+    pub fn was_missing(&self, path: &[u8]) -> bool {
+        let hash = hash(path);
+        self.missed.get(hash as usize % MISSED) == Some(&hash)
     }
 
     /// Keeps a file, in the place of another.
@@ -85,10 +103,15 @@ impl OpenFiles {
     }
 }
 
-/// FNV-1a of a path, as the number of a slot.
+/// The number of a slot.
 fn place(path: &[u8]) -> usize {
+    hash(path) as usize % SLOTS
+}
+
+/// FNV-1a of a path, its bits mixed.
+fn hash(path: &[u8]) -> u32 {
     let hash = path.iter().fold(0x811c_9dc5_u32, |hash, &byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    (hash ^ hash >> 16) as usize % SLOTS
+    hash ^ hash >> 16
 }

@@ -84,7 +84,7 @@ pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFil
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Some(file);
     }
-    // Mostly there is none, and to ask takes half as long as to fail to open it.
+    // Mostly there is none.
     if finder.root.is_missing(path.as_bytes()) {
         return None;
     }
@@ -108,7 +108,16 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Resource::File(file);
     }
-    open_anew(finder, path)
+    // What was missing most likely still is.
+    let name = path.as_bytes();
+    if finder.open_files.was_missing(name) && finder.root.is_missing(name) {
+        return Resource::Missing;
+    }
+    let opened = open_anew(finder, path);
+    if let Resource::Missing = opened {
+        finder.open_files.miss(name);
+    }
+    opened
 }
 
 /// Opens a file that is none of those that are kept open.

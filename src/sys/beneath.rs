@@ -111,7 +111,8 @@ impl Directory {
         at(relative)
     }
 
-    /// Whether `relative` is sure to name nothing. It may be outside: only opening it can tell.
+    /// Whether `relative` is sure to name nothing: to ask takes half as long as to fail to open it.
+    /// What is found may be outside; only opening it can tell.
     pub fn is_missing(&self, relative: &[u8]) -> bool {
         unsafe extern "C" {
             fn faccessat(directory: c_int, name: *const c_char, mode: c_int, flags: c_int)
