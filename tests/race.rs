@@ -241,7 +241,7 @@ impl Asker {
         let head = HeadReader::default()
             .read(head.as_bytes(), &Limits::default())
             .map(|head| {
-                let client = Client {
+                let client = || Client {
                     address: [127, 0, 0, 1].into(),
                     zone: None,
                     server: None,

@@ -3,12 +3,12 @@
 //! pipe that is full stops neither serving nor the end; what does not fit meanwhile is counted,
 //! and said when it is over.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::access::Peer;
 use crate::config::{Config, LogFormat};
 use crate::http::connection::Answered;
 use crate::http::date::{Calendar, two_digits};
@@ -258,6 +258,8 @@ pub struct Lines {
     /// The second that `time` is of.
     second: i64,
     time: Vec<u8>,
+    /// Whose the last line was, and how it names them.
+    client: Option<(Peer, String)>,
 }
 
 impl Lines {
@@ -269,6 +271,7 @@ impl Lines {
             count: 0,
             second: i64::MIN,
             time: Vec::new(),
+            client: None,
         }
     }
 
@@ -277,8 +280,14 @@ impl Lines {
         &self.log
     }
 
-    /// Adds the line of an answer.
-    pub fn add(&mut self, client: &impl Display, answered: &Answered, second: i64) {
+    /// Adds the line of an answer to `peer`, whom `name` names.
+    pub fn add<N: ToString>(
+        &mut self,
+        peer: Peer,
+        name: impl FnOnce(Peer) -> N,
+        answered: &Answered,
+        second: i64,
+    ) {
         if self.log.only_errors && !answered.status.is_error() {
             return;
         }
@@ -287,16 +296,20 @@ impl Lines {
             self.time.clear();
             let offset = self.log.local_time.offset(second);
             write_time(self.log.format, second, offset, &mut self.time);
+            // The interface in a name may have been renamed.
+            self.client = None;
         }
+        let (_, client) = match self.client.take() {
+            Some(last) if last.0 == peer => self.client.insert(last),
+            _ => self.client.insert((peer, name(peer).to_string())),
+        };
         let mut note = answered.note.split(|&byte| byte == b'\n');
         let mut word = || note.next().unwrap_or_default();
         let (line, referer, user_agent) = (word(), word(), word());
         let (asker, user) = (word(), word());
         let out = &mut self.lines;
         let write_client = |out: &mut Vec<u8>| match asker {
-            b"" => {
-                let _ = write!(out, "{client}");
-            }
+            b"" => out.extend_from_slice(client.as_bytes()),
             asker => out.extend_from_slice(asker),
         };
         // Writing to a vector cannot fail.
@@ -454,7 +467,12 @@ mod tests {
             status,
             content_bytes,
         };
-        lines.add(&"2001:db8::1", &answered, 1_499_593_781);
+        let peer = Peer {
+            address: "2001:db8::1".parse().expect("an address"),
+            zone: 0,
+            is_proxy: false,
+        };
+        lines.add(peer, |peer| peer.address, &answered, 1_499_593_781);
         String::from_utf8(lines.lines).expect("ASCII")
     }
 

@@ -408,6 +408,13 @@ fn client(peer: Peer) -> Client {
     }
 }
 
+/// The server's own address as the client knows it; behind a proxy it knows another.
+fn own_address(socket: &TcpStream, asker: Peer) -> Option<IpAddr> {
+    let other = socket.peer_addr().ok()?.ip().to_canonical();
+    let own = socket.local_addr().ok()?.ip().to_canonical();
+    (other == asker.address).then_some(own)
+}
+
 #[derive(Debug)]
 struct ConnectedClient {
     transport: Transport,
@@ -474,15 +481,6 @@ struct Desk<'w> {
     date: HttpDate,
 }
 
-impl Desk<'_> {
-    /// The server's own address as the client knows it; behind a proxy it knows another.
-    fn own_address(&self, asker: Peer) -> Option<IpAddr> {
-        let other = self.socket.peer_addr().ok()?.ip().to_canonical();
-        let own = self.socket.local_addr().ok()?.ip().to_canonical();
-        (other == asker.address).then_some(own)
-    }
-}
-
 impl Respond for Desk<'_> {
     fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
         let shared = self.shared;
@@ -495,10 +493,11 @@ impl Respond for Desk<'_> {
         let (user, mut response) = match admitted {
             Ok(user) => {
                 let site = &shared.site;
-                let mut client = client(asker);
-                if site.asks_for_address(request) {
-                    client.server = self.own_address(asker);
-                }
+                let socket = self.socket;
+                let client = || Client {
+                    server: own_address(socket, asker),
+                    ..client(asker)
+                };
                 let response = site.respond(request, &client, self.open_files, self.buffers, now);
                 (user, response)
             }
@@ -532,7 +531,7 @@ impl Respond for Desk<'_> {
     }
 
     fn answered(&mut self, answered: Answered) {
-        self.lines.add(&client(self.peer), &answered, self.date.0);
+        self.lines.add(self.peer, client, &answered, self.date.0);
     }
 
     fn proxied(&mut self, source: Source) -> bool {

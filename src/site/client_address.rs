@@ -15,8 +15,7 @@ pub struct Client {
     pub address: IpAddr,
     /// The interface on which a link-local address is valid.
     pub zone: Option<String>,
-    /// The server's own address of this connection, canonical too. It costs a system call, so it
-    /// is there for `/ip` alone.
+    /// The server's own address of this connection, canonical too.
     pub server: Option<IpAddr>,
 }
 

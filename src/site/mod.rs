@@ -78,11 +78,12 @@ impl Site {
         &self.root
     }
 
-    /// The answer to a valid request. Open files and buffers are those of the thread that asks.
+    /// The answer to a valid request. `client` is asked for `/ip` alone: to name a client may take
+    /// the system. Open files and buffers are those of the thread that asks.
     pub fn respond(
         &self,
         request: &Request<'_>,
-        client: &Client,
+        client: &dyn Fn() -> Client,
         open_files: &mut OpenFiles,
         buffers: &mut Buffers,
         now: &Now,
@@ -99,12 +100,6 @@ impl Site {
         }
         response.add_lines(&self.own_lines);
         response
-    }
-
-    /// Whether a request is one for `/ip`, whose answer names the server's own address as well.
-    pub fn asks_for_address(&self, request: &Request<'_>) -> bool {
-        let at = |path| client_address::is_at(path);
-        self.options.ip && matches!(request.target, Target::Path { path, .. } if at(path))
     }
 
     /// The answer to a valid request that is not to be answered, for a reason outside of the site.
@@ -124,7 +119,7 @@ impl Site {
     fn answer<'s>(
         &'s self,
         request: &Request<'_>,
-        client: &Client,
+        client: &dyn Fn() -> Client,
         finder: &mut Finder<'s>,
         now: &Now,
     ) -> Response {
@@ -150,8 +145,8 @@ impl Site {
         let Target::Path { path, query } = request.target else {
             return error(request, Status::BadRequest, "The target is not a path.");
         };
-        if self.asks_for_address(request) {
-            return client_address::respond(client, request.fields);
+        if self.options.ip && client_address::is_at(path) {
+            return client_address::respond(&client(), request.fields);
         }
         let path = match SitePath::parse(path) {
             Ok(path) => path,

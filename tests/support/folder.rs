@@ -80,7 +80,6 @@ impl Folder {
     /// Drives what a command line with these options would serve.
     pub fn serve(&self, options: &[&str], drive: impl FnOnce(&Served<'_>)) {
         let site = self.site(options);
-        let client = client();
         // As a worker has them, for all of its connections.
         let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
         let answer = |request: &Request<'_>, now: &Now| {
