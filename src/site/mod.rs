@@ -301,11 +301,8 @@ impl Site {
         let validators = &representation.description().validators;
         match precondition::evaluate(request.method, fields, validators, now.date) {
             Outcome::NotModified => {
-                // RFC 9110 §15.4.5: what the 200 would say of caching and of the representation.
-                let buffer = finder.buffers.take();
-                let mut response = Response::in_buffer(Status::NotModified, buffer);
-                response.add_lines(&representation.description().lines);
-                return Ok(response);
+                let lines = representation.description().not_modified_lines();
+                return Ok(described(Status::NotModified, lines, finder.buffers));
             }
             Outcome::Failed => {
                 return Ok(error(
@@ -328,30 +325,19 @@ impl Site {
             _ => Selection::Whole,
         };
         let length = representation.length;
-        let media_type = &representation.description().media_type;
+        let description = representation.description();
+        let source = &representation.source;
+        let buffers = &mut *finder.buffers;
         Ok(match selection {
             Selection::Whole => {
-                let mut response = Site::described(Status::Ok, &representation, finder.buffers);
-                response.add("Content-Type", media_type);
-                response.body = body(
-                    request.method,
-                    &representation.source,
-                    0..length,
-                    finder.buffers,
-                )?;
+                let mut response = described(Status::Ok, description.lines(), buffers);
+                response.body = body(request.method, source, 0..length, buffers)?;
                 response
             }
             Selection::One(range) => {
-                let status = Status::PartialContent;
-                let mut response = Site::described(status, &representation, finder.buffers);
-                response.add("Content-Type", media_type);
+                let mut response = described(Status::PartialContent, description.lines(), buffers);
                 response.add("Content-Range", content_range(&range, length));
-                response.body = body(
-                    request.method,
-                    &representation.source,
-                    range,
-                    finder.buffers,
-                )?;
+                response.body = body(request.method, source, range, buffers)?;
                 response
             }
             Selection::Several(ranges) => {
@@ -359,10 +345,10 @@ impl Site {
                 let parts = parts(&ranges, &boundary, &representation);
                 let multipart = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
                 let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
-                Site::described(Status::PartialContent, &representation, finder.buffers)
+                described(Status::PartialContent, description.untyped_lines(), buffers)
                     .with("Content-Type", multipart)
                     .with_body(Body::Multipart {
-                        file: Arc::clone(&representation.source.file),
+                        file: Arc::clone(&source.file),
                         parts,
                         end,
                     })
@@ -376,21 +362,13 @@ impl Site {
             .with("Content-Range", unsatisfied_range(length)),
         })
     }
+}
 
-    /// The fields that a 200 and a 206 of a file have in common.
-    fn described(
-        status: Status,
-        representation: &Representation,
-        buffers: &mut Buffers,
-    ) -> Response {
-        let mut response = Response::in_buffer(status, buffers.take());
-        response.add_lines(&representation.description().lines);
-        if let Some(coding) = representation.coding {
-            response.add("Content-Encoding", coding.name());
-        }
-        response.add_lines(b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n");
-        response
-    }
+/// An answer about a file.
+fn described(status: Status, lines: &[u8], buffers: &mut Buffers) -> Response {
+    let mut response = Response::in_buffer(status, buffers.take());
+    response.add_lines(lines);
+    response
 }
 
 /// RFC 9110 §10.2.1.
@@ -473,9 +451,9 @@ fn parts(
         let mut head = Vec::with_capacity(160);
         head.extend_from_slice(if number == 0 { b"--" } else { b"\r\n--" });
         head.extend_from_slice(boundary);
-        head.extend_from_slice(b"\r\nContent-Type: ");
-        head.extend_from_slice(&representation.description().media_type);
-        head.extend_from_slice(b"\r\nContent-Range: ");
+        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(representation.description().type_line());
+        head.extend_from_slice(b"Content-Range: ");
         head.extend_from_slice(&content_range(range, representation.length));
         head.extend_from_slice(b"\r\n\r\n");
         Part {

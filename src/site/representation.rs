@@ -35,7 +35,8 @@ impl Representation {
                 last_modified: None,
             },
             lines: Vec::new(),
-            media_type: Vec::new(),
+            not_modified_bytes: 0,
+            untyped_bytes: 0,
         };
         self.own
             .as_ref()
@@ -44,15 +45,40 @@ impl Representation {
     }
 }
 
-/// What a 200, a 206 and a 304 of a representation say alike.
+/// What the answers of a representation have in common.
 #[derive(Debug)]
 pub struct Description {
     /// What tells its states apart.
     pub validators: Validators,
-    /// Cache-Control, Vary, ETag and Last-Modified, as they go on the wire.
-    pub lines: Vec<u8>,
-    /// Of the original, whatever the coding.
-    pub media_type: Vec<u8>,
+    /// As they go on the wire: Cache-Control, Vary, ETag and Last-Modified; Content-Encoding,
+    /// Accept-Ranges and X-Content-Type-Options; Content-Type.
+    lines: Vec<u8>,
+    not_modified_bytes: usize,
+    untyped_bytes: usize,
+}
+
+impl Description {
+    /// What a 200 and a 206 say.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// RFC 9110 §15.4.5: what a 304 says, which the 200 would say of caching and of itself.
+    pub fn not_modified_lines(&self) -> &[u8] {
+        self.lines
+            .get(..self.not_modified_bytes)
+            .unwrap_or_default()
+    }
+
+    /// The same as [`Description::lines`] without the last: a multipart has another type.
+    pub fn untyped_lines(&self) -> &[u8] {
+        self.lines.get(..self.untyped_bytes).unwrap_or_default()
+    }
+
+    /// Content-Type: that of the original, whatever the coding.
+    pub fn type_line(&self) -> &[u8] {
+        self.lines.get(self.untyped_bytes..).unwrap_or_default()
+    }
 }
 
 /// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
@@ -93,29 +119,40 @@ fn describe(
 ) -> Option<Description> {
     let make = || {
         let validators = validators(&source.identity, coding, now);
-        let mut lines = Vec::with_capacity(192);
+        let mut lines = Vec::with_capacity(320);
         let mut add = |name: &str, value: &[u8]| {
             for part in [name.as_bytes(), value, b"\r\n"] {
                 lines.extend_from_slice(part);
             }
+            lines.len()
         };
         add("Cache-Control: ", options.cache_control.as_bytes());
         // Whether or not there are siblings today: tomorrow there may be.
-        add("Vary: ", b"Accept-Encoding");
+        let mut not_modified_bytes = add("Vary: ", b"Accept-Encoding");
         if let Some(tag) = &validators.entity_tag {
-            add("ETag: ", tag);
+            not_modified_bytes = add("ETag: ", tag);
         }
         if let Some(text) = validators.last_modified.and_then(HttpDate::text) {
-            add("Last-Modified: ", &text);
+            not_modified_bytes = add("Last-Modified: ", &text);
         }
+        if let Some(coding) = coding {
+            add("Content-Encoding: ", coding.name().as_bytes());
+        }
+        let untyped_bytes = add(
+            "Accept-Ranges: bytes\r\nX-Content-Type-Options: ",
+            b"nosniff",
+        );
         // What it decodes to, and so without the suffix of its coding.
         let path = source.path.as_bytes();
         let suffix = coding.map_or("", Coding::suffix).as_bytes();
         let path = path.strip_suffix(suffix).unwrap_or(path);
+        let media_type = media_type::of(path, &options.media_types);
+        add("Content-Type: ", media_type.as_bytes());
         Description {
             validators,
             lines,
-            media_type: media_type::of(path, &options.media_types).into(),
+            not_modified_bytes,
+            untyped_bytes,
         }
     };
     match (coding, source.identity.modified) {
