@@ -460,7 +460,7 @@ fn parse_location(value: &OsStr) -> Option<String> {
 
 fn parse_field_value(value: &OsStr) -> Option<String> {
     let text = value.to_str()?.trim();
-    (!text.is_empty() && text.bytes().all(is_field_content)).then(|| text.to_owned())
+    (!text.is_empty() && is_field_content(text.as_bytes())).then(|| text.to_owned())
 }
 
 fn parse_media_type(value: &OsStr) -> Option<(String, String)> {
@@ -471,7 +471,7 @@ fn parse_media_type(value: &OsStr) -> Option<(String, String)> {
         && !extension.contains(['/', '.'])
         && is_token(main.as_bytes())
         && is_token(sub.as_bytes())
-        && media_type.bytes().all(is_field_content);
+        && is_field_content(media_type.as_bytes());
     valid.then(|| (extension.to_ascii_lowercase(), media_type.to_owned()))
 }
 
@@ -485,7 +485,7 @@ fn parse_header(value: &OsStr) -> Result<(String, String), String> {
         .and_then(|text| text.split_once(':'))
         .ok_or_else(wrong)?;
     let text = text.trim();
-    if !is_token(name.as_bytes()) || !text.bytes().all(is_field_content) {
+    if !is_token(name.as_bytes()) || !is_field_content(text.as_bytes()) {
         return Err(wrong());
     }
     match RESERVED

@@ -3,20 +3,45 @@
 
 /// `tchar`, what method and field names are made of (RFC 9110 §5.6.2).
 pub fn is_tchar(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'z' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z'
-    )
+    TCHARS.get(usize::from(byte)) == Some(&true)
 }
+
+/// Looked up, since every byte of every name passes here.
+const TCHARS: [bool; 256] = {
+    let mut are_tchars = [false; 256];
+    let mut rest: &mut [bool] = &mut are_tchars;
+    let mut byte = 0_u8;
+    while let [is_tchar, after @ ..] = rest {
+        *is_tchar = matches!(
+            byte,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'z' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z'
+        );
+        (rest, byte) = (after, byte.wrapping_add(1));
+    }
+    are_tchars
+};
 
 /// A token: one or more `tchar` (RFC 9110 §5.6.2).
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 
-/// What may stand in a field value: visible bytes, space, tab and obs-text (RFC 9110 §5.5).
-pub fn is_field_content(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+/// Whether this may stand in a field value: visible bytes, space, tab and obs-text (RFC 9110 §5.5).
+pub fn is_field_content(bytes: &[u8]) -> bool {
+    let is_content = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    let all = |word: &[u8; 8]| {
+        let bytes = u64::from_le_bytes(*word);
+        let control = bytes.wrapping_sub(ONES * u64::from(b' ')) & !bytes & HIGHS;
+        control | equal_to(0x7f, bytes) == 0 || word.iter().all(is_content)
+    };
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        if !all(word) {
+            return false;
+        }
+        rest = after;
+    }
+    rest.iter().all(is_content)
 }
 
 /// `bytes` without the optional white space around it (RFC 9110 §5.6.3).
@@ -107,23 +132,27 @@ pub fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Where `wanted` first stands. Eight bytes at a time: every byte of every head passes here, and
-/// a loop over single bytes took a quarter of the time of a request with a browser's fields.
+// Every byte of every head passes through these, eight at a time: with a loop over single bytes
+// they took a quarter of the time of a request with a browser's fields.
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The high bit of the first of eight bytes that is the wanted one, and maybe bits above it.
+fn equal_to(wanted: u8, bytes: u64) -> u64 {
+    // A byte that is zero here is the wanted one; the subtraction borrows from its high bit.
+    let differences = bytes ^ (ONES * u64::from(wanted));
+    differences.wrapping_sub(ONES) & !differences & HIGHS
+}
+
+/// Where `wanted` first stands.
 pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let words = bytes.chunks_exact(8);
-    let rest = words.remainder();
-    for (number, word) in words.enumerate() {
-        let Ok(word) = word.try_into().map(u64::from_le_bytes) else {
-            break;
-        };
-        // A byte that is zero here is the wanted one; the subtraction borrows from its high bit.
-        let differences = word ^ (ONES * u64::from(wanted));
-        let found = differences.wrapping_sub(ONES) & !differences & HIGHS;
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let found = equal_to(wanted, u64::from_le_bytes(*word));
         if found != 0 {
-            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+            return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
         }
+        rest = after;
     }
     let start = bytes.len() - rest.len();
     rest.iter()
@@ -148,6 +177,22 @@ mod tests {
         expected.extend((b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z'));
         expected.sort_unstable();
         assert_eq!(tchars, expected);
+    }
+
+    #[test]
+    fn field_content_is_the_rfcs() {
+        for length in 1..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[0] = b'\t';
+                    bytes[length - 1] = 0x80;
+                    bytes[at] = byte;
+                    let expected = matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
+                    assert_eq!(is_field_content(&bytes), expected, "{byte} {at} {length}");
+                }
+            }
+        }
     }
 
     #[test]

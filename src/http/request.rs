@@ -347,7 +347,7 @@ fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
         // §5.1: white space before the colon has been used to smuggle requests.
         return Err(Reject::bad("A field name is not a token."));
     }
-    if !value.iter().all(|&byte| is_field_content(byte)) {
+    if !is_field_content(value) {
         return Err(Reject::bad("A field value holds a control character."));
     }
     Ok(name)
