@@ -526,10 +526,11 @@ fn what_comes_and_goes_is_there_and_missing_at_once() {
     let site = TempSite::with(&[("sub/b", "two")]);
     let server = TestServer::start(&[], site.path());
     let mut client = Conversation::open(server.address());
-    // By itself, as the index of its folder, as the error page of another.
+    // By itself, as the index of its folder and of the root, as the error page of another.
     for (name, path) in [
         ("a", "/a"),
         ("sub/index.html", "/sub/"),
+        ("index.html", "/"),
         ("404.html", "/nothing"),
     ] {
         let before = client.get(path);
@@ -547,6 +548,15 @@ fn what_comes_and_goes_is_there_and_missing_at_once() {
             fs::remove_file(file).expect("removed");
         }
     }
+    // Whose hash (FNV-1a of 32 bits) is that of the empty path, which is the root's.
+    let file = site.write("a", "one");
+    for _ in 0..3 {
+        assert_eq!(client.get("/7hjzaxh").status(), 404);
+        assert_eq!(client.get("/mwowb0n").status(), 404);
+        assert_eq!(client.get("/").status(), 200);
+        assert_answer(&client.get("/a"), 200, "one");
+    }
+    fs::remove_file(file).expect("removed");
 }
 
 #[test]

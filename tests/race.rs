@@ -442,3 +442,31 @@ fn a_file_that_is_kept_open_is_not_sent_when_its_name_leads_elsewhere() {
         }
     }
 }
+
+/// What was missing is asked for by its name before it is opened, which would follow a link.
+#[test]
+fn a_name_that_leads_outside_is_not_remembered_as_missing() {
+    let place = Place::new("missing");
+    let link = |target: &Path, name: &str| symlink(target, place.path(name)).expect("a link");
+    link(&place.path("stage"), "root/far");
+    link(Path::new("../stage"), "root/near");
+    let rows = [
+        ("nothing", true),
+        ("d/nothing", true),
+        ("far", false),
+        ("far/nothing", false),
+        ("near", false),
+        ("near/nothing", false),
+    ];
+    for symlinks in [Symlinks::Inside, Symlinks::Deny] {
+        for openat2 in [true, false] {
+            let mut asker = Asker::new(&place, symlinks, openat2);
+            for (path, remembered) in rows {
+                let (status, _) = asker.ask(&format!("/{path}"), "");
+                assert_eq!(status, Status::NotFound, "{path}");
+                let found = asker.open_files.was_missing(path.as_bytes());
+                assert_eq!(found, remembered, "{path} {symlinks:?} {openat2}");
+            }
+        }
+    }
+}

@@ -9,12 +9,12 @@ use crate::sys::Directory;
 
 use super::resource::OpenFile;
 
-/// The files that one worker keeps open.
+/// The files that one worker keeps open, and what it missed.
 #[derive(Debug, Default)]
 pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
-    /// Hashes of paths that were missing the last time.
-    missed: [u32; MISSED],
+    /// The path of which there was nothing the last time.
+    missed: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -26,8 +26,6 @@ struct Slot {
 
 /// A power of two. What a page consists of fits; descriptors are for clients.
 const SLOTS: usize = 64;
-/// A power of two: `favicon.ico`, the index that a folder does not have.
-const MISSED: usize = 16;
 
 impl OpenFiles {
     /// The file of this path, if it is here and unchanged.
@@ -44,18 +42,16 @@ impl OpenFiles {
         None
     }
 
-    /// Remembers that there was nothing of this path.
+    /// Remembers that there was nothing of this path: browsers ask for one icon again and again.
     pub fn miss(&mut self, path: &[u8]) {
-        let hash = hash(path);
-        if let Some(missed) = self.missed.get_mut(hash as usize % MISSED) {
-            *missed = hash;
-        }
+        let missed = self.missed.get_or_insert_default();
+        missed.clear();
+        missed.extend_from_slice(path);
     }
 
-    /// Whether there was nothing of this path the last time, most likely.
+    /// Whether there was nothing of this path the last time.
     pub fn was_missing(&self, path: &[u8]) -> bool {
-        let hash = hash(path);
-        self.missed.get(hash as usize % MISSED) == Some(&hash)
+        self.missed.as_deref() == Some(path)
     }
 
     /// Keeps a file, in the place of another.
@@ -77,6 +73,7 @@ impl OpenFiles {
     /// Closes what has not been used since the last call: a file that was deleted must give its
     /// place on the disk back, and a stick must be free to be pulled out.
     pub fn expire(&mut self) {
+        self.missed = None;
         let mut kept = false;
         for slot in &mut self.slots {
             if slot.as_ref().is_some_and(|slot| !slot.used) {
@@ -94,24 +91,19 @@ impl OpenFiles {
 
     /// Closes all of them: there are no descriptors left for what is more important.
     pub fn clear(&mut self) {
-        self.slots = Vec::new();
+        *self = OpenFiles::default();
     }
 
-    /// Whether none is open.
+    /// Whether none is open, and nothing was missed.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.is_empty() && self.missed.is_none()
     }
 }
 
-/// The number of a slot.
+/// FNV-1a of a path, as the number of a slot.
 fn place(path: &[u8]) -> usize {
-    hash(path) as usize % SLOTS
-}
-
-/// FNV-1a of a path, its bits mixed.
-fn hash(path: &[u8]) -> u32 {
     let hash = path.iter().fold(0x811c_9dc5_u32, |hash, &byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    hash ^ hash >> 16
+    (hash ^ hash >> 16) as usize % SLOTS
 }

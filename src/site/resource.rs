@@ -113,11 +113,7 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if finder.open_files.was_missing(name) && finder.root.is_missing(name) {
         return Resource::Missing;
     }
-    let opened = open_anew(finder, path);
-    if let Resource::Missing = opened {
-        finder.open_files.miss(name);
-    }
-    opened
+    open_anew(finder, path)
 }
 
 /// Opens a file that is none of those that are kept open.
@@ -144,7 +140,14 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         // A fifo, a device: nothing that has an end.
         Ok(_) => Resource::Missing,
         Err(error) => match Failure::from(&error) {
-            Failure::Missing => Resource::Missing,
+            Failure::Missing => {
+                // Said by the system, and so of a name beneath the root. A link that leads out is
+                // missing without a word from it, and is not to be asked for by name.
+                if error.kind() == io::ErrorKind::NotFound && error.raw_os_error().is_some() {
+                    finder.open_files.miss(path.as_bytes());
+                }
+                Resource::Missing
+            }
             failure => Resource::Failed(failure),
         },
     }

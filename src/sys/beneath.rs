@@ -72,7 +72,7 @@ impl Directory {
     /// wait for the other end of a fifo. Fails with [`io::ErrorKind::NotFound`] for what lies
     /// outside, as for what is not there.
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
-        let relative = if relative.is_empty() { b"." } else { relative };
+        let relative = or_itself(relative);
         if self.symlinks == Symlinks::Follow {
             let open = |name: &CStr| openat(self.fd.as_raw_fd(), name, READ_FLAGS);
             return Ok(File::from(with_c_str(relative, open)??));
@@ -112,7 +112,8 @@ impl Directory {
     }
 
     /// Whether `relative` is sure to name nothing: to ask takes half as long as to fail to open it.
-    /// What is found may be outside; only opening it can tell.
+    /// Links are followed, outside as well: not for a name that a client has chosen, unless
+    /// [`Directory::open_beneath`] has just found that there is nothing of that name.
     pub fn is_missing(&self, relative: &[u8]) -> bool {
         unsafe extern "C" {
             fn faccessat(directory: c_int, name: *const c_char, mode: c_int, flags: c_int)
@@ -123,7 +124,7 @@ impl Directory {
             // SAFETY: the name ends in NUL and lives until the call returns.
             cvt(unsafe { faccessat(self.fd.as_raw_fd(), name.as_ptr(), F_OK, 0) })
         };
-        let result = with_c_str(relative, access).and_then(|result| result);
+        let result = with_c_str(or_itself(relative), access).and_then(|result| result);
         result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
@@ -246,6 +247,11 @@ impl Directory {
             }
         }
     }
+}
+
+/// The system has no name for where it is but this.
+fn or_itself(relative: &[u8]) -> &[u8] {
+    if relative.is_empty() { b"." } else { relative }
 }
 
 /// Lends a name with a NUL at its end, from the stack if it is short.

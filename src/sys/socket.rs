@@ -28,7 +28,8 @@ pub fn set_unsent_bytes_max(socket: &impl AsSocket, bytes: u32) -> io::Result<()
 }
 
 /// A connection stays in the kernel until its client has sent something, for some seconds at most:
-/// so the listener wakes once for a client, and what is to be read is there.
+/// so the listener wakes once for a client, and what is to be read is there. What a client waits
+/// before it speaks the kernel takes for the delay of the network, until it knows better.
 pub fn set_accept_deferred(listener: &impl AsSocket, seconds: u16) -> io::Result<()> {
     set_tcp_option(listener, TCP_DEFER_ACCEPT, c_int::from(seconds))
 }
