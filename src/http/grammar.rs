@@ -3,22 +3,30 @@
 
 /// `tchar`, what method and field names are made of (RFC 9110 §5.6.2).
 pub fn is_tchar(byte: u8) -> bool {
-    TCHARS.get(usize::from(byte)) == Some(&true)
+    let (word, bit) = (byte >> 5, byte & 31);
+    TCHARS
+        .get(usize::from(word))
+        .is_some_and(|bits| bits >> bit & 1 == 1)
 }
 
-/// Looked up, since every byte of every name passes here.
-static TCHARS: [bool; 256] = {
-    let mut are_tchars = [false; 256];
-    let mut rest: &mut [bool] = &mut are_tchars;
+/// A bit for each byte, since every byte of every name is looked up here.
+static TCHARS: [u32; 4] = {
+    let mut words = [0; 4];
+    let mut rest: &mut [u32] = &mut words;
     let mut byte = 0_u8;
-    while let [is_tchar, after @ ..] = rest {
-        *is_tchar = matches!(
-            byte,
-            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'z' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z'
-        );
-        (rest, byte) = (after, byte.wrapping_add(1));
+    while let [word, after @ ..] = rest {
+        let mut bit = 0;
+        while bit < 32 {
+            let is_tchar = matches!(
+                byte,
+                b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'z' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z'
+            );
+            *word |= (is_tchar as u32) << bit;
+            (byte, bit) = (byte + 1, bit + 1);
+        }
+        rest = after;
     }
-    are_tchars
+    words
 };
 
 /// A token: one or more `tchar` (RFC 9110 §5.6.2).

@@ -3,6 +3,7 @@
 //! pipe that is full stops neither serving nor the end; what does not fit meanwhile is counted,
 //! and said when it is over.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::access::Peer;
 use crate::config::{Config, LogFormat};
 use crate::http::connection::Answered;
-use crate::http::date::{Calendar, two_digits};
+use crate::http::date::Calendar;
 use crate::http::request::Fields;
 use crate::http::response::{Status, write_decimal};
 use crate::site::page::write_json;
@@ -258,8 +259,10 @@ pub struct Lines {
     /// The second that `time` is of.
     second: i64,
     time: Vec<u8>,
-    /// Whose the last line was, and how it names them.
-    client: Option<(Peer, String)>,
+    /// Whose the last line was.
+    peer: Option<Peer>,
+    /// How it names them.
+    client: Vec<u8>,
 }
 
 impl Lines {
@@ -271,7 +274,8 @@ impl Lines {
             count: 0,
             second: i64::MIN,
             time: Vec::new(),
-            client: None,
+            peer: None,
+            client: Vec::new(),
         }
     }
 
@@ -281,7 +285,7 @@ impl Lines {
     }
 
     /// Adds the line of an answer to `peer`, whom `name` names.
-    pub fn add<N: ToString>(
+    pub fn add<N: Display>(
         &mut self,
         peer: Peer,
         name: impl FnOnce(Peer) -> N,
@@ -297,19 +301,21 @@ impl Lines {
             let offset = self.log.local_time.offset(second);
             write_time(self.log.format, second, offset, &mut self.time);
             // The interface in a name may have been renamed.
-            self.client = None;
+            self.peer = None;
         }
-        let (_, client) = match self.client.take() {
-            Some(last) if last.0 == peer => self.client.insert(last),
-            _ => self.client.insert((peer, name(peer).to_string())),
-        };
+        if self.peer != Some(peer) {
+            self.peer = Some(peer);
+            self.client.clear();
+            // Writing to a vector cannot fail.
+            let _ = write!(self.client, "{}", name(peer));
+        }
         let mut note = answered.note.split(|&byte| byte == b'\n');
         let mut word = || note.next().unwrap_or_default();
         let (line, referer, user_agent) = (word(), word(), word());
         let (asker, user) = (word(), word());
         let out = &mut self.lines;
         let write_client = |out: &mut Vec<u8>| match asker {
-            b"" => out.extend_from_slice(client.as_bytes()),
+            b"" => out.extend_from_slice(&self.client),
             asker => out.extend_from_slice(asker),
         };
         // Writing to a vector cannot fail.
@@ -403,32 +409,24 @@ fn escape_word(bytes: &[u8], out: &mut Vec<u8>) {
 
 fn write_time(format: LogFormat, second: i64, offset: i32, out: &mut Vec<u8>) {
     let moment = Calendar::new(second + i64::from(offset));
-    let [day, hour, minute, second] =
-        [moment.day, moment.hour, moment.minute, moment.second].map(two_digits);
-    let two = |digits: &[u8; 2]| String::from_utf8_lossy(digits).into_owned();
-    let (day, clock) = (
-        two(&day),
-        [two(&hour), two(&minute), two(&second)].join(":"),
-    );
-    let (year, sign) = (moment.year, if offset < 0 { '-' } else { '+' });
+    let (year, name, day) = (moment.year, moment.month_name(), moment.day);
+    let (hour, minute, second) = (moment.hour, moment.minute, moment.second);
     let (zone_hour, zone_minute) = (offset.abs() / 3_600, offset.abs() / 60 % 60);
-    let month = moment.month_name();
+    let sign = if offset < 0 { '-' } else { '+' };
+    // Writing to a vector cannot fail.
     let _ = match format {
-        LogFormat::Off => Ok(()),
-        LogFormat::Simple => write!(out, "{day}/{month}/{year:04} {clock}"),
+        LogFormat::Off => return,
+        LogFormat::Simple => write!(out, "{day:02}/{name}/{year:04} "),
+        LogFormat::Common | LogFormat::Combined => write!(out, "{day:02}/{name}/{year:04}:"),
+        LogFormat::Json => write!(out, "{year:04}-{:02}-{day:02}T", moment.month),
+    };
+    let _ = write!(out, "{hour:02}:{minute:02}:{second:02}");
+    let _ = match format {
+        LogFormat::Off | LogFormat::Simple => Ok(()),
         LogFormat::Common | LogFormat::Combined => {
-            write!(
-                out,
-                "{day}/{month}/{year:04}:{clock} {sign}{zone_hour:02}{zone_minute:02}"
-            )
+            write!(out, " {sign}{zone_hour:02}{zone_minute:02}")
         }
-        LogFormat::Json => {
-            let month = moment.month;
-            write!(
-                out,
-                "{year:04}-{month:02}-{day}T{clock}{sign}{zone_hour:02}:{zone_minute:02}"
-            )
-        }
+        LogFormat::Json => write!(out, "{sign}{zone_hour:02}:{zone_minute:02}"),
     };
 }
 

@@ -81,7 +81,8 @@ fn best_first(
             _ => format!("http://{host}:{port}/"),
         };
         if !found.iter().any(|found| found.url == url) {
-            found.push(Reachable { url, rank });
+            let at = found.partition_point(|found| found.rank <= rank);
+            found.insert(at, Reachable { url, rank });
         }
     };
     for (listener, both_families) in listeners {
@@ -112,7 +113,6 @@ fn best_first(
             add(Rank::Name, name, port);
         }
     }
-    found.sort_by_key(|found| found.rank);
     found
 }
 

@@ -141,9 +141,9 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         Ok(_) => Resource::Missing,
         Err(error) => match Failure::from(&error) {
             Failure::Missing => {
-                // Said by the system, and so of a name beneath the root. A link that leads out is
-                // missing without a word from it, and is not to be asked for by name.
-                if error.kind() == io::ErrorKind::NotFound && error.raw_os_error().is_some() {
+                // And so it was a name beneath the root. A link that leads out is missing as well,
+                // and is not to be asked for by name.
+                if sys::is_no_such_name(&error) {
                     finder.open_files.miss(path.as_bytes());
                 }
                 Resource::Missing

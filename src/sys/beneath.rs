@@ -1,6 +1,7 @@
 //! Opening files beneath a directory, and never outside of it, whatever is renamed or linked
 //! meanwhile. Linux 5.6 does it in one call (openat2); elsewhere the path is walked by name.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::fs::File;
 use std::io;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
-use super::{Entry, Identity, Symlinks, cvt, cvt_size, entries, statx};
+use super::{Entry, Identity, Symlinks, cvt, cvt_size, entries, is_no_such_name, statx};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -73,14 +74,15 @@ impl Directory {
     /// outside, as for what is not there.
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
         let relative = or_itself(relative);
+        let mut place = NO_NAME;
         if self.symlinks == Symlinks::Follow {
-            let open = |name: &CStr| openat(self.fd.as_raw_fd(), name, READ_FLAGS);
-            return Ok(File::from(with_c_str(relative, open)??));
+            let name = c_str(relative, &mut place)?;
+            return Ok(File::from(openat(self.fd.as_raw_fd(), &name, READ_FLAGS)?));
         }
         if !self.openat2 {
             return self.walk(relative);
         }
-        match with_c_str(relative, |name| self.open_at_once(name))? {
+        match self.open_at_once(&c_str(relative, &mut place)?) {
             // EXDEV: a link leads out, or is absolute and may lead back in: only a walk can tell.
             // EAGAIN: something was renamed meanwhile, so that `..` in a link was not safe.
             Err(error) if matches!(error.raw_os_error(), Some(EXDEV | EAGAIN)) => {
@@ -95,8 +97,11 @@ impl Directory {
     /// where a link is on the way: each name before the last has to be a directory itself, so
     /// that what is found is beneath this one, and there may be but few of them.
     pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
-        let at =
-            |name: &[u8]| with_c_str(name, |name| statx::at(self.fd.as_raw_fd(), name)).ok()?;
+        let at = |name: &[u8]| {
+            let mut place = NO_NAME;
+            let name = c_str(name, &mut place).ok()?;
+            statx::at(self.fd.as_raw_fd(), &name)
+        };
         let mut depth = 0;
         for (slash, _) in relative
             .iter()
@@ -120,12 +125,13 @@ impl Directory {
             -> c_int;
         }
         const F_OK: c_int = 0;
-        let access = |name: &CStr| {
-            // SAFETY: the name ends in NUL and lives until the call returns.
-            cvt(unsafe { faccessat(self.fd.as_raw_fd(), name.as_ptr(), F_OK, 0) })
+        let mut place = NO_NAME;
+        let Ok(name) = c_str(or_itself(relative), &mut place) else {
+            return false;
         };
-        let result = with_c_str(or_itself(relative), access).and_then(|result| result);
-        result.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        // SAFETY: the name ends in NUL and lives until the call returns.
+        let result = cvt(unsafe { faccessat(self.fd.as_raw_fd(), name.as_ptr(), F_OK, 0) });
+        result.is_err_and(|error| is_no_such_name(&error))
     }
 
     /// Shows `each` the entries of a directory that [`Directory::open_beneath`] has just opened as
@@ -223,7 +229,7 @@ impl Directory {
             match openat(here, &name, flags | O_NOFOLLOW) {
                 Ok(fd) if last => return Ok(File::from(fd)),
                 Ok(fd) => parents.push(fd),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+                Err(error) if is_no_such_name(&error) => return Err(error),
                 Err(error) => {
                     let Ok(target) = read_link_at(here, &name) else {
                         return Err(error);
@@ -254,18 +260,21 @@ fn or_itself(relative: &[u8]) -> &[u8] {
     if relative.is_empty() { b"." } else { relative }
 }
 
-/// Lends a name with a NUL at its end, from the stack if it is short.
-fn with_c_str<T>(name: &[u8], lend: impl FnOnce(&CStr) -> T) -> io::Result<T> {
-    let mut buffer = [0; 256];
-    match buffer.get_mut(..name.len()) {
-        Some(place) if name.len() < 256 => {
-            place.copy_from_slice(name);
-            match CStr::from_bytes_until_nul(&buffer) {
-                Ok(text) if text.count_bytes() == name.len() => Ok(lend(text)),
+/// Where a short name gets its NUL.
+const NO_NAME: [u8; 256] = [0; 256];
+
+/// A name with a NUL at its end, in `place` if it is short.
+fn c_str<'p>(name: &[u8], place: &'p mut [u8; 256]) -> io::Result<Cow<'p, CStr>> {
+    let length = name.len();
+    match place.get_mut(..length) {
+        Some(start) if length < 256 => {
+            start.copy_from_slice(name);
+            match CStr::from_bytes_until_nul(place) {
+                Ok(text) if text.count_bytes() == length => Ok(Cow::Borrowed(text)),
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             }
         }
-        _ => Ok(lend(&CString::new(name)?)),
+        _ => Ok(Cow::Owned(CString::new(name)?)),
     }
 }
 

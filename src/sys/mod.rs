@@ -144,6 +144,12 @@ fn cvt_size(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+/// Whether the system itself has said that there is no such name. It is the same number for all of
+/// them: ENOENT, ERROR_FILE_NOT_FOUND.
+pub fn is_no_such_name(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(2)
+}
+
 /// Why a file could not be opened, as far as a client may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {

@@ -3,11 +3,11 @@
 use std::ffi::{OsString, c_int, c_void};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 pub use std::os::fd::AsFd as AsSocket;
+use std::os::fd::AsRawFd;
 #[cfg_attr(all(target_os = "linux", not(force_poll)), allow(unused_imports))]
 pub use std::os::fd::RawFd as RawSocket;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
@@ -45,8 +45,9 @@ fn set_tcp_option(socket: &impl AsSocket, name: Option<c_int>, value: c_int) -> 
 
 /// Nothing waits to be put together with what may follow. std has it for streams only; sockets
 /// accepted from a listener inherit it.
-pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
-    TcpStream::from(OwnedFd::from(listener.try_clone()?)).set_nodelay(true)
+pub fn set_no_delay(listener: &impl AsSocket) -> io::Result<()> {
+    const TCP_NODELAY: c_int = 1;
+    set_tcp_option(listener, Some(TCP_NODELAY), 1)
 }
 
 /// Sends what something follows at once: a file, or the end of the connection. Where there is room
