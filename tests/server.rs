@@ -1145,7 +1145,8 @@ fn nobody_has_to_read_the_log() {
         let mut client = Conversation::open((Ipv4Addr::LOCALHOST, port).into());
         // More than pipe and queue together hold; or else less than the queue does, so that
         // nothing is lost before it is known that nobody reads.
-        for _ in 0..if reader == "gone" { 20 } else { 200 } {
+        let rounds = if reader == "gone" { 20 } else { 200 };
+        for _ in 0..rounds {
             assert_eq!(client.get(&format!("/{long}")).status(), 404);
             assert_eq!(client.get("/a").text(), "one");
         }

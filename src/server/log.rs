@@ -446,6 +446,20 @@ mod tests {
         only_errors: bool,
         colours: bool,
     ) -> String {
+        let mut lines = none(format, only_errors, colours);
+        let answered = Answered {
+            note: note.to_vec(),
+            status,
+            content_bytes,
+        };
+        lines.add(peer(1), name, &answered, SECOND);
+        String::from_utf8(lines.lines).expect("ASCII")
+    }
+
+    /// 2017-07-09 11:49:41 in Berlin, wherever the test runs.
+    const SECOND: i64 = 1_499_593_781;
+
+    fn none(format: LogFormat, only_errors: bool, colours: bool) -> Lines {
         let local_time = LocalTime::of_system();
         let (queue, wanted, finished) = (Mutex::default(), Condvar::new(), Condvar::new());
         let mut lines = Lines::new(Arc::new(Log {
@@ -457,21 +471,48 @@ mod tests {
             wanted,
             finished,
         }));
-        // As if it were 2017-07-09 11:49:41 in Berlin, wherever the test runs.
-        lines.second = 1_499_593_781;
-        write_time(format, 1_499_593_781, 7_200, &mut lines.time);
-        let answered = Answered {
-            note: note.to_vec(),
-            status,
-            content_bytes,
-        };
-        let peer = Peer {
+        lines.second = SECOND;
+        write_time(format, SECOND, 7_200, &mut lines.time);
+        lines
+    }
+
+    fn peer(zone: u32) -> Peer {
+        Peer {
             address: "2001:db8::1".parse().expect("an address"),
-            zone: 0,
+            zone,
             is_proxy: false,
+        }
+    }
+
+    fn name(peer: Peer) -> String {
+        match peer.zone {
+            1 => peer.address.to_string(),
+            zone => format!("{}%{zone}", peer.address),
+        }
+    }
+
+    #[test]
+    fn each_line_names_its_own_client() {
+        let mut lines = none(LogFormat::Simple, false, false);
+        let answered = Answered {
+            note: b"GET / HTTP/1.1".to_vec(),
+            status: Status::Ok,
+            content_bytes: 5,
         };
-        lines.add(peer, |peer| peer.address, &answered, 1_499_593_781);
-        String::from_utf8(lines.lines).expect("ASCII")
+        for zone in [1, 1, 2, 1] {
+            lines.add(peer(zone), name, &answered, SECOND);
+        }
+        // In the next second interfaces may have other names.
+        let renamed = |_| "renamed";
+        lines.add(peer(1), renamed, &answered, SECOND);
+        lines.add(peer(1), renamed, &answered, SECOND + 1);
+        let text = String::from_utf8(lines.lines).expect("ASCII");
+        let names: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        let (one, two) = ("2001:db8::1", "2001:db8::1%2");
+        assert_eq!(names, [one, one, two, one, one, "renamed"]);
     }
 
     #[test]

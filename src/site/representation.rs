@@ -20,8 +20,6 @@ pub struct Representation {
     pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
-    /// The coding of the sibling that was chosen.
-    pub coding: Option<Coding>,
     /// Of this representation, where the file does not keep it.
     own: Option<Description>,
 }
@@ -104,7 +102,6 @@ pub fn select(
     Some(Representation {
         source,
         length,
-        coding,
         own,
     })
 }
@@ -138,10 +135,8 @@ fn describe(
         if let Some(coding) = coding {
             add("Content-Encoding: ", coding.name().as_bytes());
         }
-        let untyped_bytes = add(
-            "Accept-Ranges: bytes\r\nX-Content-Type-Options: ",
-            b"nosniff",
-        );
+        add("Accept-Ranges: ", b"bytes");
+        let untyped_bytes = add("X-Content-Type-Options: ", b"nosniff");
         // What it decodes to, and so without the suffix of its coding.
         let path = source.path.as_bytes();
         let suffix = coding.map_or("", Coding::suffix).as_bytes();
