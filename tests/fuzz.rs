@@ -29,6 +29,7 @@ use ipv6_httpd::http::authorization;
 use ipv6_httpd::http::content::{ContentDecoder, ContentLength};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::forwarded;
+use ipv6_httpd::http::grammar::is_tchar;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::proxy_protocol::{self, Source};
 use ipv6_httpd::http::range::{Selection, content_range, select};
@@ -520,6 +521,7 @@ fn chunks() {
     let seeds = vec![
         b"5\r\nhello\r\n0\r\n\r\n".to_vec(),
         b"1;a=b\r\nx\r\n00\r\nA: b\r\n\r\n".to_vec(),
+        b"1 ; a = \"b\\\"\" ;c\r\nx\r\n0;d=e\r\nA: b\r\nC:\r\n\r\n".to_vec(),
     ];
     fuzz(20_000, |random, input| {
         let mut data = 0;
@@ -558,7 +560,104 @@ fn chunks() {
             }
         }
         assert_eq!(taken, whole);
+        let found = whole.ok().filter(|_| decoder.is_done());
+        assert_eq!(found, model_chunked(input), "{}", input.escape_ascii());
     });
+}
+
+/// How many bytes of chunked content there are, line by line (RFC 9112 §7.1); `None` where they
+/// are malformed or not complete.
+fn model_chunked(bytes: &[u8]) -> Option<usize> {
+    let line = |from: usize| {
+        let rest = bytes.get(from..)?;
+        let end = rest.windows(2).position(|two| two == b"\r\n")?;
+        Some(&rest[..end])
+    };
+    let is_text = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+    let mut at = 0;
+    let mut overhead = 0;
+    loop {
+        let first = line(at)?;
+        at += first.len() + 2;
+        let digits = first
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
+        let size = std::str::from_utf8(&first[..digits]).expect("ASCII");
+        let size = u64::from_str_radix(size, 16).ok()?;
+        if digits > 16 || first.len() + 2 > 4_095 || !model_extensions(&first[digits..]) {
+            return None;
+        }
+        overhead += first.len() - digits;
+        if size == 0 {
+            break;
+        }
+        at = at
+            .checked_add(usize::try_from(size).ok()?)?
+            .checked_add(2)?;
+        if bytes.get(at - 2..at)? != b"\r\n" {
+            return None;
+        }
+    }
+    loop {
+        let trailer = line(at)?;
+        at += trailer.len() + 2;
+        overhead += trailer.len() + 1;
+        if trailer.is_empty() {
+            return (overhead <= 16 << 10).then_some(at);
+        }
+        let colon = trailer.iter().position(|&byte| byte == b':')?;
+        let (name, value) = trailer.split_at(colon);
+        if name.is_empty() || !name.iter().all(|&byte| is_tchar(byte)) || !value.iter().all(is_text)
+        {
+            return None;
+        }
+    }
+}
+
+/// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, as §7.1.1 spells it.
+fn model_extensions(text: &[u8]) -> bool {
+    fn skip(text: &[u8], of: impl Fn(u8) -> bool) -> &[u8] {
+        let count = text.iter().take_while(|&&byte| of(byte)).count();
+        &text[count..]
+    }
+    let is_space = |byte| byte == b' ' || byte == b'\t';
+    let mut rest = text;
+    while !rest.is_empty() {
+        let [b';', after @ ..] = skip(rest, is_space) else {
+            return false;
+        };
+        let name = skip(after, is_space);
+        rest = skip(name, is_tchar);
+        if rest.len() == name.len() {
+            return false;
+        }
+        let [b'=', after @ ..] = skip(rest, is_space) else {
+            continue;
+        };
+        let value = skip(after, is_space);
+        rest = match value {
+            [b'"', quoted @ ..] => {
+                let mut left = quoted;
+                loop {
+                    left = match left {
+                        [b'"', after @ ..] => break after,
+                        [b'\\', byte, after @ ..] | [byte, after @ ..]
+                            if *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f) =>
+                        {
+                            after
+                        }
+                        _ => return false,
+                    };
+                }
+            }
+            _ => skip(value, is_tchar),
+        };
+        if rest.len() == value.len() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Decodes and resolves as the RFC tells it, on a stack, without a thought for speed.
