@@ -392,15 +392,61 @@ fn targets() {
             "/\u{e9}",
         ),
     ]);
-    let authority = answer("405 Method Not Allowed", TEXT, "an authority");
-    check(
-        &FIXED,
-        &Limits::default(),
-        "9112 §3.2.3 authority-form",
-        b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n",
-        &authority,
-        End::Idle,
-    );
+    let authority = last(answer("405 Method Not Allowed", TEXT, "an authority"));
+    for (rule, input) in [
+        (
+            "9112 §3.2.3 authority-form",
+            &b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n"[..],
+        ),
+        (
+            "9110 §9.3.6 what follows belongs in the tunnel",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n",
+        ),
+        (
+            "9110 §9.3.6 with content",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nContent-Length: 1\r\n\r\nx",
+        ),
+    ] {
+        check(
+            &FIXED,
+            &Limits::default(),
+            rule,
+            input,
+            &authority,
+            End::Lingers,
+        );
+    }
+    // RFC 9110 §7.8: an Upgrade is ignored. What follows is the next request, whatever the client
+    // takes it for: a frame of WebSocket, the preface of HTTP/2.
+    let ignored = answer("200 OK", TEXT, "/a");
+    for (rule, behind, reject) in [
+        (
+            "9110 §7.8 a frame",
+            &b"\x81\x85abcd\r\n"[..],
+            "A request-line is a method, a target and a version.",
+        ),
+        (
+            "9113 §3.4 a preface",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "This server speaks HTTP/1.1.",
+        ),
+    ] {
+        let head = b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+        let status = if behind.starts_with(b"PRI") {
+            "505 HTTP Version Not Supported"
+        } else {
+            "400 Bad Request"
+        };
+        let refused = last(answer(status, TEXT, reject));
+        check(
+            &FIXED,
+            &Limits::default(),
+            rule,
+            &[&head[..], behind].concat(),
+            &[&ignored[..], &refused].concat(),
+            End::Lingers,
+        );
+    }
     let (bad, neither) = ("400 Bad Request", "The target is neither a path nor a URI.");
     let host = "The authority of the target is not a host.";
     let tunnel = "The target of CONNECT is a host and a port.";
@@ -739,6 +785,7 @@ fn request_content() {
         ("9112 §7.1 chunks", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "/a"),
         ("9112 §7.1 none but the last", b"POST /a HTTP/1.1\r\nHost: h\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n", "/a"),
         ("9112 §7.1.1 extensions, §7.1.2 trailers", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"b\"\r\nx\r\n0\r\nContent-Length: 9\r\n\r\n", "/a"),
+        ("9112 §7.1.1 bad white space", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1 ; a = \"\\\"\" ;b\r\nx\r\n0\r\n\r\n", "/a"),
         ("9112 §6.1 empty elements", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: , chunked ,\r\n\r\n0\r\n\r\n", "/a"),
     ]);
     let bad = "400 Bad Request";
@@ -777,6 +824,14 @@ fn request_content() {
         ("9112 §7.1 more than a chunk's size", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n", bad, malformed),
         ("9112 §7.1 a bare LF", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n", bad, malformed),
         ("9112 §7.1.1 a bare CR in an extension", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;\rx\r\nx\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1.1 words behind a size", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0 5\r\n\r\n", bad, malformed),
+        ("9112 §7.1.1 a quoted-string without end", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1.1 an extension without a name", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1.1 a control character", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\x01\r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1.2 a trailer without a colon", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx\r\n\r\n", bad, malformed),
+        ("9112 §5.2 a trailer that goes on", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n X: y\r\n\r\n", bad, malformed),
+        ("9112 §5.1 a space before a trailer's colon", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX : y\r\n\r\n", bad, malformed),
+        ("9112 §7.1.2 a request in the trailers", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n", bad, malformed),
         ("9112 §7.1 a size that overflows", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n", bad, malformed),
         ("9110 §9.3.2 malformed content of HEAD", b"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", bad, malformed),
     ]);
@@ -1471,7 +1526,7 @@ fn methods() {
         ("§15.5.6 DELETE", "DELETE", "/b.txt", refused.clone()),
         ("§15.5.6 TRACE", "TRACE", "/a.txt", refused.clone()),
         ("§15.5.6 PATCH", "PATCH", "/a.txt", refused.clone()),
-        ("§15.5.6 CONNECT", "CONNECT", "h:80", refused),
+        ("§15.5.6 CONNECT", "CONNECT", "h:80", last(refused)),
         (
             "§15.6.2 an unknown method",
             "PROPFIND",
@@ -1499,13 +1554,18 @@ fn methods() {
     folder.serve(&[], |served| {
         for (rule, method, target, output) in rows {
             let input = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let end = if method == "CONNECT" {
+                End::Lingers
+            } else {
+                End::Idle
+            };
             check(
                 served,
                 &Limits::default(),
                 rule,
                 input.as_bytes(),
                 &output,
-                End::Idle,
+                end,
             );
         }
         // One after the other, over files: GET, HEAD, GET; after a 304, a 404, a 416, a range.

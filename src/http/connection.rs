@@ -533,7 +533,9 @@ impl Connection {
         if framing.then == Then::Close {
             // RFC 9112 §9.6: after a close a client must not send; if it has, closing at once
             // would reset the connection, and the answer with it.
-            self.input = Input::Closing(linger || !self.unread().is_empty());
+            // What belongs in a tunnel may still be on its way.
+            let is_tunnel = framing.method == Some(Method::Connect);
+            self.input = Input::Closing(linger || is_tunnel || !self.unread().is_empty());
         }
     }
 
@@ -561,10 +563,14 @@ struct Framing {
 
 impl Framing {
     /// RFC 9112 §9.3: HTTP/1.1 persists unless told otherwise, 1.0 only when asked to.
+    /// RFC 9110 §9.3.6: CONNECT never does.
     fn of(request: &Request<'_>, draining: bool) -> Framing {
         let fields = request.fields;
         let persists = match request.version {
             _ if draining || fields.list_has("Connection", "close") => false,
+            // Who asked for a tunnel may have sent what belongs in it already, without
+            // waiting for an answer. None of that is a request.
+            _ if request.method == Method::Connect => false,
             Version::Http11 => true,
             Version::Http10 => fields.list_has("Connection", "keep-alive"),
         };
