@@ -731,6 +731,9 @@ fn paths() {
 
 /// What a Range asks for, of a representation that is short enough to mark every byte.
 fn model_selection(value: &[u8], length: usize, ranges_max: usize) -> Selection {
+    if length == 0 {
+        return Selection::Whole;
+    }
     let Some(set) = String::from_utf8_lossy(value)
         .split_once('=')
         .filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes"))

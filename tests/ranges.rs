@@ -22,7 +22,7 @@ use ipv6_httpd::http::range::{Selection, select};
 /// Rows: rule, field value, length, and what it selects: `whole`, `none`, or ranges `a..b`.
 #[test]
 fn selections() {
-    let rows: [(&str, &str, u64, &str); 88] = [
+    let rows: [(&str, &str, u64, &str); 91] = [
         // As in fs_test.go and range_test.go of Go's net/http, where it and we agree or not.
         ("§14.1.2 first and last", "bytes=0-4", 10, "0..5"),
         ("§14.1.2 to the end", "bytes=2-", 10, "2..10"),
@@ -153,15 +153,18 @@ fn selections() {
             "whole",
         ),
         // Nothing to take parts of.
-        ("§14.1.2 of nothing, from 0", "bytes=0-", 0, "none"),
-        ("§14.1.2 of nothing, a byte", "bytes=0-0", 0, "none"),
-        ("§14.1.2 of nothing, a suffix", "bytes=-1", 0, "whole"),
+        ("§14.2 of nothing, from 0", "bytes=0-", 0, "whole"),
+        ("§14.2 of nothing, a byte", "bytes=0-0", 0, "whole"),
+        ("§14.2 of nothing, a slice", "bytes=0-1048575", 0, "whole"),
+        ("§14.2 of nothing, further on", "bytes=5-9", 0, "whole"),
+        ("§14.2 of nothing, several", "bytes=0-0,5-,-1", 0, "whole"),
         (
-            "§14.1.2 of nothing, a suffix of nothing",
+            "§14.2 of nothing, no bytes at its end",
             "bytes=-0",
             0,
-            "none",
+            "whole",
         ),
+        ("§14.2 of nothing, a suffix", "bytes=-1", 0, "whole"),
         (
             "§14.1.2 of nothing, two suffixes",
             "bytes=-1,-2",
@@ -309,7 +312,7 @@ fn single_ranges() {
         "There is nothing of this name here: check the address for a slip.",
         "",
     );
-    let rows: [(&str, &str, &str, Vec<u8>); 18] = [
+    let rows: [(&str, &str, &str, Vec<u8>); 19] = [
         (
             "§15.3.7 a range",
             "GET /a.txt",
@@ -385,10 +388,16 @@ fn single_ranges() {
             unsatisfied(10),
         ),
         (
-            "§15.5.17 of nothing",
+            "§14.2 of nothing",
             "GET /empty.txt",
             "Range: bytes=0-0",
-            unsatisfied(0),
+            empty.clone(),
+        ),
+        (
+            "§14.2 of nothing, with its tag",
+            "GET /empty.txt",
+            "Range: bytes=0-\r\nIf-Range: \"0-6553f100.0\"",
+            empty.clone(),
         ),
         (
             "§14.1.2 a suffix of nothing",
@@ -446,7 +455,8 @@ fn parts<'a>(answer: &Answer<'a>) -> Vec<(String, Range<u64>, u64, &'a [u8])> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._'()+,/:=?".contains(&byte))
     );
-    let delimiter = format!("--{boundary}\r\n");
+    // §14.6, note 1: readers expect CR LF before the first delimiter as well.
+    let delimiter = format!("\r\n--{boundary}\r\n");
     let mut rest = answer
         .content
         .strip_prefix(delimiter.as_bytes())

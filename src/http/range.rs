@@ -20,12 +20,17 @@ pub enum Selection {
 
 /// Reads a Range field for a representation of `length` bytes. An unknown unit and a malformed
 /// set are ignored (§14.2); so are more than `ranges_max` ranges, and sets that ask for more
-/// bytes than there are (§17.15). What overlaps or touches is coalesced; the order stays.
+/// bytes than there are (§17.15); so is every set for nothing at all: caches that ask in slices
+/// (nginx) pass a 416 on as the answer to a plain GET. What overlaps or touches is coalesced; the
+/// order stays.
 pub fn select(value: &[u8], length: u64, ranges_max: usize) -> Selection {
     let Some((unit, set)) = split_once(value, b'=') else {
         return Selection::Whole;
     };
     if !unit.eq_ignore_ascii_case(b"bytes") {
+        return Selection::Whole;
+    }
+    if length == 0 {
         return Selection::Whole;
     }
     let mut ranges: Vec<Range<u64>> = Vec::new();
@@ -50,9 +55,6 @@ pub fn select(value: &[u8], length: u64, ranges_max: usize) -> Selection {
     }
     match (specs, ranges.len(), ranges.pop()) {
         (0, ..) => Selection::Whole,
-        // §14.1.2: a suffix of an empty representation is satisfiable, by all of nothing; a 206
-        // could not say so.
-        (_, 1, Some(range)) if range.is_empty() => Selection::Whole,
         (_, 1, Some(range)) => Selection::One(range),
         (.., Some(last)) => {
             ranges.push(last);

@@ -447,9 +447,11 @@ fn parts(
     boundary: &[u8],
     representation: &Representation,
 ) -> Vec<Part> {
-    let part = |(number, range): (usize, &std::ops::Range<u64>)| {
+    let part = |range: &std::ops::Range<u64>| {
         let mut head = Vec::with_capacity(160);
-        head.extend_from_slice(if number == 0 { b"--" } else { b"\r\n--" });
+        // Before the first as well (§14.6, note 1): there are readers that throw away what comes
+        // before a line feed, and would miss the first delimiter.
+        head.extend_from_slice(b"\r\n--");
         head.extend_from_slice(boundary);
         head.extend_from_slice(b"\r\n");
         head.extend_from_slice(representation.description().type_line());
@@ -461,7 +463,7 @@ fn parts(
             range: range.clone(),
         }
     };
-    ranges.iter().enumerate().map(part).collect()
+    ranges.iter().map(part).collect()
 }
 
 /// A delimiter that no file is likely to hold: mixed from the moment and the file (RFC 2046 §5.1).
