@@ -107,6 +107,7 @@ fn twenty_pipelined_requests_are_answered_in_order() {
 fn pipelining_goes_on_behind_every_kind_of_answer() {
     let site = TempSite::with(&[("a", "0123456789")]);
     site.write_pattern("large", 1 << 20, &[]);
+    site.age("a");
     let server = TestServer::start(&[], site.path());
     let tag = fetch(server.address(), "/a")
         .field("ETag")

@@ -303,7 +303,7 @@ fn errors_vary_as_what_they_are_about() {
         ),
         (
             "§14.2 past the end, coded",
-            "gzip",
+            "gzip, identity;q=0",
             "Range: bytes=3-".to_owned(),
             &|form| beyond(form, "3"),
         ),
@@ -404,9 +404,67 @@ fn ranges_of_codings() {
         let rows = [
             ("§14.2 plain", "", part(script("", ""), "1-4/5", "lain")),
             (
-                "§14.2 coded",
+                "§14.2 coded, and no condition says which",
                 "Accept-Encoding: gzip\r\n",
+                part(script("", ""), "1-4/5", "lain"),
+            ),
+            (
+                "§14.2 coded, where the client likes it better",
+                "Accept-Encoding: gzip, identity;q=0.1\r\n",
+                part(script("", ""), "1-4/5", "lain"),
+            ),
+            (
+                "§12.5.3 coded, where identity is refused",
+                "Accept-Encoding: gzip, identity;q=0\r\n",
                 part(script(".gz", "gzip"), "1-2/3", "gz"),
+            ),
+            (
+                "§13.1.5 of the plain tag, where identity is refused",
+                "Accept-Encoding: gzip, identity;q=0\r\nIf-Range: \"5-6553f100.0\"\r\n",
+                script(".gz", "gzip"),
+            ),
+            (
+                "§13.1.5 the tag of a coding that is not accepted",
+                "If-Range: \"3-6553f100.0.gz\"\r\n",
+                script("", ""),
+            ),
+            (
+                "§13.1.5 a tag of nothing there is",
+                "Accept-Encoding: gzip\r\nIf-Range: \"x\"\r\n",
+                script(".gz", "gzip"),
+            ),
+            (
+                "§13.1.5 a date that both have",
+                "Accept-Encoding: gzip\r\nIf-Range: Tue, 14 Nov 2023 22:13:20 GMT\r\n",
+                script(".gz", "gzip"),
+            ),
+            (
+                "§13.1.5 a date, and no coding accepted",
+                "If-Range: Tue, 14 Nov 2023 22:13:20 GMT\r\n",
+                part(script("", ""), "1-4/5", "lain"),
+            ),
+            (
+                "§13.1.1 If-Match names the coding",
+                "Accept-Encoding: gzip\r\nIf-Match: \"x\", \"3-6553f100.0.gz\"\r\n",
+                part(script(".gz", "gzip"), "1-2/3", "gz"),
+            ),
+            (
+                "§13.1.1 If-Match names the plain",
+                "Accept-Encoding: gzip\r\nIf-Match: \"5-6553f100.0\"\r\n",
+                part(script("", ""), "1-4/5", "lain"),
+            ),
+            (
+                "§13.1.2 If-None-Match names the coding",
+                "Accept-Encoding: gzip\r\nIf-None-Match: \"3-6553f100.0.gz\"\r\n",
+                part(script("", ""), "1-4/5", "lain"),
+            ),
+            (
+                "§13.1.2 If-None-Match names the plain",
+                "Accept-Encoding: gzip\r\nIf-None-Match: \"5-6553f100.0\"\r\n",
+                bare(
+                    "304 Not Modified",
+                    &validated_fields("\"5-6553f100.0\"", OLD_DATE),
+                ),
             ),
             (
                 "§13.1.5 of its own tag",
@@ -416,7 +474,7 @@ fn ranges_of_codings() {
             (
                 "§13.1.5 of the other's tag",
                 "Accept-Encoding: gzip\r\nIf-Range: \"5-6553f100.0\"\r\n",
-                script(".gz", "gzip"),
+                part(script("", ""), "1-4/5", "lain"),
             ),
         ];
         for (rule, fields, output) in rows {
@@ -431,6 +489,27 @@ fn ranges_of_codings() {
                 End::Idle,
             );
         }
+        // What is not understood as a range is none, and chooses nothing.
+        for (rule, range) in [
+            ("§14.2 an unknown unit", "lines=1-2"),
+            ("§14.2 malformed", "bytes=5-1"),
+            ("§14.2 two fields", "bytes=0-1\r\nRange: bytes=2-3"),
+        ] {
+            let fields = format!("Accept-Encoding: gzip\r\nRange: {range}\r\n");
+            check_get(served, rule, "/a.js", &fields, &script(".gz", "gzip"));
+        }
+        let fields = "Accept-Encoding: gzip\r\nRange: bytes=1-9\r\n";
+        let input = format!("HEAD /a.js HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        let output = head(script(".gz", "gzip"));
+        let limits = Limits::default();
+        check(
+            served,
+            &limits,
+            "§14.2 HEAD",
+            input.as_bytes(),
+            &output,
+            End::Idle,
+        );
         let input = b"GET /a.js HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n\r\n";
         let output = bare(
             "304 Not Modified",

@@ -8,9 +8,10 @@ mod drive;
 #[path = "support/folder.rs"]
 mod folder;
 
-use drive::{DATE, End, NOW, Served, answer, bare, check, head, read_answer, run, show};
+use drive::{Client, DATE, End, NOW, Served, answer, bare, check, head, read_answer, run, show};
 use folder::{Folder, OLD, OLD_DATE, date, error_page, file_fields, validated_fields};
 
+use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 
 /// What becomes of a request.
@@ -390,19 +391,23 @@ fn if_range() {
             );
         }
     });
-    // §8.8.2.2: what was modified in this very second may be modified once more in it.
+    // §8.8.2.2: a file may be modified once more within the tick of its clock.
     let seconds = [
         (NOW.0, DATE, Whole),
-        (NOW.0 - 1, "Mon, 23 Nov 2026 11:59:59 GMT", Part),
+        (NOW.0 - 2, "Mon, 23 Nov 2026 11:59:58 GMT", Whole),
+        (NOW.0 - 3, "Mon, 23 Nov 2026 11:59:57 GMT", Part),
     ];
     for (modified, text, is) in seconds {
         let folder = Folder::new();
         folder.dated("a.txt", "hello\n", modified, 0);
-        let tag = format!("\"6-{modified:x}.0\"");
+        let (tag, date) = match is {
+            Part => (format!("\"6-{modified:x}.0\""), text),
+            _ => (String::new(), ""),
+        };
         folder.serve(&[], |served| {
             let fields = format!("Range: bytes=1-2\r\nIf-Range: {text}\r\n");
             let get = format!("GET /a.txt HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-            let output = expected(is, &tag, text);
+            let output = expected(is, &tag, date);
             check(
                 served,
                 &Limits::default(),
@@ -418,7 +423,7 @@ fn if_range() {
 /// What the time of a file makes of its validators.
 #[test]
 fn validators() {
-    let rows: [(&str, i64, u32, &str, &str); 11] = [
+    let rows: [(&str, i64, u32, &str, &str); 25] = [
         (
             "§8.8.3 nanoseconds count",
             OLD,
@@ -457,12 +462,76 @@ fn validators() {
             "\"6-fffffffffffffffb.1\"",
             "",
         ),
-        ("§8.8.2.1 now", NOW.0, 0, "\"6-6b042ac0.0\"", DATE),
+        // A stamp may be shared by a later write until two ticks of its clock have passed. What it
+        // shows of that clock: FAT has two seconds, ext4 with small inodes one, exFAT a hundredth.
+        ("§8.8.1 now", NOW.0, 0, "", ""),
+        ("§8.8.1 now, with a fraction", NOW.0, 5, "", ""),
+        ("§8.8.1 an odd second, one ago", NOW.0 - 1, 0, "", ""),
+        ("§8.8.1 an even second, two ago", NOW.0 - 2, 0, "", ""),
+        (
+            "§8.8.1 an odd second, three ago",
+            NOW.0 - 3,
+            0,
+            "\"6-6b042abd.0\"",
+            "Mon, 23 Nov 2026 11:59:57 GMT",
+        ),
+        (
+            "§8.8.1 an even second, four ago",
+            NOW.0 - 4,
+            0,
+            "\"6-6b042abc.0\"",
+            "Mon, 23 Nov 2026 11:59:56 GMT",
+        ),
+        ("§8.8.1 tenths, one ago", NOW.0 - 1, 900_000_000, "", ""),
+        (
+            "§8.8.1 tenths, two ago",
+            NOW.0 - 1,
+            800_000_000,
+            "\"6-6b042abf.2faf0800\"",
+            "",
+        ),
+        ("§8.8.1 hundredths, one ago", NOW.0 - 1, 990_000_000, "", ""),
+        (
+            "§8.8.1 hundredths, two ago",
+            NOW.0 - 1,
+            980_000_000,
+            "\"6-6b042abf.3a699d00\"",
+            "",
+        ),
+        (
+            "§8.8.1 finer than the kernel's clock",
+            NOW.0 - 1,
+            980_000_001,
+            "",
+            "",
+        ),
+        (
+            "§8.8.1 old enough for that",
+            NOW.0 - 1,
+            979_999_999,
+            "\"6-6b042abf.3a699cff\"",
+            "",
+        ),
+        (
+            "§8.8.2.2 the date has whole seconds",
+            NOW.0 - 2,
+            1,
+            "\"6-6b042abe.1\"",
+            "Mon, 23 Nov 2026 11:59:58 GMT",
+        ),
+        ("§8.8.1 a file server ahead of us", NOW.0 + 1, 0, "", ""),
+        (
+            "§8.8.1 a file server ahead by a day",
+            NOW.0 + 86_400,
+            7,
+            "",
+            "",
+        ),
         (
             "§8.8.2.1 never later than now",
-            NOW.0 + 1,
-            0,
-            "\"6-6b042ac1.0\"",
+            NOW.0 + 86_401,
+            7,
+            "\"6-6b057c41.7\"",
             "",
         ),
         (
@@ -648,4 +717,54 @@ fn touched_files_are_new() {
         date(&path, OLD + 1, 0);
         assert_ne!(before, entity_tag(served, ""));
     });
+}
+
+/// What a file system with whole seconds makes of two writes within one of them, the same length
+/// each: whatever was given out for the first must not match the second, nor join both.
+#[test]
+fn writes_within_one_tick() {
+    for (rule, ago, nanoseconds) in [
+        ("ext4 with small inodes", 0, 0),
+        ("ext4 with small inodes, a second ago", 1, 0),
+        ("FAT, two seconds ago", 2, 0),
+        ("hundredths", 1, 990_000_000),
+    ] {
+        let folder = Folder::new();
+        let write = |text| folder.dated("a.txt", text, NOW.0 - ago, nanoseconds);
+        write("first\n");
+        folder.serve(&[], |served| {
+            let get = |fields: &str, later: i64| {
+                let input = format!("GET /a.txt HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+                let mut client = Client::new(served, &Limits::default());
+                client.now.set(1_000, HttpDate(NOW.0 + later));
+                client.send(input.as_bytes());
+                client.output
+            };
+            let before = get("", 0);
+            let before = read_answer(&before, false).expect("an answer");
+            assert_eq!(before.content, b"first\n", "{rule}");
+            write("other\n");
+            // All that a client could ask with, now and when the stamp is old.
+            for (given, asks) in [
+                ("ETag", "If-None-Match"),
+                ("Last-Modified", "If-Modified-Since"),
+                ("ETag", "Range: bytes=3-\r\nIf-Range"),
+                ("Last-Modified", "Range: bytes=3-\r\nIf-Range"),
+            ] {
+                let fields = before
+                    .field(given)
+                    .map(|value| format!("{asks}: {value}\r\n"));
+                for later in [0, 1, 2, 5, 100] {
+                    let output = get(fields.as_deref().unwrap_or_default(), later);
+                    let is_whole = output.starts_with(b"HTTP/1.1 200 OK\r\n")
+                        && output.ends_with(b"\r\n\r\nother\n");
+                    assert!(
+                        is_whole,
+                        "{rule}, {asks}, {later} s later: {}",
+                        show(&output)
+                    );
+                }
+            }
+        });
+    }
 }

@@ -1019,6 +1019,7 @@ fn the_log_says_what_was_sent() {
     let site = small_site();
     site.folder("sub");
     site.write_pattern("large", LARGE, &[]);
+    site.age("a");
     let server = TestServer::start(&["-w", "1"], site.path());
     let address = (Ipv4Addr::LOCALHOST, server.port).into();
     let tag = fetch(address, "/a")

@@ -9,7 +9,7 @@ use super::request::{Fields, Method};
 pub struct Validators {
     /// A strong entity-tag with its quotes.
     pub entity_tag: Option<Vec<u8>>,
-    /// Never later than the answer.
+    /// Never later than the answer, and never so young that another change may share it.
     pub last_modified: Option<HttpDate>,
 }
 
@@ -71,8 +71,14 @@ pub fn evaluate(
 }
 
 /// Whether a Range is to be heeded, as far as If-Range says (RFC 9110 §13.1.5): without it, or
-/// when it names exactly the selected representation, by a strong validator.
-pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> bool {
+/// when it names exactly the selected representation, by a strong validator. `is_coded`: that
+/// has a content coding.
+pub fn range_applies(
+    fields: Fields<'_>,
+    validators: &Validators,
+    is_coded: bool,
+    now: HttpDate,
+) -> bool {
     let mut values = fields.all("If-Range");
     let Some(value) = values.next() else {
         return true;
@@ -83,11 +89,24 @@ pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate)
     if value.starts_with(b"\"") || value.starts_with(b"W/") {
         return validators.entity_tag.as_deref() == Some(value);
     }
+    // A coded sibling often has the date of its original: it does not tell which of them is meant.
+    // Otherwise it is a strong validator (§8.8.2.2): none is given out for a file that may be
+    // changed again within the same second.
     match (HttpDate::parse(value, now), validators.last_modified) {
-        // §8.8.2.2: a date is a strong validator only when the file cannot have been changed
-        // again within that second.
-        (Some(date), Some(modified)) => date == modified && modified < now,
+        (Some(date), Some(modified)) => date == modified && !is_coded,
         _ => false,
+    }
+}
+
+/// Whether the range that is asked for is of the representation with this entity-tag: If-Range
+/// names it, or, where there is none, If-Match.
+pub fn names_for_range(fields: Fields<'_>, entity_tag: &[u8]) -> bool {
+    match fields.all("If-Range").next() {
+        Some(_) => fields.one("If-Range") == Some(entity_tag),
+        None => {
+            let mut tags = fields.all("If-Match").flat_map(entity_tags);
+            tags.any(|tag| tag == entity_tag)
+        }
     }
 }
 
@@ -149,8 +168,9 @@ fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDat
     }
 }
 
-/// §13.1.3: ignored when it is no date, when it is later than now, or when there is nothing to
-/// compare it with.
+/// §13.1.3: ignored when it is not a date, or when there is nothing to compare it with. Also when it
+/// is later than now, as RFC 2616 §14.25 had it and RFC 9110 no longer does: a board whose clock
+/// was ahead for a while, or is behind now, must not say 304 for every file since then.
 fn if_modified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
     let since = fields
         .one("If-Modified-Since")

@@ -288,7 +288,7 @@ impl Site {
         now: &Now,
     ) -> Result<Response, Changed> {
         let fields = request.fields;
-        let selected = representation::select(finder, file, fields, now.date);
+        let selected = representation::select(finder, file, request, self.ranges_max, now.date);
         let Some(representation) = selected else {
             // RFC 9110 §12.5.3; §12.5.5: an error may be about one coding, and then varies with it.
             return Ok(error(
@@ -299,6 +299,7 @@ impl Site {
             .with("Vary", "Accept-Encoding"));
         };
         let validators = &representation.description().validators;
+        let is_coded = representation.is_coded;
         match precondition::evaluate(request.method, fields, validators, now.date) {
             Outcome::NotModified => {
                 let lines = representation.description().not_modified_lines();
@@ -318,7 +319,7 @@ impl Site {
             // RFC 9110 §14.2: only GET has ranges.
             Some(value)
                 if request.method == Method::Get
-                    && precondition::range_applies(fields, validators, now.date) =>
+                    && precondition::range_applies(fields, validators, is_coded, now.date) =>
             {
                 range::select(value, representation.length, self.ranges_max)
             }

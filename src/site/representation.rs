@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
-use crate::http::precondition::Validators;
-use crate::http::request::Fields;
+use crate::http::precondition::{self, Validators};
+use crate::http::range::{self, Selection};
+use crate::http::request::{Fields, Method, Request};
 use crate::sys::Identity;
 
 use super::media_type;
@@ -20,6 +21,8 @@ pub struct Representation {
     pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
+    /// Whether it has a content coding.
+    pub is_coded: bool,
     /// Of this representation, where the file does not keep it.
     own: Option<Description>,
 }
@@ -81,17 +84,32 @@ impl Description {
 
 /// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
 /// client refuses all there are. A sibling older than its original is a forgotten one.
+///
+/// A client that asks for a range means the bytes of one representation. It has that from an
+/// earlier answer if it names its entity-tag; if it names none, identity is what readers of parts
+/// of a file expect. So for a range the tag decides, then identity, and only then what is preferred.
+/// Vary does not name Range: a cache joins parts by their strong validators (RFC 9110 §15.3.7.3),
+/// which differ from coding to coding.
 pub fn select(
     finder: &mut Finder<'_>,
     original: Arc<OpenFile>,
-    fields: Fields<'_>,
+    request: &Request<'_>,
+    ranges_max: usize,
     now: HttpDate,
 ) -> Option<Representation> {
-    let accept = AcceptEncoding::of(fields);
-    let sibling = accept.preferred().find_map(|coding| {
+    let accept = AcceptEncoding::of(request.fields);
+    let mut siblings = accept.preferred().filter_map(|coding| {
         let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
         (file.identity.modified >= original.identity.modified).then_some((coding, file))
     });
+    let sibling = match siblings.next() {
+        Some(first) if asks_for_range(request, ranges_max) => {
+            let siblings = std::iter::once(first).chain(siblings).collect();
+            of_range(siblings, &original, request.fields, accept, now)
+        }
+        first => first,
+    };
+    let is_coded = sibling.is_some();
     let (coding, source) = match sibling {
         Some((coding, file)) => (Some(coding), file),
         None if accept.accepts_identity() => (None, original),
@@ -102,12 +120,46 @@ pub fn select(
     Some(Representation {
         source,
         length,
+        is_coded,
         own,
     })
 }
 
+/// Whether a range is asked for, in words that are understood (RFC 9110 §14.2: GET alone has them).
+fn asks_for_range(request: &Request<'_>, ranges_max: usize) -> bool {
+    let is_understood = |value| range::select(value, u64::MAX, ranges_max) != Selection::Whole;
+    request.method == Method::Get && request.fields.one("Range").is_some_and(is_understood)
+}
+
+/// The sibling that a range is of; `None`: identity. There is at least one sibling.
+fn of_range(
+    mut siblings: Vec<(Coding, Arc<OpenFile>)>,
+    original: &OpenFile,
+    fields: Fields<'_>,
+    accept: AcceptEncoding,
+    now: HttpDate,
+) -> Option<(Coding, Arc<OpenFile>)> {
+    let is_named = |file: &OpenFile, coding| {
+        let tag = validators(&file.identity, coding, now).entity_tag;
+        tag.is_some_and(|tag| precondition::names_for_range(fields, &tag))
+    };
+    if accept.accepts_identity() && is_named(original, None) {
+        return None;
+    }
+    // With If-Range, one that names nothing there is, or a date, which siblings often share: the
+    // answer is the whole, and the one that is preferred.
+    let is_conditional = fields.all("If-Range").next().is_some();
+    match siblings
+        .iter()
+        .position(|(coding, file)| is_named(file, Some(*coding)))
+    {
+        None if accept.accepts_identity() && !is_conditional => None,
+        named => Some(siblings.swap_remove(named.unwrap_or(0))),
+    }
+}
+
 /// Kept with the file where it is the same for the next request: not for a file that lies beside
-/// another, nor for one from the future, whose date will be told once it has come.
+/// another, nor for one that was changed just now, or that is from the future.
 fn describe(
     source: &OpenFile,
     coding: Option<Coding>,
@@ -150,8 +202,8 @@ fn describe(
             untyped_bytes,
         }
     };
-    match (coding, source.identity.modified) {
-        (None, Some((seconds, _))) if HttpDate(seconds) <= now => {
+    match source.identity.modified {
+        Some(modified) if coding.is_none() && age(modified, now) == Age::Settled => {
             source.description.get_or_init(make);
             None
         }
@@ -168,6 +220,10 @@ fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Val
     if (0..=1).contains(&seconds) {
         return Validators::default();
     }
+    let age = age((seconds, nanoseconds), now);
+    if age == Age::Fresh {
+        return Validators::default();
+    }
     let mut tag = Vec::with_capacity(40);
     tag.push(b'"');
     write_hex(identity.length, &mut tag);
@@ -179,14 +235,66 @@ fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Val
         tag.extend_from_slice(coding.suffix().as_bytes());
     }
     tag.push(b'"');
-    // RFC 9110 §8.8.2.1: never later than the answer. A board without a clock meets such files.
-    let last_modified = HttpDate(seconds);
-    let last_modified = (last_modified <= now && seconds > 0).then_some(last_modified);
+    // The date has whole seconds, whatever the stamp has, and is settled later than the tag.
+    let is_settled = age == Age::Settled && seconds > 0;
     Validators {
         entity_tag: Some(tag),
-        last_modified,
+        last_modified: is_settled.then_some(HttpDate(seconds)),
     }
 }
+
+/// What the time of a modification is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// Another write may yet leave the same time behind, with other content. No validator is given
+    /// out, so that none can match when that has happened (RFC 9110 §8.8.1, §8.8.2.2).
+    Fresh,
+    /// Old enough for an entity-tag, which has all of the time, and not for Last-Modified, which
+    /// has whole seconds. Also what is from the future: the date would be later than the answer
+    /// (§8.8.2.1), and boards without a clock meet such files.
+    Tagged,
+    /// Old enough for both.
+    Settled,
+}
+
+/// How old a time of modification is, in terms of the clock that made it. Of that clock only the
+/// stamp is known, so it is taken to tick as coarsely as the stamp lets it: a whole second may be
+/// one of ext4 with small inodes, an even one of FAT. Two ticks must have passed.
+fn age((seconds, nanoseconds): (i64, u32), now: HttpDate) -> Age {
+    // A file server's clock may be ahead of ours; nobody's is by a day.
+    const AHEAD_SECONDS_MAX: i64 = 86_400;
+    if seconds - now.0 > AHEAD_SECONDS_MAX {
+        return Age::Tagged;
+    }
+    let tick_seconds = if nanoseconds == 0 && seconds % 2 == 0 {
+        2
+    } else {
+        1
+    };
+    let tick_nanoseconds = match nanoseconds {
+        0 => tick_seconds * NANOSECONDS,
+        _ => {
+            let mut tick = 1;
+            while i64::from(nanoseconds) % (tick * 10) == 0 {
+                tick *= 10;
+            }
+            // However fine the stamp, Linux takes it from a clock that ticks with the scheduler,
+            // at 100 Hz or faster.
+            tick.max(NANOSECONDS / 100)
+        }
+    };
+    // `now` has whole seconds: at least as much time as this has passed.
+    let passed = now.0.saturating_sub(seconds).saturating_mul(NANOSECONDS) - i64::from(nanoseconds);
+    if passed < 2 * tick_nanoseconds {
+        Age::Fresh
+    } else if now.0 - seconds < 2 * tick_seconds {
+        Age::Tagged
+    } else {
+        Age::Settled
+    }
+}
+
+const NANOSECONDS: i64 = 1_000_000_000;
 
 /// A number in hexadecimal, without the machinery of formatting.
 pub(super) fn write_hex(number: u64, out: &mut Vec<u8>) {

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A temporary folder; it goes when this is dropped.
 #[derive(Debug)]
@@ -52,6 +53,14 @@ impl TempSite {
         fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
         fs::write(&path, content).expect("a file");
         path
+    }
+
+    /// Dates a file back: of one that was written just now there are no validators.
+    pub fn age(&self, name: impl AsRef<[u8]>) {
+        let file = File::options().write(true).open(self.join(name));
+        let file = file.expect("the file");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000))
+            .expect("dated");
     }
 
     /// Makes a folder and those that it is in.
