@@ -9,7 +9,7 @@ use crate::config::SiteOptions;
 use crate::http::date::{Calendar, two_digits};
 use crate::http::response::{Produce, write_decimal};
 use crate::http::target::{SitePath, encode_path, is_unreserved};
-use crate::sys::{Directory, Identity};
+use crate::sys::{Directory, Failure, Identity};
 
 use super::page::{self, Form, escape_html, write_json};
 
@@ -78,6 +78,34 @@ struct Entry {
     is_plain: bool,
 }
 
+/// The size of a file that could not be looked at: its row has none.
+const SIZE_UNKNOWN: u64 = u64::MAX;
+
+/// What is known of an entry that can be fetched.
+struct Found {
+    is_directory: bool,
+    size: u64,
+    modified: i64,
+}
+
+impl Found {
+    fn directory(found: &Identity) -> Found {
+        Found {
+            is_directory: true,
+            size: 0,
+            modified: found.modified.map_or(0, |(seconds, _)| seconds),
+        }
+    }
+
+    fn file(found: &Identity) -> Found {
+        Found {
+            is_directory: false,
+            size: found.length,
+            ..Found::directory(found)
+        }
+    }
+}
+
 /// A listing on its way.
 #[derive(Debug)]
 pub struct Listing {
@@ -117,20 +145,36 @@ impl Listing {
         root.entries(directory, path.as_bytes(), |entry| {
             let name = entry.name();
             if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
-                return;
+                return Ok(());
             }
-            match entry.identity() {
-                Some(link) if link.is_symlink => {
+            let found = match entry.identity() {
+                Ok(link) if link.is_symlink => {
                     let target = root.open_beneath(path.join(name).as_bytes());
-                    // A link that leads nowhere, or out, is not there for a client.
-                    if let Ok(target) = target.and_then(|file| Identity::of(&file)) {
-                        listing.add(name, &target);
-                    }
+                    target.and_then(|file| Identity::of(&file))
                 }
-                Some(found) => listing.add(name, &found),
-                // What vanishes while it is read is not listed.
-                None => {}
-            }
+                found => found,
+            };
+            let found = match found {
+                Ok(found) if found.is_directory => Found::directory(&found),
+                Ok(found) if found.is_file => Found::file(&found),
+                // A fifo, a device: nothing that has an end.
+                Ok(_) => return Ok(()),
+                Err(error) => match Failure::from(&error) {
+                    // What vanishes while it is read; a link that leads nowhere, or out. They are
+                    // not there for a client.
+                    Failure::Missing | Failure::Denied => return Ok(()),
+                    // A listing that lacks what is there would be taken for all there is.
+                    Failure::Exhausted => return Err(error),
+                    // One bad place of the disk, or another disk that is mounted here and gone.
+                    Failure::Broken => Found {
+                        is_directory: entry.is_directory() == Some(true),
+                        size: SIZE_UNKNOWN,
+                        modified: 0,
+                    },
+                },
+            };
+            listing.add(name, &found);
+            Ok(())
         })?;
         listing.sort(order);
         match form {
@@ -151,25 +195,22 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Only what can be fetched is listed.
-    fn add(&mut self, name: &[u8], found: &Identity) {
+    fn add(&mut self, name: &[u8], found: &Found) {
         let (Ok(start), Ok(name_bytes)) =
             (u32::try_from(self.names.len()), u16::try_from(name.len()))
         else {
             return;
         };
-        if found.is_directory || found.is_file {
-            self.names.extend_from_slice(name);
-            self.entries.push(Entry {
-                size: if found.is_directory { 0 } else { found.length },
-                modified: found.modified.map_or(0, |(seconds, _)| seconds),
-                key: 0,
-                name: start,
-                name_bytes,
-                is_directory: found.is_directory,
-                is_plain: name.iter().all(|&byte| is_unreserved(byte)),
-            });
-        }
+        self.names.extend_from_slice(name);
+        self.entries.push(Entry {
+            size: if found.is_directory { 0 } else { found.size },
+            modified: found.modified,
+            key: 0,
+            name: start,
+            name_bytes,
+            is_directory: found.is_directory,
+            is_plain: name.iter().all(|&byte| is_unreserved(byte)),
+        });
     }
 
     fn sort(&mut self, order: Order) {
@@ -310,6 +351,7 @@ fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
     let files = entries.len() - folders;
     let bytes = entries
         .iter()
+        .filter(|entry| entry.size != SIZE_UNKNOWN)
         .fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
     let counted = |count: usize, name: &str| match count {
         0 => None,
@@ -372,6 +414,8 @@ fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
     }
     if entry.is_directory {
         out.extend_from_slice(b"</bdi>/</a></td><td></td><td>");
+    } else if entry.size == SIZE_UNKNOWN {
+        out.extend_from_slice(b"</bdi></a></td><td></td><td>");
     } else {
         out.extend_from_slice(b"</bdi></a></td><td><data value=\"");
         write_decimal(entry.size, out);
@@ -400,7 +444,10 @@ fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, first: bool, out: &
     for part in [b",\"type\":\"", kind, b"\",\"size\":"] {
         out.extend_from_slice(part);
     }
-    write_decimal(entry.size, out);
+    match entry.size {
+        SIZE_UNKNOWN => out.extend_from_slice(b"null"),
+        size => write_decimal(size, out),
+    }
     let mut date = *date;
     date[10] = b'T';
     for part in [b",\"mtime\":\"", &date[..], b"Z\",\"href\":\""] {

@@ -10,6 +10,7 @@ pub mod page;
 pub mod representation;
 pub mod resource;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::config::SiteOptions;
@@ -20,7 +21,7 @@ use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Reject, Request};
 use crate::http::response::{Body, Part, Response, Status};
 use crate::http::target::{SitePath, Target};
-use crate::sys::{Directory, Failure};
+use crate::sys::{self, Directory, Failure};
 
 use client_address::Client;
 use listing::Listing;
@@ -192,7 +193,15 @@ impl Site {
         match resource::find(finder, path) {
             Resource::File(file) => self.file(request, file, finder, now),
             Resource::Directory(directory) if self.options.listing => {
-                Ok(self.listing(request, &directory, path, query))
+                match self.listing(request, &directory, path, query) {
+                    Ok(listing) => Ok(listing),
+                    // Removed since it was opened, and be it the root: only its entries tell. Its
+                    // links do not: some file systems count none.
+                    Err(error) if sys::is_no_such_name(&error) => {
+                        self.missing(request, finder, now)
+                    }
+                    Err(error) => Ok(failed(request, Failure::from(&error))),
+                }
             }
             Resource::Redirect(mut location) => {
                 // RFC 9110 §10.2.2: an absolute path holds behind any proxy, port and zone.
@@ -265,19 +274,15 @@ impl Site {
         directory: &std::fs::File,
         path: &SitePath,
         query: Option<&[u8]>,
-    ) -> Response {
+    ) -> io::Result<Response> {
         let form = listing::form(query, Form::wanted(request.fields, Form::Html));
-        match Listing::read(&self.root, &self.options, directory, path, query, form) {
-            Ok(listing) => {
-                let response = Response::new(Status::Ok)
-                    .with("Content-Type", form.media_type())
-                    .with("X-Content-Type-Options", "nosniff")
-                    .with("Cache-Control", &self.options.cache_control)
-                    .with("Vary", "Accept");
-                page::secured(response, form).with_body(Body::Produced(Box::new(listing)))
-            }
-            Err(error) => failed(request, Failure::from(&error)),
-        }
+        let listing = Listing::read(&self.root, &self.options, directory, path, query, form)?;
+        let response = Response::new(Status::Ok)
+            .with("Content-Type", form.media_type())
+            .with("X-Content-Type-Options", "nosniff")
+            .with("Cache-Control", &self.options.cache_control)
+            .with("Vary", "Accept");
+        Ok(page::secured(response, form).with_body(Body::Produced(Box::new(listing))))
     }
 
     fn file<'s>(

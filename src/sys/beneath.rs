@@ -140,7 +140,7 @@ impl Directory {
         &self,
         directory: &File,
         relative: &[u8],
-        each: impl FnMut(&Entry<'_>),
+        each: impl FnMut(&Entry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let path = if cfg!(target_os = "linux") {
             // The descriptor by its name: a path might have come to lead elsewhere.

@@ -15,6 +15,7 @@ use super::{Identity, cvt_size, statx};
 #[derive(Debug)]
 pub struct Entry<'e> {
     name: &'e CStr,
+    kind: u8,
     directory: RawFd,
     path: &'e Path,
 }
@@ -25,18 +26,39 @@ impl Entry<'_> {
         self.name.to_bytes()
     }
 
-    /// What it is at this moment, and be it a link. `None`: it is gone.
-    pub fn identity(&self) -> Option<Identity> {
-        statx::at(self.directory, self.name).or_else(|| {
-            // An old kernel, or an emulator: std knows other ways, but asks by a path.
-            let path = self.path.join(OsStr::from_bytes(self.name()));
-            Some(Identity::unknown(&path.symlink_metadata().ok()?))
-        })
+    /// What it is at this moment, and be it a link.
+    pub fn identity(&self) -> io::Result<Identity> {
+        if let Some(identity) = statx::at(self.directory, self.name) {
+            return Ok(identity);
+        }
+        let error = io::Error::last_os_error();
+        if !matches!(error.raw_os_error(), Some(EPERM | ENOSYS)) {
+            return Err(error);
+        }
+        // An old kernel, an emulator, or a filter: std knows other ways, but asks by a path.
+        let path = self.path.join(OsStr::from_bytes(self.name()));
+        Ok(Identity::unknown(&path.symlink_metadata()?))
+    }
+
+    /// Whether it is a directory, as the directory that it is in says: `None` if that does not know,
+    /// or if it is a link.
+    pub fn is_directory(&self) -> Option<bool> {
+        const DT_DIR: u8 = 4;
+        const DT_REG: u8 = 8;
+        match self.kind {
+            DT_DIR => Some(true),
+            DT_REG => Some(false),
+            _ => None,
+        }
     }
 }
 
 /// Shows `each` the entries of `directory`, which has not been read yet. `path`: where it is.
-pub fn read(directory: &File, path: &Path, mut each: impl FnMut(&Entry<'_>)) -> io::Result<()> {
+pub fn read(
+    directory: &File,
+    path: &Path,
+    mut each: impl FnMut(&Entry<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = directory.as_raw_fd();
     let mut records = vec![0; BATCH_BYTES];
     loop {
@@ -46,25 +68,27 @@ pub fn read(directory: &File, path: &Path, mut each: impl FnMut(&Entry<'_>)) -> 
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        while let Some((name, after)) = split_record(rest) {
+        while let Some((kind, name, after)) = split_record(rest) {
             rest = after;
             if !matches!(name.to_bytes(), b"." | b"..") {
                 each(&Entry {
                     name,
+                    kind,
                     directory,
                     path,
-                });
+                })?;
             }
         }
     }
 }
 
-/// The name in the first record, and the records after it: an inode of 8 bytes, a place of 8, the
+/// Kind and name in the first record, and the records after it: an inode of 8 bytes, a place of 8, the
 /// record's length of 2, a type of 1, which not every file system knows, and the name with its NUL.
-fn split_record(records: &[u8]) -> Option<(&CStr, &[u8])> {
+fn split_record(records: &[u8]) -> Option<(u8, &CStr, &[u8])> {
     let length = records.get(16..)?.first_chunk()?;
     let (record, after) = records.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
-    Some((CStr::from_bytes_until_nul(record.get(19..)?).ok()?, after))
+    let (kind, name) = record.get(18..)?.split_first()?;
+    Some((*kind, CStr::from_bytes_until_nul(name).ok()?, after))
 }
 
 fn getdents64(directory: RawFd, records: &mut [u8]) -> io::Result<&[u8]> {
@@ -88,6 +112,9 @@ fn getdents64(directory: RawFd, records: &mut [u8]) -> io::Result<&[u8]> {
     Ok(records.get(..filled).unwrap_or_default())
 }
 
+const EPERM: i32 = 1;
+const ENOSYS: i32 = 38;
+
 /// As much as C libraries ask for at once; a record has at most 280 bytes.
 const BATCH_BYTES: usize = 32 << 10;
 
@@ -106,10 +133,10 @@ mod tests {
             record
         };
         let two = [record(b"one\0", 24), record(b"\xff\0", 32)].concat();
-        let (name, rest) = split_record(&two).expect("the first");
-        assert_eq!((name, rest.len()), (c"one", 32));
-        let (name, rest) = split_record(rest).expect("the second");
-        assert_eq!((name.to_bytes(), rest.len()), (&b"\xff"[..], 0));
+        let (kind, name, rest) = split_record(&two).expect("the first");
+        assert_eq!((kind, name, rest.len()), (8, c"one", 32));
+        let (kind, name, rest) = split_record(rest).expect("the second");
+        assert_eq!((kind, name.to_bytes(), rest.len()), (8, &b"\xff"[..], 0));
         for (what, bytes) in [
             ("the end", vec![]),
             ("cut in the length", two[..17].to_vec()),

@@ -5,7 +5,6 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::time::UNIX_EPOCH;
 
-use super::socket::is_linked;
 use super::statx;
 
 /// A file in one state: two that are equal have the same content, as far as the system can tell.
@@ -14,7 +13,8 @@ use super::statx;
 pub struct Identity {
     /// Regular, and so has content of a known length.
     pub is_file: bool,
-    /// A directory, unless it has been removed: then it has no link, and no entries.
+    /// A directory. Whether it has been removed only its entries tell: some file systems count no
+    /// links, and others one.
     pub is_directory: bool,
     /// A symbolic link: only where it was asked for by its name.
     pub is_symlink: bool,
@@ -37,16 +37,18 @@ impl Identity {
         }
     }
 
-    /// Whether it can be compared with another.
+    /// Whether it can be compared with another. File systems that number no files say 0 or all ones,
+    /// and some that are made of something else have no time of change: two files of one name would
+    /// look like one.
     pub fn is_known(&self) -> bool {
-        self.inode != 0
+        !matches!(self.inode, 0 | NO_NUMBER | NO_SHORT_NUMBER) && self.changed != (0, 0)
     }
 
     /// What std says of it.
     pub(super) fn unknown(metadata: &Metadata) -> Identity {
         Identity {
             is_file: metadata.is_file(),
-            is_directory: metadata.is_dir() && is_linked(metadata),
+            is_directory: metadata.is_dir(),
             is_symlink: metadata.is_symlink(),
             length: metadata.len(),
             modified: modified(metadata),
@@ -56,6 +58,10 @@ impl Identity {
         }
     }
 }
+
+/// What libfuse says where there is no inode number, and what -1 is of.
+const NO_SHORT_NUMBER: u64 = u32::MAX as u64;
+const NO_NUMBER: u64 = u64::MAX;
 
 /// Seconds since 1970, rounded down, and the nanoseconds on top.
 fn modified(metadata: &Metadata) -> Option<(i64, u32)> {

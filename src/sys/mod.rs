@@ -147,8 +147,10 @@ fn cvt_size(result: isize) -> io::Result<usize> {
 /// Whether the system itself has said that there is no such name. It is the same number for all of
 /// them: ENOENT, ERROR_FILE_NOT_FOUND.
 pub fn is_no_such_name(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(2)
+    error.raw_os_error() == Some(NO_SUCH_NAME)
 }
+
+const NO_SUCH_NAME: i32 = 2;
 
 /// Why a file could not be opened, as far as a client may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

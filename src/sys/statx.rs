@@ -41,8 +41,7 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     }
     #[repr(C)]
     struct Statx {
-        before_links: [u32; 4],
-        links: u32,
+        before_owners: [u32; 5],
         owners: [u32; 2],
         mode: u16,
         padding: u16,
@@ -81,7 +80,7 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     let [major, minor] = found.device;
     Some(Identity {
         is_file: found.mode & S_IFMT == S_IFREG,
-        is_directory: found.mode & S_IFMT == S_IFDIR && found.links != 0,
+        is_directory: found.mode & S_IFMT == S_IFDIR,
         is_symlink: found.mode & S_IFMT == S_IFLNK,
         length: found.size,
         modified: Some((found.modified.seconds, found.modified.nanoseconds)),

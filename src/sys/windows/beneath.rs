@@ -88,7 +88,7 @@ impl Directory {
         &self,
         directory: &File,
         _relative: &[u8],
-        each: impl FnMut(&Entry<'_>),
+        each: impl FnMut(&Entry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         entries::read(directory, &final_path(directory)?, each)
     }
