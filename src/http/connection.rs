@@ -108,6 +108,8 @@ pub struct Connection {
     /// So many of the first of those bytes are dealt with.
     consumed: usize,
     head: HeadReader,
+    /// The length of the head that was answered last: it ends where `consumed` says.
+    answered_head_bytes: usize,
     input: Input,
     outgoing: Option<Box<Outgoing>>,
     /// In the milliseconds of [`Now`].
@@ -221,6 +223,40 @@ impl Connection {
             self.sent_bytes = 0;
             self.deadline_milliseconds = now.milliseconds + limits.stall_milliseconds;
         }
+    }
+
+    /// The file of the last [`Chunk`] cannot be read. As long as nothing of its head has been sent,
+    /// `answer` makes another answer to the same request, and is told whether it does so for the
+    /// first time; after the head only the end of the connection can say it (RFC 9112 §8).
+    pub fn unreadable<R: Respond>(
+        &mut self,
+        limits: &Limits,
+        now: &Now,
+        site: &mut R,
+        answer: impl FnOnce(&mut R, &Request<'_>, bool) -> Response,
+    ) {
+        let start = self.consumed.checked_sub(self.answered_head_bytes);
+        let head = start.and_then(|start| self.received.get(start..self.consumed));
+        let outgoing = self
+            .outgoing
+            .as_mut()
+            .and_then(|outgoing| outgoing.take_back().then_some(outgoing));
+        // It was valid when it came.
+        let parsed = head.map(|head| HeadReader::default().read(head, limits));
+        let (Some(outgoing), Some(Ok(Some(parsed)))) = (outgoing, parsed) else {
+            self.input = Input::Closed;
+            return self.abandon(site);
+        };
+        let response = answer(site, &parsed.request, !outgoing.is_remade);
+        let framing = Framing {
+            then: match self.input {
+                Input::Closing(_) => Then::Close,
+                _ => Then::Persist,
+            },
+            ..Framing::of(&parsed.request, self.draining)
+        };
+        outgoing.is_remade = true;
+        outgoing.push(response, framing, now, site.buffers());
     }
 
     /// When [`Connection::expired`] is to be called, in the milliseconds of [`Now`].
@@ -447,6 +483,7 @@ impl Connection {
         };
         let (request, length) = (head.request, head.length);
         self.head = HeadReader::default();
+        self.answered_head_bytes = length;
         let content = ContentLength::of(request.version, request.fields)?;
         let expects = expectation(&request)?;
         let bearable = match content {
@@ -610,6 +647,10 @@ struct Outgoing {
     /// So many of `bytes` have been sent.
     start: usize,
     stream: Stream,
+    /// Where in `bytes` the head of the answer begins that has the stream, as long as it is there.
+    stream_head: Option<usize>,
+    /// That answer stands in for one whose file could not be read.
+    is_remade: bool,
     /// All that will have been sent when this is empty.
     queued_bytes: u64,
     sent_bytes: u64,
@@ -666,12 +707,23 @@ impl Outgoing {
                     buffers.give(bytes);
                 }
                 Body::File(_, range) if range.is_empty() => {}
-                Body::File(file, range) => self.stream = Stream::File(file, range),
+                Body::File(file, range) => {
+                    self.stream_head = Some(before);
+                    self.stream = Stream::File(file, range);
+                }
                 Body::Multipart { file, parts, end } => {
+                    self.stream_head = Some(before);
+                    let mut rest = parts.into_iter();
+                    // The first part leaves with the head, so that both are sent or neither.
+                    let mut range = 0..0;
+                    if let Some(first) = rest.next() {
+                        self.bytes.extend_from_slice(&first.head);
+                        range = first.range;
+                    }
                     self.stream = Stream::Multipart {
                         file,
-                        range: 0..0,
-                        rest: parts.into_iter(),
+                        range,
+                        rest,
                         end,
                     };
                 }
@@ -701,6 +753,27 @@ impl Outgoing {
         self.sent_bytes == self.queued_bytes
     }
 
+    /// Takes the answer back that has the stream, if nothing of it has been sent.
+    fn take_back(&mut self) -> bool {
+        let Some(head) = self.stream_head.filter(|&head| self.start <= head) else {
+            return false;
+        };
+        // Its content is the last, and not empty.
+        let end = self.queued_bytes;
+        if self
+            .pending
+            .back()
+            .is_some_and(|last| last.content.end == end)
+        {
+            self.pending.pop_back();
+        }
+        self.stream = Stream::None;
+        self.stream_head = None;
+        self.bytes.truncate(head);
+        self.queued_bytes = self.sent_bytes + (head - self.start) as u64;
+        true
+    }
+
     /// `closing`: at once after what is queued.
     fn chunk(&self, closing: bool) -> Chunk<'_> {
         let file = match &self.stream {
@@ -724,6 +797,7 @@ impl Outgoing {
             Stream::Multipart {
                 range, rest, end, ..
             } if range.is_empty() && self.start == self.bytes.len() => {
+                self.stream_head = None;
                 self.start = 0;
                 self.bytes.clear();
                 match rest.next() {

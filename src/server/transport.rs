@@ -1,17 +1,42 @@
 //! A client's socket: receive, send, never wait.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 
 use crate::http::connection::Chunk;
-use crate::sys;
+use crate::sys::{self, SendFileError};
 
 /// A socket that does not block.
 #[derive(Debug)]
 pub struct Transport {
     stream: TcpStream,
+    /// How the rest of a file is sent, until the next file.
+    way: Cell<Way>,
+}
+
+/// How a file gets to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By sendfile.
+    Direct,
+    /// By sendfile, which has sent nothing the last time.
+    Blocked,
+    /// By read and write: sendfile was refused.
+    Copied,
+}
+
+/// What became of a chunk.
+#[derive(Debug)]
+pub enum Sent {
+    /// How many bytes of it were sent.
+    Bytes(usize),
+    /// None: there is no room for the moment.
+    Blocked,
+    /// None: its file cannot be read, or is shorter than it was.
+    Unreadable(io::Error),
 }
 
 /// What came.
@@ -30,15 +55,14 @@ pub enum Received {
 /// time costs twice the processor time, at both ends.
 pub const TURN_BYTES_MAX: usize = 128 << 10;
 
-/// Files up to this size go from their pages right behind the head. Of a larger one the first block
-/// is copied behind it: on loopback 100 KiB cost a quarter more otherwise.
-const UNCOPIED_BYTES_MAX: u64 = 16 << 10;
-
 impl Transport {
     /// Takes over a socket that was just accepted.
     pub fn new(stream: TcpStream) -> io::Result<Transport> {
         stream.set_nonblocking(true)?;
-        Ok(Transport { stream })
+        Ok(Transport {
+            stream,
+            way: Cell::new(Way::Direct),
+        })
     }
 
     /// The socket, for the poller.
@@ -60,44 +84,89 @@ impl Transport {
         }
     }
 
-    /// Sends as much of the chunk as goes; `None` if nothing does. The head of an answer and the
-    /// beginning of its file leave together: minimal clients want them in one segment. The rest
-    /// goes from the file to the socket directly.
-    pub fn send(&self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Sends as much of the chunk as goes. The head of an answer and the beginning of its file leave
+    /// together: minimal clients want them in one segment, and a file that cannot be read is noticed
+    /// while another head can still be sent. The rest goes from the file to the socket directly,
+    /// where the file system can do that. The error is the client's.
+    pub fn send(&self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Sent> {
         let Some((file, range)) = &chunk.file else {
             return or_blocked(self.write(chunk.bytes, chunk.is_last));
         };
-        let length = range.end - range.start;
-        if chunk.bytes.is_empty() {
-            return self.send_file(file, range);
-        }
-        if length <= UNCOPIED_BYTES_MAX {
-            let sent = or_blocked(sys::send_more(&self.stream, chunk.bytes))?;
-            if sent != Some(chunk.bytes.len()) {
+        if !chunk.bytes.is_empty() {
+            // What one file system refuses another may do.
+            self.way.set(Way::Direct);
+        } else if self.way.get() != Way::Copied {
+            if let Some(sent) = self.send_directly(file, range)? {
                 return Ok(sent);
             }
-            let more = self.send_file(file, range)?;
-            return Ok(sent.map(|sent| sent + more.unwrap_or(0)));
         }
+        self.send_copied(chunk, file, range, scratch)
+    }
+
+    /// From the file to the socket. `None`: not in this way.
+    fn send_directly(&self, file: &File, range: &Range<u64>) -> io::Result<Option<Sent>> {
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let count = length.min(TURN_BYTES_MAX);
+        match sys::send_file(&self.stream, file, range.start, count) {
+            // The file ends here, or seems to.
+            Ok(0) => Ok(None),
+            Ok(count) => {
+                self.way.set(Way::Direct);
+                Ok(Some(Sent::Bytes(count)))
+            }
+            // Twice in a row it may be the file and not the socket: then this would never end.
+            Err(SendFileError::Blocked) if self.way.get() == Way::Blocked => Ok(None),
+            Err(SendFileError::Blocked) => {
+                self.way.set(Way::Blocked);
+                Ok(Some(Sent::Blocked))
+            }
+            Err(SendFileError::Client(error)) => Err(error),
+            Err(SendFileError::File(error)) => Ok(Some(Sent::Unreadable(error))),
+            Err(SendFileError::Exhausted) => Ok(None),
+            Err(SendFileError::Refused) => {
+                self.way.set(Way::Copied);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Through the scratch buffer: what there is in memory, and behind it as much of the file as
+    /// there is room for.
+    fn send_copied(
+        &self,
+        chunk: &Chunk<'_>,
+        file: &File,
+        range: &Range<u64>,
+        scratch: &mut [u8],
+    ) -> io::Result<Sent> {
         let Some((start, room)) = scratch.split_at_mut_checked(chunk.bytes.len()) else {
             return or_blocked((&self.stream).write(chunk.bytes));
         };
         start.copy_from_slice(chunk.bytes);
+        let length = range.end - range.start;
         let wanted = usize::try_from(length)
             .unwrap_or(usize::MAX)
             .min(room.len());
-        let read = match room.get_mut(..wanted) {
-            Some(room) if !room.is_empty() => not_shorter(sys::read_at(file, room, range.start)?)?,
-            _ => 0,
-        };
+        let mut read = 0;
+        while let Some(rest) = room.get_mut(read..wanted).filter(|rest| !rest.is_empty()) {
+            let error = match sys::read_at(file, rest, range.start + read as u64) {
+                // Nothing is ever made up in place of what a file no longer has.
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Ok(count) => {
+                    read += count;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            // Behind a head that has left, what could be read is sent first.
+            if !chunk.bytes.is_empty() || read == 0 {
+                return Ok(Sent::Unreadable(error));
+            }
+            break;
+        }
         let bytes = scratch.get(..chunk.bytes.len() + read).unwrap_or_default();
         or_blocked(self.write(bytes, chunk.is_last && read as u64 == length))
-    }
-
-    fn send_file(&self, file: &File, range: &Range<u64>) -> io::Result<Option<usize>> {
-        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let count = length.min(TURN_BYTES_MAX);
-        or_blocked(sys::send_file(&self.stream, file, range.start, count).and_then(not_shorter))
     }
 
     fn write(&self, bytes: &[u8], is_last: bool) -> io::Result<usize> {
@@ -119,28 +188,18 @@ impl Transport {
     }
 }
 
-fn or_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
+fn or_blocked(result: io::Result<usize>) -> io::Result<Sent> {
     match result {
-        Ok(count) => Ok(Some(count)),
+        Ok(count) => Ok(Sent::Bytes(count)),
         Err(error)
             if matches!(
                 error.kind(),
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
             ) =>
         {
-            Ok(None)
+            Ok(Sent::Blocked)
         }
         Err(error) => Err(error),
-    }
-}
-
-/// A file that ends before what was promised: the connection has to be closed, since nothing else
-/// tells the client. Nothing is ever made up.
-fn not_shorter(count: usize) -> io::Result<usize> {
-    if count == 0 {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    } else {
-        Ok(count)
     }
 }
 
@@ -166,7 +225,7 @@ mod tests {
         };
         let transport = Transport::new(stream).expect("a socket");
         let sent = transport.send(&chunk, &mut []).expect("a client");
-        assert_eq!(sent, Some(10));
+        assert!(matches!(sent, Sent::Bytes(10)));
         drop(transport);
         let mut answer = Vec::new();
         // Ends, or is reset behind it.

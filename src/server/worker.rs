@@ -15,13 +15,14 @@ use crate::http::limits::Limits;
 use crate::http::proxy_protocol::Source;
 use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
+use crate::site::Unreadable;
 use crate::site::client_address::Client;
 use crate::site::open_files::OpenFiles;
 use crate::sys::{self, Failure, Interest, Listener, Poller, Ready};
 
 use super::Shared;
 use super::log::Lines;
-use super::transport::{Received, TURN_BYTES_MAX, Transport};
+use super::transport::{Received, Sent, TURN_BYTES_MAX, Transport};
 
 /// A worker, before and while it runs.
 #[derive(Debug)]
@@ -455,11 +456,17 @@ impl ConnectedClient {
                 }
                 Step::Write(_) if turn_bytes >= TURN_BYTES_MAX => return Ok(Some(Interest::Write)),
                 Step::Write(chunk) => match transport.send(&chunk, scratch)? {
-                    Some(count) => {
+                    Sent::Bytes(count) => {
                         turn_bytes += count;
                         connection.sent(count, limits, now, desk);
                     }
-                    None => return Ok(Some(Interest::Write)),
+                    Sent::Blocked => return Ok(Some(Interest::Write)),
+                    Sent::Unreadable(error) => {
+                        let answer = |desk: &mut Desk<'_>, request: &Request<'_>, is_first| {
+                            desk.answer(request, now, Some(Unreadable::new(&error, is_first)))
+                        };
+                        connection.unreadable(limits, now, desk, answer);
+                    }
                 },
                 Step::ShutDownWriting => transport.shut_down_writing()?,
                 Step::Close => return Ok(None),
@@ -481,8 +488,14 @@ struct Desk<'w> {
     date: HttpDate,
 }
 
-impl Respond for Desk<'_> {
-    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
+impl Desk<'_> {
+    /// `unreadable`: why the answer to this request that was made before could not be sent.
+    fn answer(
+        &mut self,
+        request: &Request<'_>,
+        now: &Now,
+        unreadable: Option<Unreadable>,
+    ) -> Response {
         let shared = self.shared;
         let (asker, admitted) = match &shared.access {
             Some(access) => access.admit(self.peer, request, now),
@@ -498,7 +511,13 @@ impl Respond for Desk<'_> {
                     server: own_address(socket, asker),
                     ..client(asker)
                 };
-                let response = site.respond(request, &client, self.open_files, self.buffers, now);
+                let (open_files, buffers) = (&mut *self.open_files, &mut *self.buffers);
+                let response = match unreadable {
+                    None => site.respond(request, &client, open_files, buffers, now),
+                    Some(unreadable) => {
+                        site.respond_again(request, &client, open_files, buffers, now, unreadable)
+                    }
+                };
                 (user, response)
             }
             Err(refusal) => {
@@ -518,6 +537,12 @@ impl Respond for Desk<'_> {
         let log = self.lines.log();
         response.note = log.note(request.line, Some(request.fields), told.as_deref(), user);
         response
+    }
+}
+
+impl Respond for Desk<'_> {
+    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
+        self.answer(request, now, None)
     }
 
     fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {

@@ -41,8 +41,45 @@ pub struct Site {
     ranges_max: usize,
 }
 
-/// A file was shortened between two looks at it.
-struct Changed;
+/// Why the content of a file cannot be sent.
+#[derive(Clone, Copy, Debug)]
+enum Unread {
+    /// The file was shortened or replaced between two looks at it.
+    Changed,
+    /// It cannot be read.
+    Failed(Failure),
+}
+
+impl From<&io::Error> for Unread {
+    fn from(error: &io::Error) -> Unread {
+        match error.kind() {
+            // ESTALE: its server has another file of this name by now.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::StaleNetworkFileHandle => Unread::Changed,
+            _ => Unread::Failed(match Failure::from(error) {
+                // There was a file: it is the device that is missing.
+                Failure::Missing => Failure::Broken,
+                failure => failure,
+            }),
+        }
+    }
+}
+
+/// An answer with a file was made, and the file could not be read when it was to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreadable {
+    why: Unread,
+    is_first: bool,
+}
+
+impl Unreadable {
+    /// `is_first`: no answer to this request has met this before.
+    pub fn new(error: &io::Error, is_first: bool) -> Unreadable {
+        Unreadable {
+            why: Unread::from(error),
+            is_first,
+        }
+    }
+}
 
 /// Files up to this size leave in one write with their head, from memory: below, that is cheaper
 /// than to keep them open.
@@ -94,11 +131,47 @@ impl Site {
             options: &self.options,
             open_files,
             buffers,
+            finds_siblings: true,
         };
         let mut response = self.answer(request, client, &mut finder, now);
         if response.status.is_error() {
             response = self.with_own_page(request, response, &mut finder);
         }
+        response.add_lines(&self.own_lines);
+        response
+    }
+
+    /// The answer to a request whose last answer was a file that could not be read. The file itself
+    /// may be readable where its coded sibling was not, and so may what has taken its place. An
+    /// error has the server's own page: the operator's may be what could not be read.
+    pub fn respond_again(
+        &self,
+        request: &Request<'_>,
+        client: &dyn Fn() -> Client,
+        open_files: &mut OpenFiles,
+        buffers: &mut Buffers,
+        now: &Now,
+        unreadable: Unreadable,
+    ) -> Response {
+        // A file that is kept open may be the old one for as long as it is asked for.
+        open_files.clear();
+        let mut finder = Finder {
+            root: &self.root,
+            options: &self.options,
+            open_files,
+            buffers,
+            finds_siblings: false,
+        };
+        let another = self.answer(request, client, &mut finder, now);
+        let (may_differ, failure) = match unreadable.why {
+            Unread::Changed => (true, Failure::Broken),
+            Unread::Failed(failure) => (request.fields.one("Accept-Encoding").is_some(), failure),
+        };
+        let may_be_sent = unreadable.is_first && may_differ;
+        let mut response = match another.status.is_error() || may_be_sent {
+            true => another,
+            false => failed(request, failure),
+        };
         response.add_lines(&self.own_lines);
         response
     }
@@ -155,12 +228,22 @@ impl Site {
         };
         // A file that is rewritten in place may shrink between fstat and read. It is there all
         // the same, so we look again; a writer that never stops gets an error.
+        let mut failure = Failure::Broken;
         for _ in 0..3 {
-            if let Ok(response) = self.find(request, &path, query, finder, now) {
-                return response;
+            let unread = match self.find(request, &path, query, finder, now) {
+                Ok(response) => return response,
+                Err(unread) => unread,
+            };
+            finder.open_files.clear();
+            if let Unread::Failed(why) = unread {
+                failure = why;
+                // It may have been a coded sibling.
+                if !std::mem::replace(&mut finder.finds_siblings, false) {
+                    break;
+                }
             }
         }
-        failed(request, Failure::Broken)
+        failed(request, failure)
     }
 
     /// RFC 9110 §9.3.7, and what browsers ask before a request to another origin.
@@ -189,7 +272,7 @@ impl Site {
         query: Option<&[u8]>,
         finder: &mut Finder<'s>,
         now: &Now,
-    ) -> Result<Response, Changed> {
+    ) -> Result<Response, Unread> {
         match resource::find(finder, path) {
             Resource::File(file) => self.file(request, file, finder, now),
             Resource::Directory(directory) if self.options.listing => {
@@ -227,7 +310,7 @@ impl Site {
         request: &Request<'_>,
         finder: &mut Finder<'s>,
         now: &Now,
-    ) -> Result<Response, Changed> {
+    ) -> Result<Response, Unread> {
         if let Some(name) = &self.options.fallback {
             if let Some(file) = resource::find_file(finder, &SitePath::from_name(name)) {
                 return self.file(request, file, finder, now);
@@ -260,7 +343,11 @@ impl Site {
         let file = resource::find_file(finder, &SitePath::in_root(name));
         let own = file.and_then(|file| {
             let length = file.identity.length;
-            body(request.method, &file, 0..length, finder.buffers).ok()
+            let own = body(request.method, &file, 0..length, finder.buffers);
+            if own.is_err() {
+                finder.open_files.clear();
+            }
+            own.ok()
         });
         match own {
             Some(body) => page::replace(response, body),
@@ -291,7 +378,7 @@ impl Site {
         file: Arc<OpenFile>,
         finder: &mut Finder<'s>,
         now: &Now,
-    ) -> Result<Response, Changed> {
+    ) -> Result<Response, Unread> {
         let fields = request.fields;
         let selected = representation::select(finder, file, request, self.ranges_max, now.date);
         let Some(representation) = selected else {
@@ -434,16 +521,15 @@ fn body(
     file: &OpenFile,
     range: std::ops::Range<u64>,
     buffers: &mut Buffers,
-) -> Result<Body, Changed> {
+) -> Result<Body, Unread> {
     let length = range.end - range.start;
     if length > SMALL_BYTES_MAX || method == Method::Head {
         return Ok(Body::File(Arc::clone(&file.file), range));
     }
     match file.read(range.start, length as usize, buffers.take()) {
         Ok(Some(bytes)) => Ok(Body::Bytes(bytes)),
-        Ok(None) => Err(Changed),
-        // The disk fails. Sending will fail as well, and close the connection.
-        Err(_) => Ok(Body::File(Arc::clone(&file.file), range)),
+        Ok(None) => Err(Unread::Changed),
+        Err(error) => Err(Unread::from(&error)),
     }
 }
 

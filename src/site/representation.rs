@@ -98,7 +98,9 @@ pub fn select(
     now: HttpDate,
 ) -> Option<Representation> {
     let accept = AcceptEncoding::of(request.fields);
-    let mut siblings = accept.preferred().filter_map(|coding| {
+    let finds_siblings = finder.finds_siblings;
+    let codings = accept.preferred().filter(|_| finds_siblings);
+    let mut siblings = codings.filter_map(|coding| {
         let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
         (file.identity.modified >= original.identity.modified).then_some((coding, file))
     });

@@ -52,6 +52,8 @@ pub struct Finder<'f> {
     pub open_files: &'f mut OpenFiles,
     /// For what is read.
     pub buffers: &'f mut Buffers,
+    /// Whether coded siblings are looked for: one of them may have turned out to be unreadable.
+    pub finds_siblings: bool,
 }
 
 /// Finds what `path` names.

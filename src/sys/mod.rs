@@ -76,7 +76,7 @@ pub use open_files_max::raise_open_files_max;
 pub use poll::Poller;
 pub use processors::processors;
 pub use sandbox::Sandbox;
-pub use sendfile::send_file;
+pub use sendfile::{SendFileError, send_file};
 pub use signal::{Signal, Signals};
 pub use socket::{
     AsSocket, mode_and_owner, os_string, read_at, send_more, set_accept_deferred, set_backlog,

@@ -42,3 +42,6 @@ pub const ELOOP: i32 = 40;
 pub const MISSING: [i32; 4] = [6, 19, 36, ELOOP];
 /// ENOMEM, ENFILE, EMFILE, ENOBUFS.
 pub const EXHAUSTED: [i32; 4] = [12, 23, 24, 105];
+/// The device or the server behind a file has failed: EIO, ENXIO, ENODATA, ENOLINK, EBADMSG,
+/// ENOTCONN, ETIMEDOUT, ESTALE, EUCLEAN, EREMOTEIO, ENOMEDIUM.
+pub const UNREADABLE: [i32; 11] = [5, 6, 61, 67, 74, 107, 110, 116, 117, 121, 123];

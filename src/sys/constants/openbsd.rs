@@ -33,3 +33,5 @@ pub const ELOOP: i32 = 62;
 pub const MISSING: [i32; 4] = [6, 19, 63, ELOOP];
 /// ENOMEM, ENFILE, EMFILE, ENOBUFS.
 pub const EXHAUSTED: [i32; 4] = [12, 23, 24, 55];
+/// Asked for only where there is sendfile.
+pub const UNREADABLE: [i32; 0] = [];

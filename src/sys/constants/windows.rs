@@ -13,3 +13,5 @@ pub const POLLOUT: c_short = 0x10;
 pub const MISSING: [i32; 4] = [123, 161, 206, 1921];
 /// ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY, WSAEMFILE, WSAENOBUFS.
 pub const EXHAUSTED: [i32; 4] = [4, 8, 10_024, 10_055];
+/// Asked for only where there is sendfile.
+pub const UNREADABLE: [i32; 0] = [];

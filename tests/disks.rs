@@ -1,0 +1,209 @@
+//! Answers with files that turn out to be unreadable when they are to be sent. What real file
+//! systems do is asked by `scripts/check-filesystems`; here it is the core alone, with a file taken
+//! for unreadable after each number of bytes that can have been sent.
+
+#![allow(clippy::indexing_slicing)]
+
+#[path = "support/drive.rs"]
+mod drive;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use drive::{Client, DATE, Desk, End, Served, show};
+
+use ipv6_httpd::http::connection::{Now, Step};
+use ipv6_httpd::http::limits::Limits;
+use ipv6_httpd::http::request::{Reject, Request};
+use ipv6_httpd::http::response::{Body, Part, Response, Status};
+use ipv6_httpd::http::target::Target;
+
+/// Nobody reads it: it is unreadable.
+fn unreadable_file() -> Arc<File> {
+    Arc::new(File::open(env!("CARGO_MANIFEST_DIR")).expect("a folder"))
+}
+
+/// `/file` and `/parts` are unreadable, all else is from memory.
+fn respond(request: &Request<'_>, _now: &Now) -> Response {
+    let Target::Path { path, .. } = request.target else {
+        panic!("no path");
+    };
+    let response = Response::new(Status::Ok);
+    let file = unreadable_file();
+    match path {
+        b"/file" => response.with_body(Body::File(file, 5..25)),
+        b"/parts" => {
+            let part = |head: &[u8], range| Part {
+                head: head.to_vec(),
+                range,
+            };
+            response.with_body(Body::Multipart {
+                file,
+                parts: vec![part(b"first:", 0..5), part(b"second:", 7..9)],
+                end: b"end".to_vec(),
+            })
+        }
+        path => response.with_body(Body::Bytes(path.to_vec())),
+    }
+}
+
+fn reject(_reject: &Reject) -> Response {
+    Response::new(Status::BadRequest)
+}
+
+fn ok(length: usize, close: &str, content: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nDate: {DATE}\r\nContent-Length: {length}\r\n{close}\r\n{content}")
+}
+
+fn failed(close: &str, content: &str) -> String {
+    let length = content.len();
+    format!(
+        "HTTP/1.1 500 Internal Server Error\r\nDate: {DATE}\r\nContent-Length: {length}\r\n\
+         {close}\r\n{content}"
+    )
+}
+
+const CLOSE: &str = "Connection: close\r\n";
+
+/// Sends `sent` bytes of what there is before the file, and says then that it cannot be read. What
+/// came out, how often an answer was asked for, and what the connection did.
+fn drive(
+    input: &str,
+    sent: usize,
+    again: Option<&str>,
+) -> (String, Vec<bool>, End, Vec<(u16, u64)>) {
+    let served = Served {
+        answer: &respond,
+        refuse: &reject,
+    };
+    let limits = Limits::default();
+    let mut client = Client::new(&served, &limits);
+    client.receive(input.as_bytes());
+    let mut left = sent;
+    let mut asked = Vec::new();
+    let end = loop {
+        let mut output = Vec::new();
+        let took = match client.step() {
+            Step::Write(chunk) if chunk.file.is_none() => {
+                output.extend_from_slice(chunk.bytes);
+                chunk.bytes.len()
+            }
+            Step::Write(chunk) => {
+                let some = left.min(chunk.bytes.len());
+                left -= some;
+                output.extend_from_slice(&chunk.bytes[..some]);
+                some
+            }
+            Step::Read | Step::ShutDownWriting => break client.drive(),
+            Step::Close => break End::Closed,
+        };
+        client.output.extend_from_slice(&output);
+        if took > 0 {
+            client.sent(took);
+            continue;
+        }
+        let (now, limits) = (client.now, client.limits);
+        let answer = |_: &mut Desk<'_>, request: &Request<'_>, is_first: bool| {
+            asked.push(is_first);
+            let mut response = match again {
+                // Another file, which is no better.
+                Some(_) if is_first => respond(request, &now),
+                _ => Response::new(Status::InternalServerError)
+                    .with_body(Body::Bytes(b"unreadable".to_vec())),
+            };
+            response.note = request.line.to_vec();
+            response
+        };
+        client
+            .connection
+            .unreadable(&limits, &now, &mut client.desk, answer);
+    };
+    let answered = client.desk.answered.iter();
+    let answered = answered.map(|found| (found.status.code(), found.content_bytes));
+    let output = String::from_utf8(client.output).expect("ASCII");
+    (output, asked, end, answered.collect())
+}
+
+fn request(target: &str, close: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: h\r\n{close}\r\n")
+}
+
+/// RFC 9110 §15.6.1, RFC 9112 §8: until its head has begun to leave, an answer can be another.
+#[test]
+fn an_unreadable_file_is_an_error_until_its_head_has_left() {
+    let before = ok(2, "", "/a");
+    let after = ok(2, "", "/b");
+    let last = ok(2, CLOSE, "/b");
+    for (target, length, more) in [("/file", 20, ""), ("/parts", 6 + 5 + 7 + 2 + 3, "first:")] {
+        for close in ["", CLOSE] {
+            let end = if close.is_empty() {
+                End::Idle
+            } else {
+                End::Closed
+            };
+            let file = ok(length, close, more);
+            let error = failed(close, "unreadable");
+            let alone = request(target, close);
+            let behind = request("/a", "") + &alone;
+            for sent in 0..=before.len() + file.len() {
+                let row = format!("{target} {close:?}, {sent} bytes sent");
+                for (input, first) in [(&alone, ""), (&behind, before.as_str())] {
+                    if sent > first.len() + file.len() {
+                        continue;
+                    }
+                    for again in [None, Some("again")] {
+                        let (output, asked, found, answered) = drive(input, sent, again);
+                        let is_in_time = sent <= first.len();
+                        let wanted = match is_in_time {
+                            true => first.to_owned() + &error,
+                            false => (first.to_owned() + &file)[..sent].to_owned(),
+                        };
+                        assert_eq!(show(output.as_bytes()), show(wanted.as_bytes()), "{row}");
+                        assert_eq!(found, if is_in_time { end } else { End::Closed }, "{row}");
+                        let wanted_asked: &[bool] = match (is_in_time, again) {
+                            (false, _) => &[],
+                            (true, None) => &[true],
+                            (true, Some(_)) => &[true, false],
+                        };
+                        assert_eq!(asked, wanted_asked, "{row}");
+                        let (status, bytes) = if is_in_time { (500, 10) } else { (200, 0) };
+                        let head = file.len() - more.len() + first.len();
+                        let bytes = if is_in_time {
+                            bytes
+                        } else {
+                            sent.saturating_sub(head) as u64
+                        };
+                        let mut records = vec![(status, bytes)];
+                        if !first.is_empty() {
+                            records.insert(0, (200, 2));
+                        }
+                        assert_eq!(answered, records, "{row}");
+                    }
+                }
+            }
+            // What was asked for behind it is answered, unless it was the last.
+            let input = request("/a", "") + &alone + &request("/b", "") + &request("/b", CLOSE);
+            let (output, _, _, _) = drive(&input, 0, None);
+            let rest = if close.is_empty() {
+                after.clone() + &last
+            } else {
+                String::new()
+            };
+            assert_eq!(
+                output,
+                before.clone() + &error + &rest,
+                "{target} {close:?}"
+            );
+        }
+    }
+}
+
+/// The head of a request whose content was discarded is still there as well.
+#[test]
+fn an_unreadable_file_behind_content() {
+    let input = "GET /file HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n\
+                 Host: h\r\n\r\n";
+    let (output, asked, end, _) = drive(input, 0, None);
+    let wanted = failed("", "unreadable") + &ok(2, "", "/b");
+    assert_eq!((output, asked, end), (wanted, vec![true], End::Idle));
+}
