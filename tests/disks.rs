@@ -6,8 +6,12 @@
 
 #[path = "support/drive.rs"]
 mod drive;
+#[path = "support/program.rs"]
+mod program;
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Read;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use drive::{Client, DATE, Desk, End, Served, show};
@@ -206,4 +210,52 @@ fn an_unreadable_file_behind_content() {
     let (output, asked, end, _) = drive(input, 0, None);
     let wanted = failed("", "unreadable") + &ok(2, "", "/b");
     assert_eq!((output, asked, end), (wanted, vec![true], End::Idle));
+}
+
+/// A folder that has become another is said once, and so is its return.
+#[test]
+fn another_folder_at_the_path_is_said() {
+    let log = std::env::temp_dir().join(format!("ipv6-httpd-disks-{}.err", std::process::id()));
+    let errors = File::create(&log).expect("a file");
+    let program = program::Program::start("disks", "", |command| {
+        command.stdout(Stdio::null()).stderr(Stdio::from(errors));
+    });
+    let lines = || {
+        let mut text = String::new();
+        let mut file = File::open(&log).expect("the file");
+        file.read_to_string(&mut text).expect("ASCII");
+        text
+    };
+    let name = program.folder.canonicalize().expect("the folder");
+    let away = program.folder.with_extension("away");
+    let gone = format!(
+        "ipv6-httpd: the folder '{}' was removed or renamed\n",
+        name.display()
+    );
+    let another = format!(
+        "ipv6-httpd: another folder is at '{}' since the start, mounted or renamed: restart to serve it\n",
+        name.display()
+    );
+    let back = format!(
+        "ipv6-httpd: the folder '{}' is there again\n",
+        name.display()
+    );
+    let mut wanted = String::new();
+    let mut next = |line: &str| {
+        wanted += line;
+        program.wait_until("it is said", || {
+            assert!(program.ask("/nothing").starts_with(b"HTTP/1.1 404 "));
+            lines() == wanted
+        });
+    };
+    fs::rename(&program.folder, &away).expect("renamed");
+    next(&gone);
+    // It is the old one that is served.
+    assert!(program.ask("/a.txt").ends_with(b"hello\n"));
+    fs::create_dir(&program.folder).expect("another");
+    next(&another);
+    fs::remove_dir(&program.folder).expect("removed");
+    fs::rename(&away, &program.folder).expect("renamed");
+    next(&back);
+    fs::remove_file(&log).expect("removed");
 }

@@ -4,6 +4,7 @@ pub mod healthcheck;
 pub mod listener;
 pub mod local_time;
 pub mod log;
+mod root_watch;
 pub mod shares;
 mod systemd;
 mod transport;
@@ -26,6 +27,7 @@ use crate::sys::{self, Bell, Directory, Listener, Rope, Sandbox, Signal, Signals
 
 use local_time::LocalTime;
 use log::Log;
+use root_watch::RootWatch;
 use shares::Shares;
 use systemd::Manager;
 use urls::Reachable;
@@ -46,6 +48,7 @@ struct Shared {
     limits: Limits,
     log: Arc<Log>,
     shares: Shares,
+    root_watch: RootWatch,
     workers: usize,
     /// Those that have not ended.
     running: AtomicUsize,
@@ -122,6 +125,7 @@ impl Server {
             limits: config.limits,
             log,
             shares,
+            root_watch: RootWatch::default(),
             workers,
             running: AtomicUsize::new(workers),
             start: Instant::now(),

@@ -536,6 +536,8 @@ impl Desk<'_> {
         };
         let log = self.lines.log();
         response.note = log.note(request.line, Some(request.fields), told.as_deref(), user);
+        let root = shared.site.root();
+        shared.root_watch.answered(&response, root, log, now);
         response
     }
 }

@@ -3,16 +3,19 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
-use super::{Entry, Identity, Symlinks, cvt, cvt_size, entries, is_no_such_name, statx};
+use super::{
+    Entry, Failure, Identity, Standing, Symlinks, cvt, cvt_size, entries, is_no_such_name, statx,
+};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -20,6 +23,10 @@ pub struct Directory {
     fd: OwnedFd,
     /// Canonical, to recognise absolute links that lead back into it.
     path: PathBuf,
+    /// As it was given: a link may lead elsewhere tomorrow.
+    name: PathBuf,
+    /// Device and inode.
+    place: Option<(u64, u64)>,
     symlinks: Symlinks,
     /// Whether openat2 works here: asked once.
     openat2: bool,
@@ -28,12 +35,15 @@ pub struct Directory {
 impl Directory {
     /// Opens the directory itself, through any links.
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Directory> {
+        let given = path.to_owned();
         let path = path.canonicalize()?;
         let name = CString::new(path.as_os_str().as_bytes())?;
-        let fd = openat(AT_FDCWD, &name, O_PATH | O_DIRECTORY | O_CLOEXEC)?;
+        let file = File::from(openat(AT_FDCWD, &name, O_PATH | O_DIRECTORY | O_CLOEXEC)?);
         let mut directory = Directory {
-            fd,
+            place: file.metadata().ok().as_ref().map(place),
+            fd: OwnedFd::from(file),
             path,
+            name: given,
             symlinks,
             openat2: false,
         };
@@ -45,6 +55,22 @@ impl Directory {
     /// The canonical path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is at the path by which the directory was opened.
+    pub fn standing(&self) -> Standing {
+        let Some(own) = self.place else {
+            return Standing::Unknown;
+        };
+        match std::fs::metadata(&self.name) {
+            Ok(there) if place(&there) == own => Standing::Same,
+            Ok(_) => Standing::Another,
+            Err(error) => match Failure::from(&error) {
+                Failure::Missing => Standing::Gone,
+                Failure::Broken => Standing::Unreadable(error),
+                Failure::Denied | Failure::Exhausted => Standing::Unknown,
+            },
+        }
     }
 
     /// The directory's own descriptor, for the sandbox.
@@ -253,6 +279,11 @@ impl Directory {
             }
         }
     }
+}
+
+/// What tells a directory from all others as long as it is open.
+fn place(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// The system has no name for where it is but this.

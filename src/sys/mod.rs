@@ -100,6 +100,21 @@ pub enum Symlinks {
     Deny,
 }
 
+/// What is at the path of a directory that is open.
+#[derive(Debug)]
+pub enum Standing {
+    /// The directory.
+    Same,
+    /// Another file.
+    Another,
+    /// Nothing.
+    Gone,
+    /// What cannot be looked at: the device or the server behind it has failed.
+    Unreadable(io::Error),
+    /// The system does not say.
+    Unknown,
+}
+
 /// What to wait for. Never both: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {

@@ -10,7 +10,7 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 
-use crate::sys::{Entry, Identity, Symlinks, entries};
+use crate::sys::{Entry, Identity, Standing, Symlinks, entries};
 
 /// A directory beneath which files are opened.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ impl Directory {
     /// The canonical path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What is at the path by which the directory was opened: not known here.
+    pub fn standing(&self) -> Standing {
+        Standing::Unknown
     }
 
     /// What symbolic links may do.

@@ -1,0 +1,77 @@
+//! Whether the folder is still where it was. It may be a mount point: what is mounted there after
+//! the start is not seen by a server that holds the folder beneath, and what is behind it may end.
+//! Neither can be mended from inside the sandbox, so the operator is told, once for each change.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::http::connection::Now;
+use crate::http::response::{Body, Response, Status};
+use crate::sys::{Directory, Standing};
+
+use super::log::Log;
+
+/// For all workers.
+#[derive(Debug, Default)]
+pub struct RootWatch {
+    /// In the milliseconds of [`Now`].
+    next_milliseconds: AtomicU64,
+    /// What was said last. `None`: all is well.
+    trouble: Mutex<Option<String>>,
+}
+
+/// The folder is looked at no more often.
+const PERIOD_MILLISECONDS: u64 = 2_000;
+
+impl RootWatch {
+    /// Looks at the folder if this answer could come of its being another one: something was
+    /// missing, or could not be read, or a folder was listed. Other answers cost nothing.
+    pub fn answered(&self, response: &Response, root: &Directory, log: &Log, now: &Now) {
+        let is_telling = matches!(response.body, Body::Produced(_))
+            || matches!(
+                response.status,
+                Status::Found
+                    | Status::Forbidden
+                    | Status::NotFound
+                    | Status::InternalServerError
+                    | Status::ServiceUnavailable
+            );
+        if !is_telling {
+            return;
+        }
+        let due = self.next_milliseconds.load(Ordering::Relaxed);
+        let next = now.milliseconds + PERIOD_MILLISECONDS;
+        let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+        let is_ours = now.milliseconds >= due
+            && self
+                .next_milliseconds
+                .compare_exchange(due, next, set, failed)
+                .is_ok();
+        if is_ours {
+            self.look(root, log);
+        }
+    }
+
+    fn look(&self, root: &Directory, log: &Log) {
+        let name = root.path().display();
+        let trouble = match root.standing() {
+            Standing::Unknown => return,
+            Standing::Same => None,
+            Standing::Another => Some(format!(
+                "another folder is at '{name}' since the start, mounted or renamed: restart to serve it"
+            )),
+            Standing::Gone => Some(format!("the folder '{name}' was removed or renamed")),
+            Standing::Unreadable(error) => {
+                Some(format!("the folder '{name}' cannot be read: {error}"))
+            }
+        };
+        let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != trouble {
+            match &trouble {
+                Some(trouble) => log.complain(trouble),
+                None => log.complain(&format!("the folder '{name}' is there again")),
+            }
+            *last = trouble;
+        }
+    }
+}
