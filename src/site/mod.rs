@@ -312,8 +312,10 @@ impl Site {
         now: &Now,
     ) -> Result<Response, Unread> {
         if let Some(name) = &self.options.fallback {
-            if let Some(file) = resource::find_file(finder, &SitePath::from_name(name)) {
-                return self.file(request, file, finder, now);
+            match resource::find_named(finder, &SitePath::from_name(name)) {
+                Resource::File(file) => return self.file(request, file, finder, now),
+                Resource::Failed(failure) => return Ok(failed(request, failure)),
+                _ => {}
             }
         }
         if let Some(location) = &self.options.redirect_all {
@@ -523,6 +525,13 @@ fn body(
     buffers: &mut Buffers,
 ) -> Result<Body, Unread> {
     let length = range.end - range.start;
+    if length == 0
+        && method != Method::Head
+        && sys::read_at(&file.file, &mut [0], 0).is_ok_and(|count| count > 0)
+    {
+        // It has grown, or it says nothing of its size: its content is not "none".
+        return Err(Unread::Changed);
+    }
     if length > SMALL_BYTES_MAX || method == Method::Head {
         return Ok(Body::File(Arc::clone(&file.file), range));
     }

@@ -81,19 +81,25 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     }
 }
 
-/// Opens a file that the operator named, or a sibling. `None` where it is not there, or no file.
+/// Opens a file that the operator named, or a sibling. `None` where it is not there, or no file, or
+/// where it cannot be read.
 pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFile>> {
-    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
-        return Some(file);
-    }
-    // Mostly there is none.
-    if finder.root.is_missing(path.as_bytes()) {
-        return None;
-    }
-    match open_anew(finder, path) {
+    match find_named(finder, path) {
         Resource::File(file) => Some(file),
         _ => None,
     }
+}
+
+/// The same, for who has to know why there is none.
+pub fn find_named(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
+    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
+        return Resource::File(file);
+    }
+    // Mostly there is none.
+    if finder.root.is_missing(path.as_bytes()) {
+        return Resource::Missing;
+    }
+    open_anew(finder, path)
 }
 
 fn find_index(finder: &mut Finder<'_>, directory: File, path: &SitePath) -> Resource {
