@@ -35,7 +35,7 @@ const names = [
   'averyveryveryveryveryveryveryverylongnamewithoutanyspaceinit_v1.2.3-armv7-unknown.tar.gz',
   Buffer.from('caf\xe9 (latin-1).txt', 'latin1'), 'a:b', '-p', '~', 'C=N&O=A',
 ];
-const folders = ['empty', 'denied', 'photos/2026/a summer by the sea', 'photos/2025', 'music'];
+const folders = ['empty', 'denied', 'photos/2026/a summer by the sea', 'photos/2025', 'music', 'photos/שנה'];
 
 function makeSite(root) {
   const sizes = [0, 512, 1023, 40_000, 1_234_567, 9_999_999];
@@ -80,7 +80,7 @@ const views = {
   zoom: { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 },
 };
 const pages = [
-  ['listing', '', 200], ['folder', 'photos/2026/', 200], ['empty', 'empty/', 200],
+  ['listing', '', 200], ['folder', 'photos/', 200], ['deep', 'photos/2026/', 200], ['empty', 'empty/', 200],
   ['denied', 'denied/', process.getuid() === 0 ? 403 : 200], ['missing', 'nothing', 404], ['ip', 'ip', 200],
 ];
 
@@ -138,13 +138,6 @@ async function checkListing(browser, base) {
     check(`a link of the listing: ${link}`, answer.status, wanted);
     await answer.arrayBuffer();
   }
-  await page.click('text=Size');
-  const sizes = await page.$$eval('data', (cells) => cells.map((cell) => Number(cell.value)));
-  check('by size, the largest first', sizes, [...sizes].sort((a, b) => b - a));
-  check('the order is in the address', new URL(page.url()).search, '?C=S&O=D');
-  await page.goto(`${base}photos/2026/`);
-  await page.click('h1 >> text=photos');
-  check('breadcrumbs lead up', page.url(), `${base}photos/`);
   await page.close();
   const html = await (await fetch(base)).text();
   const before = Buffer.byteLength(html.slice(0, html.indexOf('<tbody>')));
@@ -153,6 +146,59 @@ async function checkListing(browser, base) {
   const json = await (await fetch(base, { headers: { Accept: 'application/json' } })).json();
   check('as many in JSON', json.length, links.length);
   check('JSON: href', json.map((entry) => base + entry.href).sort(), [...links].sort());
+}
+
+// Sorting and the way up, without script and with the policy in force: by mouse, by keyboard, and
+// by touch on a phone.
+async function checkControls(browser, base) {
+  const ways = {
+    mouse: [{}, (control) => control.click()],
+    keyboard: [{}, async (control, page) => {
+      // As far as Tab goes until the control has the focus.
+      for (let at = 0; at < 20; at += 1) {
+        await page.keyboard.press('Tab');
+        if (await control.evaluate((element) => element === document.activeElement)) break;
+      }
+      await page.keyboard.press('Enter');
+    }],
+    touch: [views.phone, (control) => control.tap()],
+  };
+  for (const [way, [options, activate]] of Object.entries(ways)) {
+    const context = await browser.newContext({ ...options, javaScriptEnabled: false });
+    const page = await context.newPage();
+    const messages = [];
+    page.on('console', (message) => messages.push(message.text()));
+    const press = async (at, selector) => {
+      await page.goto(base + at);
+      await Promise.all([page.waitForNavigation(), activate(page.locator(selector), page)]);
+      return page.url().slice(base.length);
+    };
+    check(`${way}: sort by size`, await press('', 'th >> text=Size'), '?C=S&O=D');
+    const sizes = await page.$$eval('[data-bytes]', (cells) => cells.map((cell) => Number(cell.dataset.bytes)));
+    check(`${way}: the largest first`, sizes, [...sizes].sort((a, b) => b - a));
+    check(`${way}: the other way round`, await press('?C=S&O=D', 'th >> text=Size'), '?C=S&O=A');
+    check(`${way}: sort by date`, await press('?C=S&O=D', 'th >> text=Modified'), '?C=M&O=D');
+    check(`${way}: by name, backwards`, await press('', 'th >> text=Name'), '?C=N&O=D');
+    check(`${way}: the folder above`, await press('photos/2026/', 'h1 > :has-text("photos")'), 'photos/');
+    check(`${way}: the first row`, await press('photos/2026/', 'text=../'), 'photos/');
+    check(`${way}: two above`, await press('photos/2026/a%20summer%20by%20the%20sea/', 'h1 > :has-text("photos")'), 'photos/?');
+    check(`${way}: the root`, await press('photos/2026/', 'h1 > :first-child'), '?');
+    check(`${way}: out of an empty folder`, await press('empty/', 'h1 > :first-child'), '');
+    check(`${way}: console`, messages, []);
+    await context.close();
+  }
+  // Names that read from right to left begin at the same side as all others.
+  const page = await browser.newPage();
+  for (const at of ['', 'photos/']) {
+    await page.goto(base + at);
+    const sides = await page.$$eval('tbody bdi a', (links) => links.map((link) => {
+      const range = document.createRange();
+      range.selectNodeContents(link);
+      return Math.round(range.getBoundingClientRect().left);
+    }));
+    check(`/${at}: names begin at one side`, [...new Set(sides)].length, 1);
+  }
+  await page.close();
 }
 
 async function checkBig(browser, server, base) {
@@ -219,6 +265,7 @@ try {
     await checkQuiet(browser, base, page);
   }
   await checkListing(browser, base);
+  await checkControls(browser, base);
   await checkWithNu(base);
   if (!short) {
     await checkBig(browser, server, base);

@@ -54,7 +54,7 @@ impl Server {
     /// The names of a listing in their order.
     fn names(&self, target: &str) -> Vec<String> {
         let page = self.page(target);
-        let names = page.split("<tr><td><a href=\"").skip(1);
+        let names = page.split("<tr><td><bdi><a href=\"").skip(1);
         names
             .map(|row| row.split('"').next().unwrap().to_owned())
             .collect()
@@ -69,26 +69,34 @@ fn listings() {
     folder.folder("empty");
     let server = Server::start(folder.path());
 
-    let sort = "<th scope=\"col\" aria-sort=\"ascending\">\
-                <a href=\"?C=N&amp;O=D\" rel=\"nofollow\">Name</a></th>\
-                <th scope=\"col\"><a href=\"?C=S&amp;O=D\" rel=\"nofollow\">Size</a></th>\
-                <th scope=\"col\"><a href=\"?C=M&amp;O=D\" rel=\"nofollow\">Modified (UTC)</a></th>";
+    let sort = "<th scope=\"col\" aria-sort=\"ascending\"><form>\
+                <button name=\"C\" value=\"N\">Name</button>\
+                <input type=\"hidden\" name=\"O\" value=\"D\"></form></th>\
+                <th scope=\"col\"><form><button name=\"C\" value=\"S\">Size</button>\
+                <input type=\"hidden\" name=\"O\" value=\"D\"></form></th>\
+                <th scope=\"col\"><form><button name=\"C\" value=\"M\">Modified (UTC)</button>\
+                <input type=\"hidden\" name=\"O\" value=\"D\"></form></th>";
     assert_eq!(
         server.page("/a%20%26%20b/c/"),
         format!(
-            "<h1>Index of <a href=\"../../\">/</a> <a href=\"../\"><bdi>a &amp; b</bdi></a> / \
-             <a href=\"./\"><bdi>c</bdi></a></h1>\n\
+            "<form><h1>Index of <button formaction=\"../../\">/</button> \
+             <a href=\"../\"><bdi>a &amp; b</bdi></a> / <bdi>c</bdi></h1></form>\n\
              <table>\n<thead>\n<tr>{sort}</tr>\n</thead>\n<tbody>\n\
              <tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n\
-             <tr><td><a href=\"x.txt\"><bdi>x.txt</bdi></a></td>\
-             <td><data value=\"1025\">1.1 KiB</data></td><td>2017-07-09 09:50</td></tr>\n\
+             <tr><td><bdi><a href=\"x.txt\">x.txt</a></bdi></td>\
+             <td data-bytes=\"1025\">1.1 KiB</td><td>2017-07-09 09:50</td></tr>\n\
              </tbody>\n</table>\n<p>1 file, 1.1 KiB</p>\n"
         )
     );
     assert_eq!(
         server.page("/empty/"),
-        "<h1>Index of <a href=\"../\">/</a> <a href=\"./\"><bdi>empty</bdi></a></h1>\n\
+        "<form><h1>Index of <a href=\"../\">/</a> <bdi>empty</bdi></h1></form>\n\
          <p>This folder is empty.</p>\n"
+    );
+    assert!(
+        server
+            .page("/")
+            .starts_with("<form><h1>Index of /</h1></form>\n<table>\n")
     );
     let json = "[\n{\"name\":\"x.txt\",\"type\":\"file\",\"size\":1025,\
                 \"mtime\":\"2017-07-09T09:50:41Z\",\"href\":\"x.txt\"}\n]\n";

@@ -1,5 +1,27 @@
-//! A directory without index: an HTML page that people, Kodi, lynx and `wget -r` can read, or
-//! JSON. The page is made while it is sent; only names, sizes and dates are kept.
+//! A directory without index, as an HTML page or as JSON. The page is made while it is sent; only
+//! names, sizes and dates are kept.
+//!
+//! # What a page promises to programs that read it for links
+//!
+//! 1. Each entry is one link, `<a href="HREF">TEXT</a>`. HREF is the percent-encoded name, and TEXT
+//!    is the name. A folder has a slash at the end of both. No other element is inside TEXT: Kodi
+//!    takes a link for an entry only where TEXT is the decoded HREF.
+//! 2. HREF is relative and has no colon and no quote. It never begins with `http`, which fsspec
+//!    takes for the scheme of a URL: the `h` of such a name is `%68`.
+//! 3. In TEXT only `&`, `<` and `>` are references. Kodi decodes named references first and then
+//!    numeric ones, so `&` is `&#38;`, or a file named `&lt;` would become `<`. It leaves
+//!    references at the start of a name alone if they are numeric: there it is `&amp;`. A space at
+//!    the end of a file's name is `&#32;`, for Kodi trims what it reads.
+//! 4. The other links lead to the folder above, as `../`, which crawlers have fetched and fsspec
+//!    passes over. To sort, and to go further up, there are buttons of a form: no program takes a
+//!    button for a link, so a crawler fetches a folder once.
+//! 5. A row is one line. After the link follow the size, as `>4.9 KiB</td>` (Kodi's pattern), in
+//!    bytes as `data-bytes`, and the date as `YYYY-MM-DD HH:MM`.
+//!
+//! Kodi still passes over names that begin with a space or a reference, and over those that no
+//! text can hold: with control characters, or not UTF-8. Their HREF is right.
+//! `tests/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
+//! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
 use std::fs::File;
 use std::io;
@@ -209,7 +231,7 @@ impl Listing {
             name: start,
             name_bytes,
             is_directory: found.is_directory,
-            is_plain: name.iter().all(|&byte| is_unreserved(byte)),
+            is_plain: name.iter().all(|&byte| is_unreserved(byte)) && !name.starts_with(b"http"),
         });
     }
 
@@ -301,16 +323,16 @@ fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
         .unwrap_or_default()
 }
 
-/// Where we are, as links.
+/// Title and heading: the path, of which each folder leads to itself.
 fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
     let title = [b"Index of /", path.as_bytes()].concat();
     page::begin(&title, out);
-    out.extend_from_slice(b"<h1>Index of ");
+    out.extend_from_slice(b"<form><h1>Index of ");
     write_breadcrumbs(path, out);
-    out.extend_from_slice(b"</h1>\n");
+    out.extend_from_slice(b"</h1></form>\n");
 }
 
-/// The columns, which sort, and the way up. Robots need not follow every order of every folder.
+/// The columns, whose titles are buttons that sort, and the way up.
 fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<table>\n<thead>\n<tr>");
     for (column, letter, title) in [
@@ -335,9 +357,12 @@ fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
             out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
         }
         let letter_of_order = if descending { 'D' } else { 'A' };
-        let query = format!("C={letter}&amp;O={letter_of_order}");
-        let link = format!("><a href=\"?{query}\" rel=\"nofollow\">{title}</a></th>");
-        out.extend_from_slice(link.as_bytes());
+        // A browser makes the query of it in this order: `?C=S&O=D`.
+        let form = format!(
+            "><form><button name=\"C\" value=\"{letter}\">{title}</button>\
+             <input type=\"hidden\" name=\"O\" value=\"{letter_of_order}\"></form></th>"
+        );
+        out.extend_from_slice(form.as_bytes());
     }
     out.extend_from_slice(b"</tr>\n</thead>\n<tbody>\n");
     if !path.as_bytes().is_empty() {
@@ -376,57 +401,78 @@ fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
     }
 }
 
+/// The folder above is a link, those above it are buttons, and the folder itself is text.
 fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
-    let mut names = path
+    let names = path
         .as_bytes()
         .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty())
-        .peekable();
+        .filter(|name| !name.is_empty());
     let depth = names.clone().count();
-    let up = |levels: usize| {
-        if levels == 0 {
-            "./".to_owned()
-        } else {
-            "../".repeat(levels)
-        }
-    };
-    out.extend_from_slice(format!("<a href=\"{}\">/</a>", up(depth)).as_bytes());
-    let mut level = depth;
-    while let Some(name) = names.next() {
-        level -= 1;
-        out.extend_from_slice(format!(" <a href=\"{}\"><bdi>", up(level)).as_bytes());
-        escape_html(name, out);
-        out.extend_from_slice(b"</bdi></a>");
-        if names.peek().is_some() {
+    write_breadcrumb(depth, b"/", out);
+    for (name, level) in names.zip((0..depth).rev()) {
+        out.push(b' ');
+        let mut text = b"<bdi>".to_vec();
+        escape_html(name, &mut text);
+        text.extend_from_slice(b"</bdi>");
+        write_breadcrumb(level, &text, out);
+        if level > 0 {
             out.extend_from_slice(b" /");
         }
     }
 }
 
-fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"<tr><td><a href=\"");
-    write_href(name, entry, out);
-    out.extend_from_slice(b"\"><bdi>");
-    if entry.is_plain {
-        out.extend_from_slice(name);
-    } else {
-        escape_html(name, out);
+/// `text` leads as many levels up.
+fn write_breadcrumb(levels: usize, text: &[u8], out: &mut Vec<u8>) {
+    let up = "../".repeat(levels);
+    let (start, end) = match levels {
+        0 => (String::new(), ""),
+        1 => (format!("<a href=\"{up}\">"), "</a>"),
+        _ => (format!("<button formaction=\"{up}\">"), "</button>"),
+    };
+    for part in [start.as_bytes(), text, end.as_bytes()] {
+        out.extend_from_slice(part);
     }
+}
+
+/// One entry, by the rule at the head of this module.
+fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<tr><td><bdi><a href=\"");
+    match name.strip_prefix(b"h") {
+        Some(rest) if name.starts_with(b"http") => {
+            out.extend_from_slice(b"%68");
+            write_href(rest, entry, out);
+        }
+        _ => write_href(name, entry, out),
+    }
+    out.extend_from_slice(b"\">");
+    write_name(name, entry, out);
     if entry.is_directory {
-        out.extend_from_slice(b"</bdi>/</a></td><td></td><td>");
-    } else if entry.size == SIZE_UNKNOWN {
-        out.extend_from_slice(b"</bdi></a></td><td></td><td>");
+        out.extend_from_slice(b"/</a></bdi></td><td></td><td>");
     } else {
-        out.extend_from_slice(b"</bdi></a></td><td><data value=\"");
+        out.extend_from_slice(b"</a></bdi></td><td data-bytes=\"");
         write_decimal(entry.size, out);
         out.extend_from_slice(b"\">");
         write_size(entry.size, out);
-        out.extend_from_slice(b"</data></td><td>");
+        out.extend_from_slice(b"</td><td>");
     }
-    // Kodi and a sorted eye can read it; nobody asks for the second.
+    // Kodi reads no seconds, and people do not need them.
     let [date @ .., _, _, _] = date;
     out.extend_from_slice(date);
     out.extend_from_slice(b"</td></tr>\n");
+}
+
+/// The text of an entry's link.
+fn write_name(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    if entry.is_plain {
+        out.extend_from_slice(name);
+        return;
+    }
+    let (name, end) = match name.strip_suffix(b" ") {
+        Some(name) if !entry.is_directory => (name, &b"&#32;"[..]),
+        _ => (name, &b""[..]),
+    };
+    page::escape_name(name, out);
+    out.extend_from_slice(end);
 }
 
 fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, first: bool, out: &mut Vec<u8>) {

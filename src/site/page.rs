@@ -62,11 +62,11 @@ pub fn secured(response: Response, form: Form) -> Response {
     }
 }
 
-/// No script, no request of any kind, and no style but the one that is in the page: its SHA-256
-/// (CSP Level 3 §2.3.1), which a test below and a real browser in `scripts/check-browser` hold to.
+/// No script, no request but by a form of a listing, and no style but the one in the page: its
+/// SHA-256 (CSP Level 3 §2.3.1), which a test below and a browser in `scripts/check-browser` check.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-bJ+RMZF1r+g6yGMFND8OUQtcg7QQubHvuqXuShzXit8='; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     style-src 'sha256-uXIbW9Mj6xnQc0wNWnHiYvQUMbcCbHogClYTYMA0zVU='; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The page of an error: the status, and one sentence.
 pub fn error(status: Status, reason: &str, form: Form) -> Response {
@@ -134,19 +134,21 @@ const STYLE: &str = "
 body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 main{max-width:58rem;margin:auto;padding:1.5rem 1rem 3rem}
 h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.5;font-weight:600}
-h1 a{display:inline-block;padding:0 .5rem;margin:0 -.2rem}
 p{max-width:40rem}
-a{color:var(--link);text-decoration:none}
-a:hover,a:focus-visible{text-decoration:underline}
+a,button{color:var(--link);text-decoration:none}
+button{padding:0;border:0;background:none;font:inherit;text-align:inherit;overflow-wrap:inherit;cursor:pointer}
+h1 a,h1 button{display:inline-block;padding:0 .5rem;margin:0 -.2rem}
+a:hover,a:focus-visible,button:hover,button:focus-visible{text-decoration:underline}
 bdi{white-space:pre-wrap}
 table{border-collapse:collapse;width:calc(100% + 1rem);margin:0 -.5rem}
 th,td{padding:.3rem .5rem;text-align:start;border-bottom:1px solid var(--line);font-weight:400}
-th a,td a{display:block}
+td a,td bdi{display:block;text-align:left}
+th button{width:100%}
 th:first-child,td:first-child{width:100%}
 td a[href$='/']{font-weight:600}
-th[aria-sort] a{color:var(--ink);font-weight:600}
-[aria-sort=ascending] a::after{content:' \\2191'}
-[aria-sort=descending] a::after{content:' \\2193'}
+[aria-sort] button{color:var(--ink);font-weight:600}
+[aria-sort=ascending] button::after{content:' \\2191'}
+[aria-sort=descending] button::after{content:' \\2193'}
 tbody tr:hover{background:var(--row)}
 td:nth-child(n+2),th:nth-child(n+2){white-space:nowrap;text-align:end;font-variant-numeric:tabular-nums}
 td:nth-child(n+2),table+p,dt{color:var(--dim);font-size:.875rem}
@@ -169,6 +171,23 @@ pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
             '>' => b"&gt;",
             '"' => b"&quot;",
             '\'' => b"&#39;",
+            _ => "\u{fffd}".as_bytes(),
+        });
+    });
+}
+
+/// Puts the name of an entry into the text of its link. Unlike in [`escape_html`] quotes stay as
+/// they are, and `&` is a numeric reference but for the first: Kodi decodes in two passes, as the
+/// head of [`super::listing`] says.
+pub fn escape_name(name: &[u8], out: &mut Vec<u8>) {
+    let special = |c: char| matches!(c, '&' | '<' | '>') || c.is_control();
+    let start = out.len();
+    for_each_run(name, special, out, |character, out| {
+        out.extend_from_slice(match character {
+            '&' if out.len() == start => b"&amp;",
+            '&' => b"&#38;",
+            '<' => b"&lt;",
+            '>' => b"&gt;",
             _ => "\u{fffd}".as_bytes(),
         });
     });
