@@ -115,18 +115,218 @@ fn no_target_leads_out() {
             assert_eq!(answer.field("Connection"), None, "{target}");
         }
     }
-    // A folder is redirected to an absolute path on this host, whatever the target looked like.
+}
+
+/// RFC 9110 §10.2.2, RFC 3986 §5: what a client makes of Location is the URL that it asked for
+/// with a slash at the end of its path, on the same host, beneath the same prefix of a proxy.
+#[test]
+fn redirects_to_folders_hold_wherever_they_are_read() {
+    let site = TempSite::new();
+    for folder in [
+        "deep",
+        "a:b",
+        "http:",
+        "..;",
+        "..x",
+        "p%2fx",
+        "q?x",
+        "h#x",
+        "p%",
+        "x;v=1",
+        "a b",
+        "a+b",
+        "back\\slash",
+        "\u{e9}",
+        "@",
+        "*",
+        "...",
+        "%2e%2e",
+        "~",
+        "\u{202e}x",
+        "index.html",
+        "deep/er",
+        "evil.example/x",
+        "page.html",
+    ] {
+        site.folder(folder);
+        site.write(format!("{folder}/inside"), folder);
+    }
+    let server = TestServer::start(&["--hidden", "--try-html"], site.path());
+    let mut client = Conversation::open(server.address());
+    // The target, and Location.
     let rows = [
-        ("/sub", "/sub/"),
-        ("//sub", "/sub/"),
-        ("//h/../sub", "/sub/"),
-        ("/%2e%2e//sub?a=/../b", "/sub/?a=/../b"),
-        ("http://elsewhere/sub?", "/sub/?"),
+        ("/deep", "deep/"),
+        ("//deep", "deep/"),
+        ("////deep", "deep/"),
+        ("/deep/er", "er/"),
+        ("/deep//er", "er/"),
+        ("/deep/./er", "er/"),
+        ("/deep/er/../../deep", "deep/"),
+        ("/nothing/../deep", "deep/"),
+        ("/../../deep", "deep/"),
+        ("/%2e%2e//deep", "deep/"),
+        ("/nothing/%2e%2e/deep", "deep/"),
+        ("//evil.example/../deep", "deep/"),
+        ("//evil.example/%2e%2e/deep", "deep/"),
+        ("//evil.example/x", "x/"),
+        ("/..;/../deep", "deep/"),
+        ("/..;", "..%3B/"),
+        ("/..x", "..x/"),
+        ("/...", ".../"),
+        ("/%252e%252e", "%252e%252e/"),
+        ("/a:b", "a%3Ab/"),
+        ("/a%3Ab", "a%3Ab/"),
+        ("/http:", "http%3A/"),
+        ("/%68ttp%3a", "http%3A/"),
+        ("/p%252fx", "p%252fx/"),
+        ("/q%3Fx", "q%3Fx/"),
+        ("/q%3Fx?y?z", "q%3Fx/?y?z"),
+        ("/h%23x", "h%23x/"),
+        ("/p%25", "p%25/"),
+        ("/x;v=1", "x%3Bv%3D1/"),
+        ("/a%20b", "a%20b/"),
+        ("/a+b", "a%2Bb/"),
+        ("/back\\slash", "back%5Cslash/"),
+        ("/back%5cslash", "back%5Cslash/"),
+        ("/\u{e9}", "%C3%A9/"),
+        ("/%c3%a9", "%C3%A9/"),
+        ("/@", "%40/"),
+        ("/*", "%2A/"),
+        ("/~", "~/"),
+        ("/%7e", "~/"),
+        ("/\u{202e}x", "%E2%80%AEx/"),
+        ("/index.html", "index.html/"),
+        ("/page.html", "page.html/"),
+        ("/deep?", "deep/?"),
+        ("/deep?C=S&O=D", "deep/?C=S&O=D"),
+        ("/deep?a=/../b", "deep/?a=/../b"),
+        ("/deep?//evil.example/", "deep/?//evil.example/"),
+        ("/deep?x=%23%0d%0a&y=:@", "deep/?x=%23%0d%0a&y=:@"),
+        ("/deep?\u{e9}", "deep/?%C3%A9"),
+        ("http://elsewhere/deep?", "deep/?"),
+        ("HTTP://elsewhere:80//deep", "deep/"),
+        ("https://elsewhere/deep/er", "er/"),
     ];
     for (target, location) in rows {
         let answer = client.get(target);
         assert_eq!(answer.status(), 301, "{target}");
         assert_eq!(answer.field("Location"), Some(location), "{target}");
+        // A URL by which a client may see us; the authority of an absolute-form is its own.
+        let path = target.find("://").map_or(target, |at| {
+            &target[at + 3 + target[at + 3..].find('/').expect("a path")..]
+        });
+        for prefix in [
+            "http://h",
+            "https://[2001:db8::1]:8443/files",
+            "http://h/a/b;c/d",
+        ] {
+            let found = resolve(&format!("{prefix}{path}"), location);
+            let (path, query) = split_query(path);
+            let expected = without_dots(&format!("{}{path}/", &prefix[found.origin.len()..]));
+            // The same folder, byte by byte, and in it the same name, which may be written otherwise.
+            let parts = |path: &str| {
+                let (parent, name) = path
+                    .trim_end_matches('/')
+                    .rsplit_once('/')
+                    .expect("a slash");
+                (
+                    parent.to_owned(),
+                    percent_decoded(name),
+                    path.ends_with('/'),
+                )
+            };
+            assert_eq!(parts(&found.path), parts(&expected), "{prefix}{path}");
+            assert_eq!(found.query.is_some(), query.is_some(), "{prefix}{path}");
+            assert!(prefix.starts_with(&found.origin), "{prefix}{path}");
+        }
+        // And it is there.
+        let found = resolve(&format!("http://h{path}"), location);
+        let query = found
+            .query
+            .map_or(String::new(), |query| format!("?{query}"));
+        let answer = client.get(&format!("{}{query}", found.path));
+        assert_eq!(answer.status(), 200, "{target}");
+    }
+    // Nothing to add.
+    for (target, status) in [
+        ("/deep/", 200),
+        ("/deep//", 200),
+        ("/deep/.", 200),
+        ("/deep/er/..", 200),
+        ("/deep/%2e", 200),
+        ("//", 200),
+        ("/deep%2Fer", 400),
+        ("/%2fdeep", 400),
+        ("/deep/inside", 200),
+        // The folder `page.html` is no page.
+        ("/page", 404),
+    ] {
+        let answer = client.get(target);
+        assert_eq!(answer.field("Location"), None, "{target}");
+        assert_eq!(answer.status(), status, "{target}");
+    }
+}
+
+/// A URL taken apart: what it is all relative to, its path, its query.
+#[derive(Debug)]
+struct Resolved {
+    origin: String,
+    path: String,
+    query: Option<String>,
+}
+
+/// RFC 3986 §5.2.2, for a reference without fragment. Written without the server.
+fn resolve(base: &str, reference: &str) -> Resolved {
+    let authority_end = |url: &str, start: usize| {
+        let rest = &url[start..];
+        start + rest.find(['/', '?']).unwrap_or(rest.len())
+    };
+    // A scheme is what stands before a colon that comes before any slash (§4.2).
+    let colon = reference
+        .find(':')
+        .filter(|&at| !reference[..at].contains(['/', '?']));
+    assert_eq!(colon, None, "{reference} has a scheme");
+    assert!(!reference.starts_with("//"), "{reference} has an authority");
+    let start = base.find("://").expect("a scheme") + 3;
+    let (origin, rest) = base.split_at(authority_end(base, start));
+    let (base_path, _) = split_query(rest);
+    let (path, query) = split_query(reference);
+    let merged = match path.starts_with('/') {
+        true => path.to_owned(),
+        // §5.2.3.
+        false => {
+            let folder = base_path.rfind('/').map_or("/", |at| &base_path[..=at]);
+            format!("{folder}{path}")
+        }
+    };
+    Resolved {
+        origin: origin.to_owned(),
+        path: without_dots(&merged),
+        query: query.map(str::to_owned),
+    }
+}
+
+/// RFC 3986 §5.2.4, for an absolute path.
+fn without_dots(path: &str) -> String {
+    let mut kept = Vec::new();
+    let mut segments = path[1..].split('/').peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+        if segments.peek().is_none() && matches!(segment, "." | "..") {
+            kept.push("");
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+fn split_query(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (text, None),
     }
 }
 
@@ -263,7 +463,7 @@ fn links_lead_where_the_operator_lets_them() {
         );
         // The redirect of a link to a folder names the link.
         let redirect = client.get("/to-sub");
-        let location = (mode != "deny").then_some("/to-sub/");
+        let location = (mode != "deny").then_some("to-sub/");
         assert_eq!(redirect.field("Location"), location);
     }
 }
@@ -638,16 +838,15 @@ fn json_hrefs(page: &str) -> impl Iterator<Item = String> {
 /// The inverse of what the server does, written without it.
 fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.bytes().next() {
-        let length = if first == b'%' {
-            bytes.push(u8::from_str_radix(&rest[1..3], 16).expect("two digits"));
-            3
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        (bytes, rest) = if *first == b'%' {
+            let digits = std::str::from_utf8(&after[..2]).expect("two digits");
+            let byte = u8::from_str_radix(digits, 16).expect("two digits");
+            ([bytes, vec![byte]].concat(), &after[2..])
         } else {
-            bytes.push(first);
-            1
+            ([bytes, vec![*first]].concat(), after)
         };
-        rest = &rest[length..];
     }
     bytes
 }

@@ -289,14 +289,18 @@ impl SitePath {
         }
     }
 
-    /// As an absolute path in a URI: one slash at the start, never two (RFC 9110 §10.2.2).
-    pub fn encoded(&self) -> Vec<u8> {
-        let mut path = vec![b'/'];
-        encode_path(&self.bytes, &mut path);
-        if self.directory && path.len() > 1 {
-            path.push(b'/');
-        }
-        path
+    /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2) from a
+    /// target that had none: its last name, encoded, and a slash.
+    ///
+    /// The last name of such a path is the last segment of the target, so it replaces just that.
+    /// It holds behind any proxy that serves us beneath a prefix. It cannot lead to another host
+    /// or scheme: it has no slash before a name, and a colon is encoded.
+    pub fn reference_with_slash(&self) -> Vec<u8> {
+        let name = self.bytes.rsplit(|&byte| byte == b'/').next();
+        let mut reference = Vec::new();
+        encode_path(name.unwrap_or_default(), &mut reference);
+        reference.push(b'/');
+        reference
     }
 }
 
@@ -491,7 +495,10 @@ mod tests {
         let name: Vec<u8> = (1..=255).filter(|&byte| byte != b'/').collect();
         let path = SitePath::from_name(&name);
         assert_eq!(path.as_bytes(), name);
-        assert_eq!(SitePath::parse(&path.encoded()), Ok(path));
+        let reference = [b"/x/", path.reference_with_slash().as_slice()].concat();
+        let found = SitePath::parse(&reference).expect("a path");
+        assert_eq!(found.as_bytes(), [b"x/", name.as_slice()].concat());
+        assert!(found.is_directory());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Reject, Request};
 use crate::http::response::{Body, Part, Response, Status};
-use crate::http::target::{SitePath, Target};
+use crate::http::target::{SitePath, Target, encode_path};
 use crate::sys::{self, Directory, Failure};
 
 use client_address::Client;
@@ -287,10 +287,16 @@ impl Site {
                 }
             }
             Resource::Redirect(mut location) => {
-                // RFC 9110 §10.2.2: an absolute path holds behind any proxy, port and zone.
+                // RFC 9110 §10.2.2: the client resolves it against the URL that it asked for, which
+                // only it knows behind a proxy. A query keeps its octets, as URIs spell them.
                 if let Some(query) = query {
                     location.push(b'?');
-                    location.extend_from_slice(query);
+                    for octet in query.chunks(1) {
+                        match octet.is_ascii() {
+                            true => location.extend_from_slice(octet),
+                            false => encode_path(octet, &mut location),
+                        }
+                    }
                 }
                 Ok(error(
                     request,
@@ -319,7 +325,9 @@ impl Site {
             }
         }
         if let Some(location) = &self.options.redirect_all {
-            // The page itself may be missing: no circle.
+            // It is sent as the operator wrote it: behind a proxy they know the prefix, and a path
+            // made relative would lead elsewhere from each folder. The page itself may be missing:
+            // no circle.
             if !leads_back(location, request) {
                 return Ok(error(request, Status::Found, "This is where to go on.")
                     .with("Location", location));

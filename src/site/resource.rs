@@ -20,7 +20,7 @@ pub enum Resource {
     File(Arc<OpenFile>),
     /// A directory without index.
     Directory(File),
-    /// A directory that was asked for without its slash: the path with it, encoded.
+    /// A directory that was asked for without its slash: a relative reference that has it.
     Redirect(Vec<u8>),
     /// Nothing, or nothing that this server would send.
     Missing,
@@ -64,7 +64,11 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     }
     let found = match open(finder, path) {
         Resource::Missing if options.try_html && !path.is_directory() => {
-            open(finder, &path.with_suffix(".html"))
+            match open(finder, &path.with_suffix(".html")) {
+                // A page is wanted; a redirect would lead to nothing.
+                Resource::Directory(_) => Resource::Missing,
+                found => found,
+            }
         }
         found => found,
     };
@@ -72,9 +76,7 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         // `file/` is not `file`: its links would lead elsewhere.
         Resource::File(_) if path.is_directory() => Resource::Missing,
         Resource::Directory(_) if !path.is_directory() => {
-            let mut location = path.encoded();
-            location.push(b'/');
-            Resource::Redirect(location)
+            Resource::Redirect(path.reference_with_slash())
         }
         Resource::Directory(directory) => find_index(finder, directory, path),
         found => found,
