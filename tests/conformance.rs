@@ -406,6 +406,26 @@ fn targets() {
             "9110 §9.3.6 with content",
             b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nContent-Length: 1\r\n\r\nx",
         ),
+        (
+            "9110 §9.3.6 it has no content, and none is waited for",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nContent-Length: 1\r\n\r\n",
+        ),
+        (
+            "9110 §9.3.6 what follows is no chunk either",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        ),
+        (
+            "9110 §9.3.6 no 100 is waited for",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nExpect: 100-continue\r\n\r\nx",
+        ),
+        (
+            "9110 §9.3.6 HTTP/1.0",
+            b"CONNECT h:80 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /a HTTP/1.0\r\n\r\n",
+        ),
+        (
+            "9112 §9.6 the client closes, too",
+            b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n\x16\x03\x01",
+        ),
     ] {
         check(
             &FIXED,
@@ -417,12 +437,20 @@ fn targets() {
         );
     }
     // RFC 9110 §7.8: an Upgrade is ignored. What follows is the next request, whatever the client
-    // takes it for: a frame of WebSocket, the preface of HTTP/2.
+    // takes it for. RFC 9931 asks for the end of the connection after CONNECT alone, and says that
+    // it is inappropriate after a rejected Upgrade: no protocol with a token of its own begins with
+    // what could be a request. A frame of WebSocket has a first byte that no method has, and so has
+    // a record of TLS; HTTP/2 has a preface.
     let ignored = answer("200 OK", TEXT, "/a");
     for (rule, behind, reject) in [
         (
             "9110 §7.8 a frame",
             &b"\x81\x85abcd\r\n"[..],
+            "A request-line is a method, a target and a version.",
+        ),
+        (
+            "9931 §6.1 a TLS client",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
             "A request-line is a method, a target and a version.",
         ),
         (

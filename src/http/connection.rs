@@ -484,7 +484,12 @@ impl Connection {
         let (request, length) = (head.request, head.length);
         self.head = HeadReader::default();
         self.answered_head_bytes = length;
-        let content = ContentLength::of(request.version, request.fields)?;
+        let content = match ContentLength::of(request.version, request.fields)? {
+            // RFC 9110 §9.3.6: CONNECT has no content. What follows belongs in the tunnel that
+            // there is not, whatever length its fields give, and is not waited for.
+            _ if request.method == Method::Connect => ContentLength::None,
+            content => content,
+        };
         let expects = expectation(&request)?;
         let bearable = match content {
             ContentLength::Known(length) => length <= limits.content_discarded_bytes_max,
