@@ -812,7 +812,8 @@ fn request_content() {
         ("9110 §8.6 zeros before it", b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 0005\r\n\r\nhello", "/a"),
         ("9112 §7.1 chunks", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "/a"),
         ("9112 §7.1 none but the last", b"POST /a HTTP/1.1\r\nHost: h\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n", "/a"),
-        ("9112 §7.1.1 extensions, §7.1.2 trailers", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"b\"\r\nx\r\n0\r\nContent-Length: 9\r\n\r\n", "/a"),
+        ("9112 §7.1.1 extensions, §7.1.2 trailers", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"b\"\r\nx\r\n0\r\nHost: g\r\nA:\r\n\r\n", "/a"),
+        ("9110 §6.6.2 trailers that are announced", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: A, Host\r\n\r\n0\r\nA: b\r\n\r\n", "/a"),
         ("9112 §7.1.1 bad white space", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1 ; a = \"\\\"\" ;b\r\nx\r\n0\r\n\r\n", "/a"),
         ("9112 §6.1 empty elements", b"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: , chunked ,\r\n\r\n0\r\n\r\n", "/a"),
     ]);
@@ -825,6 +826,7 @@ fn request_content() {
     let coding = "The last transfer coding is not chunked.";
     let only = "The only transfer coding here is chunked.";
     let malformed = "The chunked content is malformed.";
+    let frames = "A trailer must not frame the request.";
     check_refused(&[
         ("9112 §6.3 both, CL.TE", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad, both),
         ("9112 §6.3 both, TE.CL", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", bad, both),
@@ -860,6 +862,17 @@ fn request_content() {
         ("9112 §5.2 a trailer that goes on", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n X: y\r\n\r\n", bad, malformed),
         ("9112 §5.1 a space before a trailer's colon", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX : y\r\n\r\n", bad, malformed),
         ("9112 §7.1.2 a request in the trailers", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n", bad, malformed),
+        ("9112 §7.1.2 obs-fold in a trailer", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n z\r\n\r\n", bad, malformed),
+        ("9110 §5.5 NUL in a trailer", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: \0\r\n\r\n", bad, malformed),
+        ("9112 §2.2 a bare CR in a trailer", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\rb\r\n\r\n", bad, malformed),
+        ("9112 §2.2 a bare LF behind a trailer", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: a\nGET / HTTP/1.1\r\n\r\n", bad, malformed),
+        ("9110 §6.5.1 a length in the trailers", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 9\r\n\r\n", bad, malformed),
+        ("9110 §6.5.1 a coding in the trailers", b"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\ntransfer-encoding: chunked\r\n\r\n", bad, malformed),
+        ("9110 §6.6.2 a length announced", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: a, Content-length\r\n\r\n0\r\n\r\n", bad, frames),
+        ("9112 §7.1 a space before CR LF", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1 a size that is empty", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n;a\r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1 0x", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", bad, malformed),
+        ("9112 §7.1 a sign", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n", bad, malformed),
         ("9112 §7.1 a size that overflows", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\r\n", bad, malformed),
         ("9110 §9.3.2 malformed content of HEAD", b"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", bad, malformed),
     ]);

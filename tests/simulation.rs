@@ -853,17 +853,20 @@ impl Script {
         while left > 0 {
             let size = chance.between(1, left);
             left -= size;
-            let head = match chance.below(4) {
+            let head = match chance.below(6) {
                 0 => format!("{size:x}"),
                 1 => format!("{size:X}"),
-                2 => format!("000{size:x};a=\"b\""),
+                2 => format!("{size:x};a;b=c ;\td"),
+                3 => format!("{size:x}\t;\ta =\t\"\\\"\u{e4};\" ; b= c"),
+                4 => format!("000{size:x};a=\"b\""),
                 _ => format!("{size:x} ; x"),
             };
             self.add_chunk(&head, size);
         }
         self.bytes.extend_from_slice(b"0\r\n");
         if chance.one_in(4) {
-            self.bytes.extend_from_slice(b"Trailer: x\r\n");
+            self.bytes
+                .extend_from_slice(b"Trailer: x\r\nHost: g\r\nA:\r\n");
         }
         self.bytes.extend_from_slice(b"\r\n");
     }
@@ -1044,6 +1047,26 @@ const MALFORMED: &[(&str, &[u8], Status)] = &[
     (
         "9112 §7.1 chunk is longer than it says",
         b"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+        Status::BadRequest,
+    ),
+    (
+        "9112 §7.1.1 an extension without a name",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;\r\na\r\n0\r\n\r\n",
+        Status::BadRequest,
+    ),
+    (
+        "9112 §7.1.1 a quoted-string without end",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"\r\na\r\n0\r\n\r\n",
+        Status::BadRequest,
+    ),
+    (
+        "9112 §7.1.2 a request in the trailers",
+        b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+        Status::BadRequest,
+    ),
+    (
+        "9110 §6.5.1 a length in the trailers",
+        b"HEAD / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n",
         Status::BadRequest,
     ),
     (

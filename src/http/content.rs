@@ -41,6 +41,14 @@ impl ContentLength {
         }
         match (first, codings.last()) {
             (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
+                // RFC 9110 §6.6.2: Trailer names what will follow. Go refuses these as well.
+                let frames = FRAMING_FIELDS.iter().chain(&["trailer"]);
+                if frames
+                    .into_iter()
+                    .any(|name| fields.list_has("Trailer", name))
+                {
+                    return Err(TRAILER_FRAMES);
+                }
                 Ok(ContentLength::Chunked)
             }
             (Some(first), Some(last))
@@ -79,8 +87,36 @@ pub struct ContentDecoder {
     state: DecoderState,
     /// Bytes of chunk extensions and trailers so far, which nobody here reads.
     overhead_bytes: usize,
-    /// Bytes of the line so far that begins a chunk.
-    line_bytes: usize,
+    /// Bytes so far of the line that begins a chunk, or of the trailer section.
+    section_bytes: usize,
+    /// Of the trailer line that is being read, in lower case.
+    trailer_name: TrailerName,
+}
+
+/// The beginning of a name, as long as the longest that is looked for.
+#[derive(Debug, Default)]
+struct TrailerName {
+    bytes: [u8; FRAMING_FIELDS[1].len()],
+    length: usize,
+}
+
+/// RFC 9110 §6.5.1: a sender must not send these as trailers. A reader that took them for the
+/// framing of the request would find another end than we do, so they are refused, as llhttp does.
+/// No other name matters: trailers are discarded, and never merged with the fields of the head.
+const FRAMING_FIELDS: [&str; 2] = ["content-length", "transfer-encoding"];
+
+impl TrailerName {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.length += 1;
+    }
+
+    fn is_framing(&self) -> bool {
+        let name = self.bytes.get(..self.length).unwrap_or_default();
+        FRAMING_FIELDS.iter().any(|field| field.as_bytes() == name)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -133,12 +169,18 @@ enum Place {
 
 /// Chunk extensions and trailers together.
 const OVERHEAD_BYTES_MAX: usize = 16 << 10;
-/// The line that begins a chunk. Others end there too (Go: 4,096 bytes with CR LF).
-const LINE_BYTES_MAX: usize = 4_095;
+/// The line that begins a chunk, with its CR LF (§7.1.1: a server should limit extensions).
+/// lighttpd refuses longer ones; Go does from 4,096 bytes on.
+const LINE_BYTES_MAX: usize = 1_023;
+/// The trailer section, with the empty line at its end. Go refuses longer ones.
+const TRAILERS_BYTES_MAX: usize = 4 << 10;
 /// As many as 64 bits have. Zeros before them count: Go refuses more.
 const SIZE_DIGITS_MAX: u8 = 16;
+/// A size up to this may have another digit. lighttpd refuses what does not fit its `off_t`.
+const SIZE_BEFORE_DIGIT_MAX: u64 = (1 << 59) - 3;
 
 const MALFORMED: Reject = Reject::bad("The chunked content is malformed.");
+const TRAILER_FRAMES: Reject = Reject::bad("A trailer must not frame the request.");
 
 impl ContentDecoder {
     /// For content of this length; `None` where there is none.
@@ -154,7 +196,8 @@ impl ContentDecoder {
         Some(ContentDecoder {
             state,
             overhead_bytes: 0,
-            line_bytes: 0,
+            section_bytes: 0,
+            trailer_name: TrailerName::default(),
         })
     }
 
@@ -190,19 +233,24 @@ impl ContentDecoder {
     /// One byte outside of chunk data (RFC 9112 §7.1). Every line ends in CR LF exactly.
     fn framing(&mut self, byte: u8) -> Result<DecoderState, Reject> {
         use DecoderState as S;
-        self.count()?;
+        self.count(byte)?;
         Ok(match (self.state, byte) {
             (S::Line { size, place }, _) => line(size, place, byte)?,
             (S::DataCr, b'\r') => S::DataLf,
-            (S::DataLf, b'\n') => {
-                self.line_bytes = 0;
-                CHUNK_START
-            }
-            // §7.1.2: trailers are field lines, as in a head (§5). They are discarded and never
-            // merged with the head's fields, so that no name among them can do harm.
+            (S::DataLf, b'\n') => CHUNK_START,
+            // §7.1.2: trailers are field lines, and what `request::check_field_line` says of one
+            // in a head holds here too; a test compares them.
             (S::TrailerStart, b'\r') => S::EndLf,
-            (S::TrailerStart | S::TrailerName, _) if is_tchar(byte) => S::TrailerName,
-            (S::TrailerName, b':') => S::TrailerValue,
+            (S::TrailerStart | S::TrailerName, _) if is_tchar(byte) => {
+                self.trailer_name.push(byte);
+                S::TrailerName
+            }
+            (S::TrailerName, b':') => {
+                if std::mem::take(&mut self.trailer_name).is_framing() {
+                    return Err(MALFORMED);
+                }
+                S::TrailerValue
+            }
             (S::TrailerValue, b'\r') => S::TrailerLf,
             (S::TrailerValue, _) if is_field_content(&[byte]) => S::TrailerValue,
             (S::TrailerLf, b'\n') => S::TrailerStart,
@@ -222,20 +270,38 @@ impl ContentDecoder {
     }
 
     /// Counts a byte of framing against its bounds.
-    fn count(&mut self) -> Result<(), Reject> {
+    fn count(&mut self, byte: u8) -> Result<(), Reject> {
         match self.state {
-            DecoderState::Line { place, .. } => {
-                self.line_bytes += 1;
-                let is_extension = !matches!(place, Place::Start | Place::Size { .. } | Place::Lf);
-                self.overhead_bytes += usize::from(is_extension);
+            DecoderState::Line { size, place } => {
+                self.section_bytes += 1;
+                // Zeros before a size are overhead, too.
+                let is_needed = match place {
+                    Place::Start | Place::Lf => true,
+                    Place::Size { .. } if size != 0 && byte.is_ascii_hexdigit() => true,
+                    _ => byte == b'\r',
+                };
+                self.overhead_bytes += usize::from(!is_needed);
+                let line_bytes = self.section_bytes;
+                if line_bytes > LINE_BYTES_MAX || self.overhead_bytes > OVERHEAD_BYTES_MAX {
+                    return Err(MALFORMED);
+                }
+                if matches!((place, byte), (Place::Lf, b'\n')) {
+                    self.section_bytes = 0;
+                }
             }
-            DecoderState::TrailerStart | DecoderState::TrailerName | DecoderState::TrailerValue => {
+            DecoderState::TrailerStart
+            | DecoderState::TrailerName
+            | DecoderState::TrailerValue
+            | DecoderState::TrailerLf
+            | DecoderState::EndLf => {
+                self.section_bytes += 1;
                 self.overhead_bytes += 1;
+                let trailers_bytes = self.section_bytes;
+                if trailers_bytes > TRAILERS_BYTES_MAX || self.overhead_bytes > OVERHEAD_BYTES_MAX {
+                    return Err(MALFORMED);
+                }
             }
             _ => {}
-        }
-        if self.line_bytes > LINE_BYTES_MAX || self.overhead_bytes > OVERHEAD_BYTES_MAX {
-            return Err(MALFORMED);
         }
         Ok(())
     }
@@ -257,7 +323,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
             P::Size { digits: 1 }
         }
         (P::Size { digits }, _) if hex_digit(byte).is_some() => {
-            if digits == SIZE_DIGITS_MAX {
+            if digits == SIZE_DIGITS_MAX || size > SIZE_BEFORE_DIGIT_MAX {
                 // §7.1: a recipient must expect sizes that overflow its integers.
                 return Err(MALFORMED);
             }
@@ -297,6 +363,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::check_field_line;
     use super::*;
 
     /// Rows: section and rule, bytes, and how many the content takes; `None`: malformed.
@@ -400,10 +467,10 @@ mod tests {
 
     /// Every byte in every place of the grammar of §7.1: those that may stand there, and what then
     /// completes the content. Nothing else is taken. The lists are written by hand from the grammar,
-    /// and hold nothing that llhttp (strict), Go's net/http or lighttpd refuses, but for:
-    /// - white space beside `;` and `=`: RFC 9112 §7.1.1 has BWS there, and RFC 9110 §5.6.3 says
-    ///   that a recipient must parse it (llhttp refuses it);
-    /// - obs-text and backslashes in quoted-strings, which RFC 9110 §5.6.4 allows.
+    /// and hold nothing that llhttp (strict), Go's net/http or lighttpd refuses, with one exception:
+    /// white space beside `;` and `=`. RFC 9112 §7.1.1 has BWS there, and RFC 9110 §5.6.3 says that
+    /// a recipient must parse it. llhttp refuses all of it, Go white space before the first `;`.
+    /// White space before CR LF is in no grammar: Go and lighttpd take it, llhttp and we do not.
     #[test]
     fn every_byte_in_every_place() {
         const DIGITS: &str = "0123456789abcdefABCDEF";
@@ -532,6 +599,62 @@ mod tests {
         }
     }
 
+    /// One rule for field lines: what is none in a head is none in a trailer section.
+    #[test]
+    fn trailers_are_the_field_lines_of_heads() {
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        for byte in 0..=255_u8 {
+            for (before, after) in [
+                ("", ""),
+                ("", "A: b"),
+                ("", ": b"),
+                ("A", ": b"),
+                ("A", "b"),
+                ("A:", "b"),
+                ("A: b", ""),
+                ("A: b", "c"),
+            ] {
+                lines.push([before.as_bytes(), &[byte], after.as_bytes()].concat());
+            }
+        }
+        for line in lines {
+            // These end a line, or begin the end of one.
+            if line.contains(&b'\n') || line.is_empty() || line == b"\r" {
+                continue;
+            }
+            let mut decoder = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
+            let found = decoder.take(&[b"0\r\n", &line[..], b"\r\n\r\n"].concat());
+            let expected = check_field_line(&line).is_ok();
+            assert_eq!(found.is_ok(), expected, "{}", line.escape_ascii());
+        }
+    }
+
+    /// RFC 9110 §6.5.1.
+    #[test]
+    fn trailers_do_not_frame() {
+        for (name, is_taken) in [
+            ("Content-Length", false),
+            ("CONTENT-length", false),
+            ("transfer-encoding", false),
+            ("Transfer-Encoding", false),
+            ("Content-Lengt", true),
+            ("Content-Length2", true),
+            ("Transfer-Encodin", true),
+            ("Transfer-Encoding2", true),
+            ("X-Content-Length", true),
+            ("Host", true),
+            ("Connection", true),
+            ("Trailer", true),
+        ] {
+            for before in ["", "A: b\r\n", "Content: c\r\n"] {
+                let bytes = format!("0\r\n{before}{name}: 5\r\n\r\n");
+                let mut decoder = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
+                let taken = decoder.take(bytes.as_bytes());
+                assert_eq!(taken.is_ok(), is_taken, "{bytes:?}");
+            }
+        }
+    }
+
     #[test]
     fn lines_extensions_and_trailers_are_bounded() {
         let takes = |parts: &[&[u8]]| {
@@ -542,15 +665,24 @@ mod tests {
         let line = |bytes: usize| [b"0;", &vec![b'a'; bytes - 4][..], b"\r\n"].concat();
         assert!(takes(&[&line(LINE_BYTES_MAX)]));
         assert!(!takes(&[&line(LINE_BYTES_MAX + 1)]));
-        // Extensions of many chunks, and of trailers.
-        let chunk = [b"1;", &[b'a'; 1_022][..], b"\r\nx\r\n"].concat();
-        assert!(takes(&[&chunk.repeat(16)]));
-        assert!(!takes(&[&chunk.repeat(17)]));
-        assert!(takes(&[b"0\r\nA:", &[b'a'; OVERHEAD_BYTES_MAX - 2]]));
-        assert!(!takes(&[b"0\r\nA:", &[b'a'; OVERHEAD_BYTES_MAX - 1]]));
+        // Extensions of many chunks, and zeros before sizes.
+        let chunk = [b"00001;", &[b'a'; 1_000][..], b"\r\nx\r\n"].concat();
+        let overhead = 4 + 1 + 1_000;
+        let most = OVERHEAD_BYTES_MAX / overhead;
+        assert!(takes(&[&chunk.repeat(most)]));
+        assert!(!takes(&[&chunk.repeat(most + 1)]));
+        // Trailers: one line, and many.
+        let trailers =
+            |bytes: usize| [b"0\r\nA:", &vec![b'a'; bytes - 6][..], b"\r\n\r\n"].concat();
+        assert!(takes(&[&trailers(TRAILERS_BYTES_MAX)]));
+        assert!(!takes(&[&trailers(TRAILERS_BYTES_MAX + 1)]));
+        assert!(takes(&[b"0\r\n", &b"A:\r\n".repeat(1_023), b"\r\n"]));
+        assert!(!takes(&[b"0\r\n", &b"A:\r\n".repeat(1_024), b"\r"]));
         // §7.1: as many digits as 64 bits have, whatever their value.
         assert!(takes(&[b"0000000000000003\r\nabc\r\n0\r\n\r\n"]));
-        assert!(takes(&[b"ffffffffffffffff\r\n"]));
+        assert!(takes(&[b"7fffffffffffffdf\r\n"]));
+        assert!(!takes(&[b"7fffffffffffffe0"]));
+        assert!(!takes(&[b"ffffffffffffffff"]));
         assert!(!takes(&[b"00000000000000003\r\n"]));
         assert!(!takes(&[b"10000000000000005\r\n"]));
     }

@@ -337,7 +337,7 @@ impl Version {
 }
 
 /// One line of the field section (RFC 9112 §5). Returns the name.
-fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
+pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
     if let [b' ' | b'\t', ..] = line {
         // §5.2 obs-fold; §2.2 white space before the first field line.
         return Err(Reject::bad("A field line must not begin with white space."));
