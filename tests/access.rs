@@ -176,8 +176,10 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
         "--trusted-proxy=127.0.0.1",
         "--trusted-proxy=10.0.0.0/8",
         "--deny=203.0.113.0/24",
+        "--deny=fe80::2",
     ];
     let mut server = Server::start(&folder.site(), &options);
+    let unknown = "403 Forbidden\nThe proxy did not say readably what your address is.\n";
     let differ = "400 Bad Request\nForwarded and X-Forwarded-For do not name the same client.\n";
     let denied = "403 Forbidden\nClients of this address are not let in.\n";
     // (field lines, status, what a client that is not let in is told, who the client is)
@@ -201,7 +203,60 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
             "",
             "2001:db8::8",
         ),
-        ("X-Forwarded-For: unknown\r\n", "200", "", "127.0.0.1"),
+        // Nobody knows who these are, so no rule can let them in.
+        ("X-Forwarded-For: unknown\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For: _hidden\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For:\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For: ,\r\n", "403", unknown, "unknown"),
+        (
+            "X-Forwarded-For: 2001:db8::7, junk\r\n",
+            "403",
+            unknown,
+            "unknown",
+        ),
+        (
+            "X-Forwarded-For: unknown, 10.1.2.3\r\n",
+            "403",
+            unknown,
+            "unknown",
+        ),
+        (
+            "X-Forwarded-For: 198.51.100.07\r\n",
+            "403",
+            unknown,
+            "unknown",
+        ),
+        (
+            "X-Forwarded-For: [2001:db8::7\r\n",
+            "403",
+            unknown,
+            "unknown",
+        ),
+        ("X-Forwarded-For: ::\r\n", "403", unknown, "unknown"),
+        ("Forwarded: for=unknown\r\n", "403", unknown, "unknown"),
+        ("Forwarded: proto=https\r\n", "403", unknown, "unknown"),
+        ("Forwarded:\r\n", "403", unknown, "unknown"),
+        // A zone is a name on the proxy's machine.
+        ("X-Forwarded-For: fe80::1%eth0\r\n", "200", "", "fe80::1"),
+        (
+            "X-Forwarded-For: fe80::2%eth0\r\n",
+            "403",
+            denied,
+            "fe80::2",
+        ),
+        (
+            "Forwarded: for=\"[fe80::2%25eth0]:80\"\r\n",
+            "403",
+            denied,
+            "fe80::2",
+        ),
+        // Only proxies that are trusted: the first of them asks.
+        (
+            "X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n",
+            "200",
+            "",
+            "10.0.0.1",
+        ),
         (
             "X-Forwarded-For: 203.0.113.1\r\n",
             "403",
@@ -212,7 +267,7 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
             "Forwarded: for=198.51.100.7\r\nX-Forwarded-For: 127.0.0.1\r\n",
             "400",
             differ,
-            "127.0.0.1",
+            "unknown",
         ),
     ];
     for (fields, status, expected, client) in rows {
@@ -234,6 +289,76 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
             .answer("::1", request)
             .ends_with("\r\n\r\nYour IP address is ::1\n")
     );
+}
+
+#[test]
+fn a_client_that_nobody_names_is_unknown_everywhere() {
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
+    let fields = "X-Forwarded-For: unknown\r\n";
+    // Where there is no rule it may ask, in each format of the log.
+    for (format, start) in [
+        ("simple", "unknown - - ["),
+        ("common", "unknown - - ["),
+        ("combined", "unknown - - ["),
+        ("json", "{\"time\":\""),
+    ] {
+        let log = format!("--log={format}");
+        let options = ["--trusted-proxy=127.0.0.1", &log];
+        let mut server = Server::start(&folder.site(), &options);
+        let (status, content) = server.get("/ip", fields);
+        assert_eq!(
+            (status.as_str(), content.as_str()),
+            ("200", "Your IP address is unknown\n")
+        );
+        server.lines_read += 1;
+        let line = server.running.log_of(1).remove(0);
+        assert!(line.starts_with(start), "{line}");
+        if format == "json" {
+            assert!(
+                line.contains("\"client\":\"unknown\",\"request\":"),
+                "{line}"
+            );
+        }
+        let json = server.get("/ip", &format!("{fields}Accept: application/json\r\n"));
+        assert_eq!(json.1, "{\"address\":\"unknown\",\"family\":\"unknown\"}\n");
+        // A request that cannot be read does not say either for whom the proxy speaks.
+        if format == "simple" {
+            let mut server = Server::start(&folder.site(), &options);
+            server.answer(
+                "127.0.0.1",
+                b"GET / HTTP/1.1\r\nX-Forwarded-For : 192.0.2.1\r\n\r\n",
+            );
+            let line = server.log_line();
+            assert!(
+                line.starts_with("unknown - - \"GET / HTTP/1.1\" 400 "),
+                "{line}"
+            );
+        }
+    }
+    // Wherever there is a rule it is not let in, be it the only one, whatever it says.
+    for rule in [
+        "--allow=::/0",
+        "--allow=0.0.0.0/0",
+        "--allow=127.0.0.1",
+        "--allow=local",
+        "--deny=192.0.2.1",
+        "--deny=local",
+    ] {
+        let server = Server::start(&folder.site(), &["--trusted-proxy=127.0.0.1", rule]);
+        assert_eq!(server.get("/a.txt", fields).0, "403", "{rule}");
+    }
+    // After wrong passwords it waits, and neither the proxy nor anybody who is known does.
+    let options = ["--trusted-proxy=127.0.0.1", "--auth-file", &file];
+    let server = Server::start(&folder.site(), &options);
+    let wrong = format!("{fields}Authorization: Basic YW5hOkhlbGxvIHdvcmxkPw==\r\n");
+    for _ in 0..5 {
+        assert_eq!(server.get("/", &wrong).0, "401");
+    }
+    for other in ["", "X-Forwarded-For: 192.0.2.1\r\n"] {
+        let wrong = format!("{other}Authorization: Basic YW5hOkhlbGxvIHdvcmxkPw==\r\n");
+        assert_eq!(server.get("/", &wrong).0, "401", "{other}");
+    }
 }
 
 #[test]
@@ -273,13 +398,14 @@ fn proxy_headers_come_before_everything() {
         "--deny=203.0.113.0/24",
     ];
     let mut server = Server::start(&folder.site(), &options);
+    let unknown = "403 Forbidden\nThe proxy did not say readably what your address is.\n";
     let v2 = |command: u8, family: u8, rest: &[u8]| {
         let start = b"\r\n\r\n\0\r\nQUIT\n";
         [start, &[command, family, 0, rest.len() as u8][..], rest].concat()
     };
     let v4 = [198, 51, 100, 9, 192, 0, 2, 1, 1, 0, 0, 80];
     // (header, field lines, status, client)
-    let rows: [(&[u8], &str, &str, &str); 11] = [
+    let rows: [(&[u8], &str, &str, &str); 16] = [
         (
             b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n",
             "",
@@ -294,7 +420,16 @@ fn proxy_headers_come_before_everything() {
         ),
         (&v2(0x21, 0x11, &v4), "", "200", "198.51.100.9"),
         (&v2(0x20, 0, &[]), "", "200", "127.0.0.1"),
-        (b"PROXY UNKNOWN\r\n", "", "200", "127.0.0.1"),
+        (b"PROXY UNKNOWN\r\n", "", "403", "unknown"),
+        (&v2(0x21, 0, &[]), "", "403", "unknown"),
+        (&v2(0x21, 0x31, &[b'/'; 216]), "", "403", "unknown"),
+        (b"PROXY TCP6 :: 2001:db8::1 1 2\r\n", "", "403", "unknown"),
+        (
+            b"PROXY TCP4 0.0.0.0 192.0.2.1 1 2\r\n",
+            "",
+            "403",
+            "unknown",
+        ),
         (
             b"PROXY TCP4 203.0.113.1 192.0.2.1 4711 80\r\n",
             "",
@@ -311,8 +446,8 @@ fn proxy_headers_come_before_everything() {
         (
             b"PROXY UNKNOWN\r\n",
             "X-Forwarded-For: ::2\r\n",
-            "200",
-            "127.0.0.1",
+            "403",
+            "unknown",
         ),
         // a proxy in front of the proxy is.
         (
@@ -320,6 +455,12 @@ fn proxy_headers_come_before_everything() {
             "X-Forwarded-For: ::2\r\n",
             "200",
             "::2",
+        ),
+        (
+            b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
+            "X-Forwarded-For: ::2, junk\r\n",
+            "403",
+            "unknown",
         ),
         // No header, and a broken one: no answer, and a line that says what came.
         (b"", "", "", "127.0.0.1"),
@@ -336,6 +477,7 @@ fn proxy_headers_come_before_everything() {
         assert_eq!(found, status, "{name}");
         match status {
             "200" => assert_eq!(content, format!("Your IP address is {client}\n"), "{name}"),
+            "403" if client == "unknown" => assert_eq!(content, unknown, "{name}"),
             "403" => assert_eq!(
                 content,
                 "403 Forbidden\nClients of this address are not let in.\n"

@@ -31,7 +31,7 @@ fn what_is_printed() {
     ];
     for (address, zone, text) in rows {
         let client = Client {
-            address: address.parse().expect("an address"),
+            address: Some(address.parse().expect("an address")),
             zone: zone.map(str::to_owned),
             server: None,
         };

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use drive::{Client, End, NOW, Served, check_answers, run, show};
 use folder::Folder;
 
+use ipv6_httpd::access::Peer;
 use ipv6_httpd::access::accounts::Accounts;
 use ipv6_httpd::access::list::{AccessList, Place, Rule, Verdict};
 use ipv6_httpd::access::network::Network;
@@ -1561,7 +1562,8 @@ fn access_lists() {
                     start.len() == length
                         && *denies_too == denies
                         && (*in_zone != 0) == has_zone
-                        && (*in_zone == 0 || *in_zone == zone)
+                        // On an interface that is not known it may be the one that is denied.
+                        && (*in_zone == 0 || *in_zone == zone || (*denies_too && zone == 0))
                         && *is_ipv6 == address.is_ipv6()
                         && bits.starts_with(start)
                 };
@@ -1571,7 +1573,13 @@ fn access_lists() {
                 }
             }
         }
-        assert_eq!(AccessList::new(&rules).allows(address, zone, 0), verdict);
+        let list = AccessList::new(&rules);
+        let client = Peer {
+            zone,
+            ..Peer::behind_proxy(address)
+        };
+        assert_eq!(list.allows(client, 0), verdict);
+        assert!(!list.allows(Peer::UNKNOWN, 0));
         verdict
     });
 }
@@ -1583,39 +1591,40 @@ fn model_node(text: &[u8]) -> Option<IpAddr> {
         Some(name) => !name.is_empty(),
         None => (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()),
     };
-    let in_brackets = |text: &str| {
-        text.strip_prefix('[')?
-            .strip_suffix(']')?
-            .parse::<Ipv6Addr>()
-            .ok()
+    let v6 = |text: &str| match text.find('%') {
+        None => text.parse::<Ipv6Addr>().ok(),
+        Some(at) => {
+            let (address, zone) = (&text[..at], &text[at + 1..]);
+            let is_zone = !zone.is_empty() && zone.chars().all(|c| ('!'..='~').contains(&c));
+            address.parse().ok().filter(|_| is_zone)
+        }
     };
-    let alone = text.parse().ok().or(in_brackets(text).map(IpAddr::V6));
+    let in_brackets = |text: &str| {
+        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+        v6(inner).filter(|_| !inner.contains(']'))
+    };
+    let v4 = |text: &str| text.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
+    let v6_of = |found: Option<Ipv6Addr>| found.map(IpAddr::V6);
+    let alone = v4(text).or(v6_of(v6(text))).or(v6_of(in_brackets(text)));
     let mut colons = text.match_indices(':');
     let with_port = colons.find_map(|(at, _)| {
         let (address, port) = (&text[..at], &text[at + 1..]);
-        let v4 = address.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
-        v4.or(in_brackets(address).map(IpAddr::V6))
-            .filter(|_| is_port(port))
+        let known = v4(address).or(v6_of(in_brackets(address)));
+        known.filter(|_| is_port(port))
     });
-    alone.or(with_port).map(model_canonical)
+    let nobody = ["::", "0.0.0.0"].map(|text| text.parse::<IpAddr>().expect("an address"));
+    let found = alone.or(with_port).map(model_canonical);
+    found.filter(|address| !nobody.contains(address))
 }
 
-/// From the right: whoever the last proxy that is trusted saw.
+/// From the right: whoever the last proxy that is trusted saw, known or not.
 fn model_rightmost(
     nodes: &[Option<IpAddr>],
     is_trusted: impl Fn(IpAddr) -> bool,
 ) -> Option<IpAddr> {
-    let mut client = None;
-    for node in nodes.iter().rev() {
-        match *node {
-            None => break,
-            Some(address) => client = Some(address),
-        }
-        if !client.is_some_and(&is_trusted) {
-            break;
-        }
-    }
-    client
+    let is_client = |node: &&Option<IpAddr>| !node.is_some_and(&is_trusted);
+    let client = nodes.iter().rev().find(is_client).or(nodes.first());
+    client.copied().flatten()
 }
 
 /// The `for` of one element (RFC 7239 §4).
@@ -1645,6 +1654,7 @@ fn model_for(element: &[u8]) -> Option<IpAddr> {
 }
 
 /// The client, as both fields tell it; an error where they do not agree or cannot be read.
+/// `None`: nobody can tell.
 fn model_client(
     lines: &[Vec<u8>],
     is_trusted: impl Fn(IpAddr) -> bool,
@@ -1666,9 +1676,7 @@ fn model_client(
     let elements = old
         .iter()
         .flat_map(|value| value.split(|&byte| byte == b','));
-    let elements = elements
-        .map(model_trim)
-        .filter(|element| !element.is_empty());
+    let elements = elements.map(model_trim);
     let nodes: Vec<_> = elements.map(|element| model_node(&element)).collect();
     let by_old = model_rightmost(&nodes, &is_trusted);
     if new.is_empty() {
@@ -1694,7 +1702,8 @@ fn model_client(
 
 #[test]
 fn forwarded_fields() {
-    let old: [&[u8]; 4] = [
+    let old: [&[u8]; 5] = [
+        b"fe80::1%eth0, [fe80::1%25eth0]:80,",
         b"192.0.2.1, [2001:db8::1]:4711, 10.0.0.1",
         b"192.0.2.1:80,10.0.0.1 ,, 10.0.0.2",
         b"unknown, ::ffff:10.0.0.1, [::ffff:192.0.2.1]:_x",
@@ -1727,8 +1736,11 @@ fn forwarded_fields() {
             forwarded::client(fields, is_trusted).map_err(|_| ())
         });
         let found = found.expect("what stands in a field line is all allowed");
-        assert_eq!(found, model_client(&lines, is_trusted));
-        matches!(found, Ok(Some(_)))
+        // At least one of the fields is there, so the proxy speaks for somebody.
+        let expected = model_client(&lines, is_trusted)
+            .map(|client| client.map_or(Source::Unknown, Source::Client));
+        assert_eq!(found, expected);
+        matches!(found, Ok(Source::Client(_)))
     });
 }
 
@@ -1897,7 +1909,7 @@ fn addresses_of_clients() {
         let zone = *random.of(&["", "", "eth0", "wlan-1.2", "<b>&\"'"]);
         input.extend_from_slice(format!("{address}%{zone}").as_bytes());
         let client = client_address::Client {
-            address,
+            address: Some(address),
             zone: (!zone.is_empty()).then(|| zone.to_owned()),
             server: None,
         };

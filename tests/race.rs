@@ -242,7 +242,7 @@ impl Asker {
             .read(head.as_bytes(), &Limits::default())
             .map(|head| {
                 let client = || Client {
-                    address: [127, 0, 0, 1].into(),
+                    address: Some([127, 0, 0, 1].into()),
                     zone: None,
                     server: None,
                 };

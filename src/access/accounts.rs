@@ -2,7 +2,6 @@
 //! a right password costs is paid once; what wrong ones cost is bounded, for each client and for
 //! all of them.
 
-use core::net::{IpAddr, Ipv6Addr};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
@@ -12,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::http::authorization::Credentials;
 use crate::sys;
 
+use super::peer::{Household, Peer};
 use super::sha256::{Digest, Sha256};
 use super::sha256_crypt::{PasswordHash, is_same};
 
@@ -41,7 +41,7 @@ struct Attempts {
     /// Passwords that are being hashed.
     hashing: usize,
     /// Few enough to look through: that is nothing beside a hash.
-    failures: Vec<(IpAddr, Failures)>,
+    failures: Vec<(Household, Failures)>,
 }
 
 /// Passwords of one client that were wrong, or are still looked at.
@@ -137,8 +137,8 @@ impl Accounts {
 
     /// Finds out whether credentials are right. Takes the time of a hash, unless they have been
     /// right before or are not looked at.
-    pub fn check(&self, sent: &Credentials, client: IpAddr, now_milliseconds: u64) -> Outcome<'_> {
-        let client = network_of(client);
+    pub fn check(&self, sent: &Credentials, client: Peer, now_milliseconds: u64) -> Outcome<'_> {
+        let client = client.household();
         let order = |(user, _): &(String, Account)| user.as_bytes().cmp(&sent.user);
         let account = self.accounts.binary_search_by(order).ok();
         let account = account.and_then(|at| self.accounts.get(at));
@@ -193,7 +193,7 @@ impl Accounts {
 }
 
 impl Attempts {
-    fn wait_seconds(&self, client: IpAddr, now_milliseconds: u64) -> Option<u64> {
+    fn wait_seconds(&self, client: Household, now_milliseconds: u64) -> Option<u64> {
         let (_, failures) = self.failures.iter().find(|(other, _)| *other == client)?;
         let over = failures.count.checked_sub(FAILURES_FREE)?;
         let wait = WAIT_SECONDS_MIN << over.min(16);
@@ -202,7 +202,7 @@ impl Attempts {
     }
 
     /// Returns what was held against the client before.
-    fn failed(&mut self, client: IpAddr, now_milliseconds: u64) -> Failures {
+    fn failed(&mut self, client: Household, now_milliseconds: u64) -> Failures {
         let is_forgotten = |failures: &Failures| {
             now_milliseconds >= failures.last_milliseconds + FORGOTTEN_MILLISECONDS
         };
@@ -225,7 +225,7 @@ impl Attempts {
     }
 
     /// It was no failure. Earlier ones stay: whoever has one account may be guessing another.
-    fn forgive(&mut self, client: IpAddr, before: Failures) {
+    fn forgive(&mut self, client: Household, before: Failures) {
         for (_, failures) in self
             .failures
             .iter_mut()
@@ -237,14 +237,6 @@ impl Attempts {
             }
         }
         self.failures.retain(|(_, failures)| failures.count > 0);
-    }
-}
-
-/// A client has one IPv4 address, but a whole /64 of IPv6.
-fn network_of(client: IpAddr) -> IpAddr {
-    match client {
-        IpAddr::V4(_) => client,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
@@ -309,8 +301,8 @@ mod tests {
         }
     }
 
-    fn client(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn client(text: &str) -> Peer {
+        Peer::behind_proxy(text.parse().expect("an address"))
     }
 
     #[test]
@@ -386,20 +378,19 @@ mod tests {
     #[test]
     fn a_bounded_number_of_clients_is_remembered() {
         let mut attempts = Attempts::default();
+        let household = |number: u32| Household::V4(number.into());
         for number in 0..10_000_u32 {
-            attempts.failed(IpAddr::from(number.to_be_bytes()), u64::from(number));
+            attempts.failed(household(number), u64::from(number));
             assert!(attempts.failures.len() <= CLIENTS_MAX);
         }
         // The latest are.
-        let remembered: Vec<IpAddr> = attempts
+        let remembered: Vec<Household> = attempts
             .failures
             .iter()
             .map(|(client, _)| *client)
             .collect();
         let latest = 10_000 - CLIENTS_MAX as u32..10_000;
-        let latest: Vec<_> = latest
-            .map(|number| IpAddr::from(number.to_be_bytes()))
-            .collect();
+        let latest: Vec<_> = latest.map(household).collect();
         assert_eq!(remembered, latest);
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::sys::{self, InterfaceAddress};
 
 use super::network::Network;
+use super::peer::Peer;
 
 /// What the operator says of some clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +83,12 @@ impl AccessList {
         }
     }
 
-    /// Whether a client may come in. `zone`: the interface of a link-local address, or 0.
-    pub fn allows(&self, address: IpAddr, zone: u32, now_milliseconds: u64) -> bool {
+    /// Whether a client may come in. Nobody can say of an unknown one that no rule denies it.
+    pub fn allows(&self, client: Peer, now_milliseconds: u64) -> bool {
+        let Some(address) = client.address else {
+            return false;
+        };
+        let zone = client.zone;
         let names_local = self.rules.iter().any(|rule| rule.place == Place::Local);
         let verdict = if names_local {
             let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +115,10 @@ impl AccessList {
             networks.iter().map(|network| (network, rule.verdict))
         });
         expanded
-            .filter(|(network, _)| network.contains(address, zone))
+            .filter(|&(network, verdict)| match verdict {
+                Verdict::Allow => network.contains(address, zone),
+                Verdict::Deny => network.may_contain(address, zone),
+            })
             .map(|(network, verdict)| (network.precision(), verdict))
             .max()
             .map_or(self.otherwise, |(_, verdict)| verdict)
@@ -162,6 +170,10 @@ fn connected_networks(addresses: &[InterfaceAddress]) -> Vec<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn client(address: &str) -> Peer {
+        Peer::behind_proxy(address.parse().expect("an address"))
+    }
 
     fn list(rules: &str) -> AccessList {
         let rule = |word: &str| {
@@ -258,20 +270,45 @@ mod tests {
         let index = (1..100).find(|&index| sys::interface_name(index).is_some());
         let index = index.expect("an interface");
         let list = list(&format!("-fe80::/10 +fe80::/10%{index}"));
-        let address = "fe80::1".parse().expect("an address");
-        assert!(list.allows(address, index, 0));
-        assert!(!list.allows(address, index + 1, 0));
+        let at = |zone| Peer {
+            zone,
+            ..client("fe80::1")
+        };
+        assert!(list.allows(at(index), 0));
+        assert!(!list.allows(at(index + 1), 0));
+    }
+
+    #[test]
+    fn a_zone_that_a_proxy_did_not_tell_may_be_any() {
+        let index = (1..100).find(|&index| sys::interface_name(index).is_some());
+        let index = index.expect("an interface");
+        for (rules, expected) in [
+            (format!("-fe80::/10%{index}"), false),
+            (format!("+fe80::/10%{index}"), false),
+            (format!("+fe80::/10 -fe80::2%{index}"), true),
+            (format!("+fe80::/10 -fe80::1%{index}"), false),
+        ] {
+            let found = list(&rules).allows(client("fe80::1"), 0);
+            assert_eq!(found, expected, "{rules}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_client_is_let_in_by_no_rule() {
+        for rules in ["+::/0 +0.0.0.0/0", "-192.0.2.1", "+local", "-local", "+::"] {
+            assert!(!list(rules).allows(Peer::UNKNOWN, 0), "{rules}");
+        }
     }
 
     #[test]
     fn local_is_looked_up_once_a_second() {
         let list = list("+local");
         // An address that no machine has.
-        let address = "240.0.0.1".parse().expect("an address");
-        assert!(list.allows("127.0.0.1".parse().expect("an address"), 0, 0));
-        let all = Network::of(address, 0).expect("a network");
+        let other = client("240.0.0.1");
+        assert!(list.allows(client("127.0.0.1"), 0));
+        let all = Network::of(Ipv4Addr::UNSPECIFIED.into(), 0).expect("a network");
         list.local.lock().expect("the lock").networks.push(all);
-        assert!(list.allows(address, 0, FRESH_MILLISECONDS - 1));
-        assert!(!list.allows(address, 0, FRESH_MILLISECONDS));
+        assert!(list.allows(other, FRESH_MILLISECONDS - 1));
+        assert!(!list.allows(other, FRESH_MILLISECONDS));
     }
 }

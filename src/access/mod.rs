@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod list;
 pub mod network;
+pub mod peer;
 pub mod sha256;
 pub mod sha256_crypt;
 
@@ -22,6 +23,8 @@ use accounts::{Accounts, Outcome};
 use list::{AccessList, Rule};
 use network::Network;
 
+pub use peer::{Household, Peer};
+
 /// What the operator decided.
 #[derive(Clone, Debug, Default)]
 pub struct AccessOptions {
@@ -33,17 +36,6 @@ pub struct AccessOptions {
     pub proxy_protocol: bool,
     /// Users and their passwords.
     pub auth_file: Option<PathBuf>,
-}
-
-/// The other side of a connection, or whoever it speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Canonical: IPv4 never as `::ffff:`.
-    pub address: IpAddr,
-    /// The interface of a link-local address; 0 for none.
-    pub zone: u32,
-    /// Whether it is believed for whom it speaks.
-    pub is_proxy: bool,
 }
 
 /// A request that is not let in. It is the answer.
@@ -134,17 +126,14 @@ impl Access {
     /// For whom a proxy speaks after a PROXY header that said so.
     pub fn behind(&self, proxy: Peer, source: Source) -> Peer {
         match source {
+            // No client has such an address, so nobody is named.
+            Source::Client(address) if address.is_unspecified() => Peer::UNKNOWN,
             Source::Client(address) => Peer {
-                address,
-                zone: 0,
                 is_proxy: self.trusts(address, 0),
+                ..Peer::behind_proxy(address)
             },
             Source::Proxy => proxy,
-            // It may be anybody, so its fields are not a proxy's.
-            Source::Unknown => Peer {
-                is_proxy: false,
-                ..proxy
-            },
+            Source::Unknown => Peer::UNKNOWN,
         }
     }
 
@@ -157,7 +146,7 @@ impl Access {
     ) -> (Peer, Result<Option<&str>, Refusal>) {
         match self.client(peer, request) {
             Ok(client) => (client, self.admit_client(client, request, now)),
-            Err(refusal) => (peer, Err(refusal)),
+            Err(refusal) => (Peer::UNKNOWN, Err(refusal)),
         }
     }
 
@@ -167,12 +156,9 @@ impl Access {
         }
         let is_trusted = |address| self.trusts(address, 0);
         match forwarded::client(request.fields, is_trusted) {
-            Ok(None) => Ok(peer),
-            Ok(Some(address)) => Ok(Peer {
-                address,
-                zone: 0,
-                is_proxy: false,
-            }),
+            Ok(Source::Proxy) => Ok(peer),
+            Ok(Source::Client(address)) => Ok(Peer::behind_proxy(address)),
+            Ok(Source::Unknown) => Ok(Peer::UNKNOWN),
             Err(reject) => Err(Refusal {
                 status: reject.status,
                 reason: reject.reason,
@@ -188,10 +174,13 @@ impl Access {
         now: &Now,
     ) -> Result<Option<&str>, Refusal> {
         if let Some(list) = &self.list {
-            if !list.allows(client.address, client.zone, now.milliseconds) {
+            if !list.allows(client, now.milliseconds) {
                 return Err(Refusal {
                     status: Status::Forbidden,
-                    reason: "Clients of this address are not let in.",
+                    reason: match client.address {
+                        Some(_) => "Clients of this address are not let in.",
+                        None => "The proxy did not say readably what your address is.",
+                    },
                     field: None,
                 });
             }
@@ -212,7 +201,7 @@ fn log_in<'a>(
     now: &Now,
 ) -> Result<&'a str, Refusal> {
     let outcome = match authorization::basic(request.fields) {
-        Some(sent) => accounts.check(&sent, client.address, now.milliseconds),
+        Some(sent) => accounts.check(&sent, client, now.milliseconds),
         None => Outcome::Wrong,
     };
     let (status, reason, field) = match outcome {

@@ -44,6 +44,11 @@ impl Network {
                 .is_some_and(|network| network.address == self.address)
     }
 
+    /// Whether it may lie in it, where 0 stands for an interface that is not known.
+    pub fn may_contain(&self, address: IpAddr, zone: u32) -> bool {
+        self.contains(address, if zone == 0 { self.zone } else { zone })
+    }
+
     /// Of two networks that hold an address, the greater says more precisely whom it means.
     pub fn precision(&self) -> (u8, bool) {
         (self.prefix_bits, self.zone != 0)

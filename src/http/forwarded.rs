@@ -5,31 +5,34 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use super::grammar::{Quotes, decimal, split_once, trim_ows};
+use super::proxy_protocol::Source;
 use super::request::{Fields, Reject};
 
 /// The client of a request that came from a trusted proxy: the rightmost address that is not
-/// itself a trusted proxy's. `None`: the proxy does not tell.
+/// itself a trusted proxy's. Without either field the proxy itself asks, as for a health check.
+/// With one, whatever stands where the client should stand and is no address is somebody unknown:
+/// never the proxy, and never who stands further left.
 ///
 /// A proxy writes one of the two fields, and lets through what a client put into the other. Which
 /// one that is cannot be seen. So where both are there they have to name the same client.
-pub fn client(
-    fields: Fields<'_>,
-    is_trusted: impl Fn(IpAddr) -> bool,
-) -> Result<Option<IpAddr>, Reject> {
+pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result<Source, Reject> {
+    // Empty elements count: a proxy that adds a name that it does not have writes `1.2.3.4, `.
     let x_forwarded_for = fields
         .all("X-Forwarded-For")
         .flat_map(|line| line.split(|&byte| byte == b','))
-        .map(trim_ows)
-        .filter(|element| !element.is_empty())
-        .map(node);
+        .map(|element| node(trim_ows(element)));
     let x_forwarded_for = rightmost(x_forwarded_for, &is_trusted);
     if fields.all("Forwarded").next().is_none() {
-        return Ok(x_forwarded_for);
+        return Ok(match fields.all("X-Forwarded-For").next() {
+            Some(_) => x_forwarded_for,
+            None => Source::Proxy,
+        });
     }
     // A quote that a client left open would hide what the proxy wrote behind it.
     if !fields.all("Forwarded").all(are_quotes_closed) {
         return Err(Reject::bad("A quote in the Forwarded field is left open."));
     }
+    // Empty elements do not count here: RFC 9110 §5.6.1.2.
     let forwarded = rightmost(fields.list("Forwarded").map(forwarded_for), &is_trusted);
     if fields.all("X-Forwarded-For").next().is_some() && forwarded != x_forwarded_for {
         return Err(Reject::bad(
@@ -39,17 +42,18 @@ pub fn client(
     Ok(forwarded)
 }
 
-/// From left to right; `None` is somebody whose address is not told. Who stands at the left of
-/// such a one is hearsay. Where all are trusted it is the leftmost.
+/// From left to right; `None` is somebody whose address is not told. Where all are trusted it is
+/// the leftmost, where there is none it is unknown.
 fn rightmost(
     nodes: impl Iterator<Item = Option<IpAddr>>,
     is_trusted: impl Fn(IpAddr) -> bool,
-) -> Option<IpAddr> {
-    nodes.fold(None, |client, node| match (client, node) {
-        (_, None) => None,
+) -> Source {
+    let client = nodes.fold(None, |client, node| match (client, node) {
+        (_, None) => Some(Source::Unknown),
         (Some(client), Some(address)) if is_trusted(address) => Some(client),
-        (_, Some(address)) => Some(address),
-    })
+        (_, Some(address)) => Some(Source::Client(address)),
+    });
+    client.unwrap_or(Source::Unknown)
 }
 
 /// The `for` of one element of Forwarded: `for="[2001:db8::1]:4711";proto=https` (RFC 7239 §4).
@@ -105,26 +109,38 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// An address as proxies write it, in either field: with or without a port, IPv6 with or without
-/// brackets. Anything else, `unknown` and `_hidden` included (RFC 7239 §6), is `None`.
+/// brackets and a zone. Anything else is `None`: `unknown` and `_hidden` (RFC 7239 §6), and `::`
+/// and `0.0.0.0`, which no client has (RFC 4291 §2.5.2).
 fn node(text: &[u8]) -> Option<IpAddr> {
     let text = core::str::from_utf8(text).ok()?;
-    if let Some(rest) = text.strip_prefix('[') {
+    let address = if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
-        let address: Ipv6Addr = address.parse().ok()?;
         let is_complete = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-        return is_complete.then(|| IpAddr::from(address).to_canonical());
-    }
-    // An IPv6 address holds colons of its own, and no port without brackets.
-    let address: IpAddr = match text.split_once(':') {
-        Some((address, port)) if !port.contains(':') => {
-            if !is_port(port) {
-                return None;
+        is_complete.then(|| ipv6(address)).flatten()?
+    } else {
+        match text.split_once(':') {
+            // An IPv6 address holds colons of its own, and no port without brackets.
+            Some((address, port)) if !port.contains(':') => {
+                is_port(port).then(|| address.parse().ok().map(IpAddr::V4))??
             }
-            IpAddr::V4(address.parse().ok()?)
+            Some(_) => ipv6(text)?,
+            None => IpAddr::V4(text.parse().ok()?),
         }
-        _ => text.parse().ok()?,
     };
-    Some(address.to_canonical())
+    (!address.is_unspecified()).then_some(address)
+}
+
+/// An IPv6 address. Its zone (RFC 4007 §11, also as RFC 6874 wrote it) is a name on the proxy's
+/// machine, and says nothing here.
+fn ipv6(text: &str) -> Option<IpAddr> {
+    let (address, zone) = match text.split_once('%') {
+        None => (text, None),
+        Some((address, zone)) => (address, Some(zone)),
+    };
+    let is_zone = |zone: &str| !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
+    let address: Ipv6Addr = address.parse().ok()?;
+    zone.is_none_or(is_zone)
+        .then(|| IpAddr::from(address).to_canonical())
 }
 
 /// RFC 7239 §6: a number, or a name that hides it.
@@ -139,7 +155,7 @@ mod tests {
     use crate::http::limits::Limits;
     use crate::http::request::HeadReader;
 
-    /// Behind trusted proxies at 10.0.0.0/8 and fd00::/8.
+    /// Behind trusted proxies at 10.0.0.0/8 and fd00::/8. `None`: somebody unknown.
     fn outcome(lines: &[&[u8]]) -> Result<Option<String>, &'static str> {
         let mut head = b"GET / HTTP/1.0\r\n".to_vec();
         for line in lines {
@@ -153,8 +169,13 @@ mod tests {
             IpAddr::V4(address) => address.octets()[0] == 10,
             IpAddr::V6(address) => address.octets()[0] == 0xfd,
         };
+        let name = |source| match source {
+            Source::Client(address) => Some(address.to_string()),
+            Source::Proxy => Some("the proxy itself".to_owned()),
+            Source::Unknown => None,
+        };
         client(fields, is_trusted)
-            .map(|client| client.map(|client| client.to_string()))
+            .map(name)
             .map_err(|reject| reject.reason)
     }
 
@@ -193,9 +214,15 @@ mod tests {
                     Some("10.0.0.1"),
                 ),
                 (
-                    "white space and empty elements",
-                    b" ,\t192.0.2.1 ,, ",
+                    "white space, and empty elements at the left",
+                    b" ,,\t192.0.2.1 ",
                     Some("192.0.2.1"),
+                ),
+                ("an empty element at the right", b"192.0.2.1, ", None),
+                (
+                    "an empty element before a trusted one",
+                    b"192.0.2.1,,10.0.0.1",
+                    None,
                 ),
                 ("nothing", b"", None),
                 ("only commas", b",,", None),
@@ -224,16 +251,46 @@ mod tests {
                     Some("192.0.2.1"),
                 ),
                 (
-                    "who spoke to an unknown one is the last that is known",
+                    "an unknown one before trusted ones is the client",
                     b"192.0.2.1, unknown, 10.0.0.1, 10.0.0.2",
-                    Some("10.0.0.1"),
+                    None,
                 ),
+                ("unknown", b"unknown", None),
+                ("hidden", b"_hidden", None),
+                ("a unix socket", b"unix:", None),
                 (
                     "a quote hides nothing here",
                     b"\", 192.0.2.1",
                     Some("192.0.2.1"),
                 ),
-                ("a zone is no address", b"fe80::1%eth0", None),
+                ("a zone is taken off", b"fe80::1%eth0", Some("fe80::1")),
+                ("a zone in a URL's form", b"fe80::1%25eth0", Some("fe80::1")),
+                ("a zone with a dot", b"fe80::1%eth0.7", Some("fe80::1")),
+                ("a zone with a colon", b"fe80::1%eth0:7", Some("fe80::1")),
+                ("a zone in brackets", b"[fe80::1%eth0]", Some("fe80::1")),
+                (
+                    "a zone in brackets, and a port",
+                    b"[fe80::1%25eth0]:80",
+                    Some("fe80::1"),
+                ),
+                (
+                    "a zone of a trusted one",
+                    b"192.0.2.1, fd00::2%3",
+                    Some("192.0.2.1"),
+                ),
+                ("a zone without a name", b"fe80::1%", None),
+                ("a zone without a name in brackets", b"[fe80::1%]", None),
+                ("a zone with a space", b"fe80::1%a b", None),
+                ("a zone behind the brackets", b"[fe80::1]%eth0", None),
+                ("a zone without an address", b"%eth0", None),
+                ("IPv4 with a zone", b"192.0.2.1%eth0", None),
+                ("nobody's", b"::", None),
+                ("nobody's in brackets", b"[::]:80", None),
+                ("nobody's of IPv4", b"0.0.0.0", None),
+                ("nobody's of IPv4, in IPv6", b"::ffff:0.0.0.0", None),
+                ("no opening bracket", b"::1]", None),
+                ("an empty pair of brackets", b"[]", None),
+                ("only a port", b":80", None),
                 ("port too long", b"192.0.2.1:123456", None),
                 ("no port", b"192.0.2.1:", None),
                 ("no port", b"[::1]:", None),
@@ -254,7 +311,16 @@ mod tests {
             Ok(Some("192.0.2.3".to_owned())),
             "several lines are one list"
         );
-        assert_eq!(outcome(&[]), Ok(None), "no field");
+        assert_eq!(
+            outcome(&[b"X-Forwarded-For: 192.0.2.1", b"X-Forwarded-For:"]),
+            Ok(None),
+            "an empty line is an empty element"
+        );
+        assert_eq!(
+            outcome(&[]),
+            Ok(Some("the proxy itself".to_owned())),
+            "no field"
+        );
     }
 
     #[test]
@@ -287,7 +353,24 @@ mod tests {
                 (
                     "§6.3 hidden, behind one that is trusted",
                     b"for=_SEVKISEK, for=10.0.0.1",
-                    Some("10.0.0.1"),
+                    None,
+                ),
+                ("nothing", b"", None),
+                ("only commas", b",,", None),
+                (
+                    "§6 a zone in brackets, and a port",
+                    b"for=\"[fe80::1%25eth0]:80\"",
+                    Some("fe80::1"),
+                ),
+                (
+                    "RFC 9110 §5.6.1.2 empty elements do not count",
+                    b"for=192.0.2.1, ,",
+                    Some("192.0.2.1"),
+                ),
+                (
+                    "no for behind one that is trusted",
+                    b"for=192.0.2.1, by=_x, for=10.0.0.1",
+                    None,
                 ),
                 (
                     "§6 a port that is hidden",
@@ -358,7 +441,7 @@ mod tests {
     #[test]
     fn both_have_to_agree() {
         let differ = Err("Forwarded and X-Forwarded-For do not name the same client.");
-        let rows: [(&[u8], &[u8], _); 5] = [
+        let rows: [(&[u8], &[u8], _); 6] = [
             (
                 b"Forwarded: for=192.0.2.1",
                 b"X-Forwarded-For: 192.0.2.1",
@@ -378,6 +461,11 @@ mod tests {
                 b"Forwarded: for=unknown",
                 b"X-Forwarded-For: 192.0.2.1",
                 differ.clone(),
+            ),
+            (
+                b"Forwarded: for=unknown",
+                b"X-Forwarded-For: unknown",
+                Ok(None),
             ),
             (b"Forwarded: ", b"X-Forwarded-For: 192.0.2.1", differ),
         ];

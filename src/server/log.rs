@@ -478,7 +478,7 @@ mod tests {
 
     fn peer(zone: u32) -> Peer {
         Peer {
-            address: "2001:db8::1".parse().expect("an address"),
+            address: Some("2001:db8::1".parse().expect("an address")),
             zone,
             is_proxy: false,
         }
@@ -486,8 +486,8 @@ mod tests {
 
     fn name(peer: Peer) -> String {
         match peer.zone {
-            1 => peer.address.to_string(),
-            zone => format!("{}%{zone}", peer.address),
+            1 => "2001:db8::1".to_owned(),
+            zone => format!("2001:db8::1%{zone}"),
         }
     }
 

@@ -1,5 +1,5 @@
-//! How many connections there may be, and how many of them one client may hold. A client is an
-//! IPv4 address or an IPv6 /64: whoever has one address of a /64 has all of them (RFC 6177).
+//! How many connections there may be, and how many of them one client may hold. A client is a
+//! [`Household`]: an IPv4 address or an IPv6 /64, as a rule.
 
 use std::collections::HashMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::access::Peer;
+use crate::access::{Household, Peer};
 use crate::config::Config;
 use crate::site::client_address::Client;
 use crate::sys;
@@ -22,14 +22,7 @@ pub const CONNECTION_BYTES_MAX: u64 = 112 << 10;
 pub struct Shares {
     max: usize,
     count: AtomicUsize,
-    by_client: Mutex<HashMap<Holder, usize>>,
-}
-
-/// Whose connections are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Holder {
-    V4([u8; 4]),
-    V6([u8; 8]),
+    by_client: Mutex<HashMap<Household, usize>>,
 }
 
 /// A client may hold this part of all connections: a household behind one address has enough,
@@ -109,7 +102,7 @@ impl Shares {
         is_taken
     }
 
-    fn by_client(&self) -> MutexGuard<'_, HashMap<Holder, usize>> {
+    fn by_client(&self) -> MutexGuard<'_, HashMap<Household, usize>> {
         self.by_client
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -117,15 +110,10 @@ impl Shares {
 }
 
 /// `None` for a proxy and for this machine itself, where one may run: it speaks for many.
-fn holder(peer: Peer) -> Option<Holder> {
-    match peer.address {
-        address if peer.is_proxy || address.is_loopback() || address == Client::UNIX => None,
-        IpAddr::V4(address) => Some(Holder::V4(address.octets())),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, h, ..] = address.octets();
-            Some(Holder::V6([a, b, c, d, e, f, g, h]))
-        }
-    }
+fn holder(peer: Peer) -> Option<Household> {
+    let is_this_machine = |address: IpAddr| address.is_loopback() || address == Client::UNIX;
+    let speaks_for_many = peer.is_proxy || peer.address.is_some_and(is_this_machine);
+    (!speaks_for_many).then(|| peer.household())
 }
 
 /// At worst all connections together may take a quarter of the machine's memory.
@@ -164,14 +152,22 @@ mod tests {
             ("192.0.2.2", true),
             ("::1", true),
             ("192.0.2.1 proxy", true),
+            ("fe80::1", true),
+            ("fe80::1", true),
+            ("fe80::1", false),
+            ("fe80::2", true),
+            // Clients that nobody has named have one share together.
+            ("unknown", true),
+            ("unknown", true),
+            ("unknown", false),
         ];
-        let peer = |address: &str| Peer {
-            address: address
-                .trim_end_matches(" proxy")
-                .parse()
-                .expect("an address"),
-            zone: 0,
-            is_proxy: address.ends_with(" proxy"),
+        let peer = |text: &str| {
+            let address = text.trim_end_matches(" proxy").parse();
+            let is_proxy = text.ends_with(" proxy");
+            address.map_or(Peer::UNKNOWN, |address| Peer {
+                is_proxy,
+                ..Peer::behind_proxy(address)
+            })
         };
         for (address, expected) in rows {
             assert_eq!(shares.take(peer(address)), expected, "{address}");

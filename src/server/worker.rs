@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::access::{Peer, Refusal};
+use crate::access::{Access, Peer, Refusal};
 use crate::http::buffers::Buffers;
 use crate::http::connection::{Answered, Connection, Now, Respond, Step};
 use crate::http::date::HttpDate;
@@ -194,7 +194,7 @@ impl Worker {
         };
         let access = self.shared.access.as_ref();
         let peer = Peer {
-            address: canonical,
+            address: Some(canonical),
             zone,
             is_proxy: access.is_some_and(|access| access.trusts(canonical, zone)),
         };
@@ -413,7 +413,7 @@ fn client(peer: Peer) -> Client {
 fn own_address(socket: &TcpStream, asker: Peer) -> Option<IpAddr> {
     let other = socket.peer_addr().ok()?.ip().to_canonical();
     let own = socket.local_addr().ok()?.ip().to_canonical();
-    (other == asker.address).then_some(own)
+    (Some(other) == asker.address).then_some(own)
 }
 
 #[derive(Debug)]
@@ -502,7 +502,7 @@ impl Desk<'_> {
             None => (self.peer, Ok(None)),
         };
         let asker_is_told = asker.address != self.peer.address;
-        let told = asker_is_told.then(|| asker.address.to_string());
+        let told = asker_is_told.then(|| client(asker).to_string());
         let (user, mut response) = match admitted {
             Ok(user) => {
                 let site = &shared.site;
@@ -549,7 +549,12 @@ impl Respond for Desk<'_> {
 
     fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
         let mut response = self.shared.site.reject(reject);
-        response.note = self.lines.log().note(line, None, None, None);
+        // What cannot be read does not say for whom a proxy speaks, but a broken PROXY header is
+        // the proxy's own.
+        let is_own = |access: &Access| access.expects_proxy_header(self.peer);
+        let is_own = self.shared.access.as_ref().is_some_and(is_own);
+        let told = (self.peer.is_proxy && !is_own).then_some("unknown");
+        response.note = self.lines.log().note(line, None, told, None);
         response
     }
 

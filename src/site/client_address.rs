@@ -11,8 +11,8 @@ use super::page::{self, Form, escape_html, write_json};
 /// Who asks, as far as the server knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Canonical: IPv4 never as `::ffff:`.
-    pub address: IpAddr,
+    /// Canonical: IPv4 never as `::ffff:`. `None`: the proxy in front did not say.
+    pub address: Option<IpAddr>,
     /// The interface on which a link-local address is valid.
     pub zone: Option<String>,
     /// The server's own address of this connection, canonical too.
@@ -23,18 +23,26 @@ impl Client {
     /// Stands for whoever connects to a unix socket, and so has no address: nothing that comes
     /// over a network is from `::`. Lists of addresses name them so; people read `unix:`.
     pub const UNIX: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
+    /// What the address is for, if there is one.
+    fn kind(&self) -> Option<Kind> {
+        let address = self.address.filter(|address| *address != Client::UNIX);
+        address.map(Kind::of)
+    }
 }
 
 impl std::fmt::Display for Client {
     /// RFC 5952, and the zone as RFC 4007 §11 writes it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.address == Client::UNIX {
-            return f.write_str("unix:");
-        }
-        match Kind::of(self.address) {
+        let address = match self.address {
+            None => return f.write_str("unknown"),
+            Some(Client::UNIX) => return f.write_str("unix:"),
+            Some(address) => address,
+        };
+        match Kind::of(address) {
             // RFC 5952 §5: where a known prefix says so, IPv4 is written as IPv4.
             Kind::Nat64(ipv4) => write!(f, "64:ff9b::{ipv4}")?,
-            _ => self.address.fmt(f)?,
+            _ => address.fmt(f)?,
         }
         match &self.zone {
             Some(zone) => write!(f, "%{zone}"),
@@ -72,7 +80,7 @@ pub fn respond(client: &Client, fields: Fields<'_>) -> Response {
 
 fn write_json_page(client: &Client, address: &str, out: &mut Vec<u8>) {
     let server = client.server.map(|server| server.to_string());
-    let kind = (client.address != Client::UNIX).then(|| Kind::of(client.address));
+    let kind = client.kind();
     let members = [
         ("{\"address\":", Some(address)),
         (",\"family\":", Some(family(client.address))),
@@ -93,20 +101,20 @@ fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<h1>Your IP address is ");
     escape_html(address.as_bytes(), out);
     out.extend_from_slice(b"</h1>\n<dl>\n");
-    let kind = Kind::of(client.address);
-    let identifier = match client.address {
-        IpAddr::V6(address) if kind.has_interface_identifier() => {
+    let identifier = match (client.address, client.kind()) {
+        (Some(IpAddr::V6(address)), Some(kind)) if kind.has_interface_identifier() => {
             Some(Identifier::of(address).in_words())
         }
         _ => None,
     };
+    let kind = match (client.address, client.kind()) {
+        (None, _) => Some("Unknown: the proxy did not say readably who asks.".to_owned()),
+        (_, kind) => kind.map(|kind| kind.in_words(client.zone.as_deref())),
+    };
     let server = client.server.map(|server| server.to_string());
     for (term, text) in [
         ("Family", Some(family(client.address).to_owned())),
-        (
-            "Kind",
-            (client.address != Client::UNIX).then(|| kind.in_words(client.zone.as_deref())),
-        ),
+        ("Kind", kind),
         ("Last 64 bits", identifier),
         ("Address of this server", server),
     ] {
@@ -120,11 +128,12 @@ fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(page::END);
 }
 
-fn family(address: IpAddr) -> &'static str {
+fn family(address: Option<IpAddr>) -> &'static str {
     match address {
-        Client::UNIX => "unix",
-        IpAddr::V4(_) => "IPv4",
-        IpAddr::V6(_) => "IPv6",
+        None => "unknown",
+        Some(Client::UNIX) => "unix",
+        Some(IpAddr::V4(_)) => "IPv4",
+        Some(IpAddr::V6(_)) => "IPv6",
     }
 }
 
@@ -421,7 +430,7 @@ mod tests {
     #[test]
     fn pages() {
         let client = |address: &str, zone: Option<&str>, server: Option<&str>| Client {
-            address: address.parse().expect("an address"),
+            address: Some(address.parse().expect("an address")),
             zone: zone.map(str::to_owned),
             server: server.map(|server| server.parse().expect("an address")),
         };
@@ -442,6 +451,24 @@ mod tests {
              <dt>Last 64 bits</dt><dd>Made from the hardware address 34:56:78:9a:bc:de, \
              which every server can read from it (EUI-64).</dd>\n\
              <dt>Address of this server</dt><dd>fe80::1</dd>\n\
+             </dl>\n</main>\n</body>\n</html>\n"
+        );
+        let nobody = Client {
+            address: None,
+            zone: None,
+            server: None,
+        };
+        assert_eq!(
+            made(&nobody, write_json_page),
+            "{\"address\":\"unknown\",\"family\":\"unknown\"}\n"
+        );
+        let page = made(&nobody, write_page);
+        let content = page.split_once("<main>\n").expect("a page").1;
+        assert_eq!(
+            content,
+            "<h1>Your IP address is unknown</h1>\n<dl>\n\
+             <dt>Family</dt><dd>unknown</dd>\n\
+             <dt>Kind</dt><dd>Unknown: the proxy did not say readably who asks.</dd>\n\
              </dl>\n</main>\n</body>\n</html>\n"
         );
         let old = client("192.168.1.7", None, None);

@@ -137,7 +137,7 @@ pub fn config(options: &[&str]) -> Config {
 
 pub fn client() -> Client {
     Client {
-        address: "2001:db8::1".parse().expect("an address"),
+        address: Some("2001:db8::1".parse().expect("an address")),
         zone: None,
         server: None,
     }
