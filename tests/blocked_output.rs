@@ -1,19 +1,24 @@
 //! Standard output that takes nothing: a pipe that nobody reads, or that is closed; a disk that
-//! is full. Serving goes on, what is lost is counted and said, and the server can be ended.
+//! is full. Serving goes on, what is lost is counted and said, and the server can be ended. As long
+//! as standard output takes what comes, nothing is lost.
 
 #[path = "support/program.rs"]
 mod program;
 
 use std::fs::File;
-use std::io::Read;
-use std::process::{ChildStdout, Stdio};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::ops::Range;
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use program::Program;
 
-/// A pipe and the queue take no more than some hundred of these.
+/// Their lines are of a bit more than 1 KiB. A pipe and the shares of the workers take no more than
+/// some hundred of them.
 const LONG: usize = 7_000;
-const REQUESTS: usize = 200;
+const REQUESTS: usize = 600;
+const WORKERS: [&str; 2] = ["--workers", "2"];
 
 fn ask_much(program: &Program) {
     let target = format!("/{}", "x".repeat(LONG));
@@ -22,6 +27,27 @@ fn ask_much(program: &Program) {
         assert!(answer.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
     }
     assert!(program.ask("/a.txt").ends_with(b"\r\n\r\nhello\n"));
+}
+
+/// Requests on connections that persist, without waiting for one answer before the next request.
+fn flood(program: &Program, name: &str, fields: &str, requests: usize) {
+    let mut stream = program.connect();
+    let request = format!("GET /{name} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    let mut sender = stream.try_clone().expect("a descriptor");
+    let sending = thread::spawn(move || {
+        for _ in 0..requests {
+            sender.write_all(request.as_bytes()).expect("a server");
+        }
+        sender.shutdown(Shutdown::Write).expect("a server");
+    });
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).expect("answers");
+    sending.join().expect("sent");
+    let answered = answers
+        .windows(12)
+        .filter(|window| *window == b"HTTP/1.1 404")
+        .count();
+    assert_eq!(answered, requests);
 }
 
 fn collect(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
@@ -34,6 +60,7 @@ fn collect(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 
 fn blocked(name: &str, shell: &str) -> (Program, ChildStdout, JoinHandle<String>) {
     let mut program = Program::start(name, shell, |command| {
+        command.args(WORKERS);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     });
     let errors = collect(program.child.stderr.take().expect("a pipe"));
@@ -41,16 +68,17 @@ fn blocked(name: &str, shell: &str) -> (Program, ChildStdout, JoinHandle<String>
     (program, output, errors)
 }
 
-/// The number in `ipv6-httpd: N lines of the log were lost: ...`, of all such lines.
-fn lost_lines(errors: &str) -> usize {
+/// The number in `ipv6-httpd: N lines of the log were lost: REASON`, of all such lines.
+fn lost_lines(errors: &str, reason: &str) -> usize {
     let lost = |line: &str| {
         let line = line.strip_prefix("ipv6-httpd: ")?;
-        let number =
-            line.strip_suffix(" lines of the log were lost: standard output was blocked")?;
+        let number = line.strip_suffix(&format!(" lines of the log were lost: {reason}"))?;
         number.parse::<usize>().ok()
     };
     errors.lines().filter_map(lost).sum()
 }
+
+const BLOCKED: &str = "standard output was blocked";
 
 #[test]
 fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
@@ -69,7 +97,7 @@ fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
         .lines()
         .filter(|line| line.contains("\"GET /a.txt "))
         .count();
-    let lost = lost_lines(&errors);
+    let lost = lost_lines(&errors, BLOCKED);
     assert!(
         lost > 0 && logged > 0,
         "{logged} lines and {lost}: {errors}"
@@ -130,7 +158,154 @@ fn a_full_disk_does_not_end_the_server() {
         2,
         "said once, and counted at the end: {errors}"
     );
-    assert!(lost_lines(&errors) > REQUESTS, "{errors}");
+    let reason = "No space left on device (os error 28)";
+    assert!(lost_lines(&errors, reason) > REQUESTS, "{errors}");
+}
+
+/// The lines of requests for `/NUMBER`, in a log that holds no other line that is not whole.
+fn numbers(log: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    assert!(log.is_empty() || log.ends_with('\n'), "{log}");
+    for line in log.lines() {
+        let is_other = [
+            "Listening on ",
+            "Press ^C ",
+            "http://",
+            "Caught SIGINT, dying",
+        ]
+        .iter()
+        .any(|start| line.trim_start().starts_with(start));
+        if is_other || line.is_empty() {
+            continue;
+        }
+        let rest = line
+            .strip_prefix("127.")
+            .unwrap_or_else(|| panic!("{line:?} in {log}"));
+        let (_, rest) = rest
+            .split_once(" - - [")
+            .unwrap_or_else(|| panic!("{line:?}"));
+        let (_, rest) = rest
+            .split_once("] \"GET /")
+            .unwrap_or_else(|| panic!("{line:?}"));
+        let (target, rest) = rest.split_once(' ').expect("a target");
+        assert!(
+            rest.starts_with("HTTP/1.1\" ") && rest.ends_with(|byte: char| byte.is_ascii_digit())
+        );
+        if let Ok(number) = target.parse() {
+            found.push(number);
+        }
+    }
+    found
+}
+
+/// A file that may grow to so many bytes, and then to more: as a disk that has room again.
+fn a_file_with_a_limit(name: &str, empties: bool) {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        return println!("skipped: there is no prlimit");
+    }
+    let path = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}.log", std::process::id()));
+    let mut program = Program::start(name, "", |command| {
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .expect("a file");
+        command.args(WORKERS).stdout(file).stderr(Stdio::piped());
+    });
+    let errors = collect(program.child.stderr.take().expect("a pipe"));
+    let limit = |bytes: &str| {
+        let id = program.child.id().to_string();
+        let limit = format!("--fsize={bytes}");
+        let done = Command::new("prlimit")
+            .args(["--pid", &id, &limit])
+            .status();
+        assert!(done.expect("prlimit").success());
+    };
+    let ask = |numbers: Range<usize>| {
+        for number in numbers {
+            program.ask(&format!("/{number}"));
+        }
+    };
+    let read = || std::fs::read_to_string(&path).expect("text");
+    // In the middle of a line, wherever it began.
+    limit("4000:unlimited");
+    ask(0..200);
+    program.wait_until("it is full", || read().len() == 4_000);
+    if empties {
+        File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_len(0))
+            .expect("a file");
+    }
+    limit("unlimited:unlimited");
+    ask(200..300);
+    program.interrupt();
+    assert!(program.wait().success());
+    let (log, errors) = (read(), errors.join().expect("text"));
+    std::fs::remove_file(&path).expect("a file");
+    // The lines of two workers may change places.
+    let mut found = numbers(&log);
+    found.sort_unstable();
+    assert!(found.is_sorted_by(|one, other| one < other), "{found:?}");
+    let later: Vec<usize> = (200..300).collect();
+    assert!(found.ends_with(&later), "{found:?}");
+    let reason = "File too large (os error 27)";
+    let first = format!("ipv6-httpd: cannot write to standard output: {reason}\n");
+    assert!(errors.starts_with(&first), "{errors}");
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+    let lost = lost_lines(&errors, reason);
+    match empties {
+        false => assert_eq!(found.len() + lost, 300, "{errors}\n{log}"),
+        true => assert!(lost > 100, "{errors}"),
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_by_a_full_disk_is_completed() {
+    a_file_with_a_limit("limited", false);
+}
+
+#[test]
+fn a_log_that_was_full_and_is_emptied_begins_with_a_whole_line() {
+    a_file_with_a_limit("emptied", true);
+}
+
+/// Clients that flood the log with the longest lines hide nobody else's.
+#[test]
+fn a_flood_loses_nothing_where_standard_output_takes_it() {
+    for format in ["simple", "common", "combined", "json"] {
+        let name = format!("flood-{format}");
+        let mut program = Program::start(&name, "", |command| {
+            command.args(["--workers", "4", "--log", format]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        });
+        let errors = collect(program.child.stderr.take().expect("a pipe"));
+        let output = collect(program.child.stdout.take().expect("a pipe"));
+        let field = "\u{ff}".repeat(5_000);
+        let fields = format!("User-Agent: {field}\r\nReferer: {field}\r\n");
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| flood(&program, "flood", &fields, 2_000));
+            }
+            scope.spawn(|| flood(&program, "other", "", 2_000));
+            scope.spawn(|| flood(&program, "short", "", 20_000));
+        });
+        program.interrupt();
+        assert!(program.wait().success());
+        let (output, errors) = (output.join().expect("text"), errors.join().expect("text"));
+        assert_eq!(errors, "", "nothing was lost");
+        for (name, requests) in [("flood", 6_000), ("other", 2_000), ("short", 20_000)] {
+            let request = format!("\"GET /{name} HTTP/1.1\"");
+            let lines = output
+                .lines()
+                .filter(|line| line.contains(&request))
+                .count();
+            assert_eq!(lines, requests, "{name}, {format}");
+        }
+        let longest = output.lines().map(str::len).max();
+        assert!(longest < Some(4_096), "{longest:?} bytes");
+    }
 }
 
 #[test]

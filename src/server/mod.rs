@@ -9,6 +9,7 @@ pub mod shares;
 mod systemd;
 mod transport;
 pub mod urls;
+mod whole_lines;
 mod worker;
 
 use std::io::{self, IsTerminal};

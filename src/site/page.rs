@@ -195,8 +195,14 @@ pub fn escape_name(name: &[u8], out: &mut Vec<u8>) {
 
 /// A JSON string with its quotes (RFC 8259 §7); bytes that are no UTF-8 become U+FFFD.
 pub fn write_json(text: &[u8], out: &mut Vec<u8>) {
-    let special = |c: char| matches!(c, '"' | '\\') || c.is_control();
     out.push(b'"');
+    escape_json(text, out);
+    out.push(b'"');
+}
+
+/// The same without the quotes around it.
+pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
+    let special = |c: char| matches!(c, '"' | '\\') || c.is_control();
     for_each_run(text, special, out, |character, out| match character {
         '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
         '\n' => out.extend_from_slice(b"\\n"),
@@ -210,7 +216,6 @@ pub fn write_json(text: &[u8], out: &mut Vec<u8>) {
             out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(code >> 4), hex(code & 15)]);
         }
     });
-    out.push(b'"');
 }
 
 /// Copies text as it is, but for what is `special`, which is for `escape`, as is U+FFFD in place

@@ -38,6 +38,8 @@ mod interfaces;
 mod manager;
 #[cfg_attr(windows, path = "windows/open_files_max.rs")]
 mod open_files_max;
+#[cfg_attr(windows, path = "windows/output.rs")]
+mod output;
 #[cfg(any(not(target_os = "linux"), force_poll, test))]
 #[cfg_attr(not(force_poll), allow(dead_code))]
 mod poll;
@@ -72,6 +74,7 @@ pub use identity::Identity;
 pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
+pub use output::Standard;
 #[cfg(any(not(target_os = "linux"), force_poll))]
 pub use poll::Poller;
 pub use processors::processors;
