@@ -741,7 +741,7 @@ fn paths() {
         }
         // From a path without a slash at its end, Location leads to the same path with one.
         if !path.is_directory() {
-            let reference = path.reference_with_slash();
+            let reference = path.reference_with_slash(input);
             assert!(reference.iter().all(u8::is_ascii_graphic));
             assert!(!reference.starts_with(b"/") && !reference.contains(&b':'));
             let start = input.iter().rposition(|&byte| byte == b'/');

@@ -26,7 +26,9 @@ fn tree(site: &TempSite) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
             let folder = [parent.as_bytes(), &name, b"/"].concat();
             let file = [&folder[..], b"in ", &name[..name.len().min(250)]].concat();
             site.write(&file, "");
-            folders.insert(folder);
+            let inner = [&folder[..], b"a&b/"].concat();
+            site.folder(&inner);
+            folders.extend([folder, inner]);
             files.insert(file);
         }
         folders.insert(parent.as_bytes().to_vec());
@@ -332,6 +334,16 @@ fn fsspec(page: &str, url: &str) -> BTreeSet<String> {
     found
 }
 
+/// What aiohttp makes of a relative Location (yarl/_url.py): the folders of `path` decoded, and
+/// then the reference, as it is.
+fn yarl_join(path: &str, reference: &str) -> String {
+    let (folders, _) = path.rsplit_once('/').unwrap_or_default();
+    let folders = String::from_utf8_lossy(&percent_decoded(folders)).into_owned();
+    resolved(&format!("{folders}/"), reference)
+        .trim_start_matches('/')
+        .to_owned()
+}
+
 #[test]
 fn fsspec_walks_the_tree_and_ends() {
     let site = TempSite::new();
@@ -343,6 +355,17 @@ fn fsspec_walks_the_tree_and_ends() {
     let mut ahead = vec![root.to_owned()];
     while let Some(url) = ahead.pop() {
         let path = url.strip_prefix(root).expect("nothing above");
+        if let Some(path) = path.strip_suffix('/') {
+            // It asks without the slash.
+            let answer = client.get(&format!("/{path}"));
+            assert_eq!(answer.status(), 301, "{path}");
+            let location = answer.field("Location").expect("Location");
+            let expected = format!("{path}/").replace("%68ttp", "http");
+            assert_eq!(
+                yarl_join(path, location).replace("%68ttp", "http"),
+                expected
+            );
+        }
         assert!(found_folders.insert(percent_decoded(path)), "{url} twice");
         assert!(found_folders.len() <= folders.len(), "{url}");
         let page = client.get(&format!("/{path}"));

@@ -144,7 +144,8 @@ fn redirects_to_folders_hold_wherever_they_are_read() {
         "~",
         "\u{202e}x",
         "index.html",
-        "deep/er",
+        "deep/er/x",
+        "a b/p%/r",
         "evil.example/x",
         "page.html",
     ] {
@@ -197,6 +198,15 @@ fn redirects_to_folders_hold_wherever_they_are_read() {
         ("/\u{202e}x", "%E2%80%AEx/"),
         ("/index.html", "index.html/"),
         ("/page.html", "page.html/"),
+        // The encoding of folders above is not left to the client.
+        ("/a%20b/p%25/r", "../../a%20b/p%25/r/"),
+        ("/a%20b/p%25", "../a%20b/p%25/"),
+        ("/deep/%65r/x", "../er/x/"),
+        ("/deep/er/%78", "x/"),
+        ("//a%20b/p%25", "p%25/"),
+        ("/deep/../a%20b/p%25", "p%25/"),
+        ("/a%20b/p%25?", "../a%20b/p%25/?"),
+        ("http://elsewhere/a%20b/p%25", "../a%20b/p%25/"),
         ("/deep?", "deep/?"),
         ("/deep?C=S&O=D", "deep/?C=S&O=D"),
         ("/deep?a=/../b", "deep/?a=/../b"),
@@ -223,19 +233,10 @@ fn redirects_to_folders_hold_wherever_they_are_read() {
             let found = resolve(&format!("{prefix}{path}"), location);
             let (path, query) = split_query(path);
             let expected = without_dots(&format!("{}{path}/", &prefix[found.origin.len()..]));
-            // The same folder, byte by byte, and in it the same name, which may be written otherwise.
-            let parts = |path: &str| {
-                let (parent, name) = path
-                    .trim_end_matches('/')
-                    .rsplit_once('/')
-                    .expect("a slash");
-                (
-                    parent.to_owned(),
-                    percent_decoded(name),
-                    path.ends_with('/'),
-                )
-            };
-            assert_eq!(parts(&found.path), parts(&expected), "{prefix}{path}");
+            // The same names, which may be written otherwise.
+            let (found_names, names) = (percent_decoded(&found.path), percent_decoded(&expected));
+            assert_eq!(found_names, names, "{prefix}{path}: {}", found.path);
+            assert!(found.path.ends_with('/'), "{prefix}{path}: {}", found.path);
             assert_eq!(found.query.is_some(), query.is_some(), "{prefix}{path}");
             assert!(prefix.starts_with(&found.origin), "{prefix}{path}");
         }
@@ -327,6 +328,38 @@ fn split_query(text: &str) -> (&str, Option<&str>) {
     match text.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (text, None),
+    }
+}
+
+/// README's recipe for network boot: installers read names with a dot first.
+#[test]
+fn an_install_tree_is_served_as_readme_says() {
+    let site = TempSite::with(&[
+        (".treeinfo", "[general]"),
+        (".disk/info", "Debian"),
+        ("images/pxeboot/vmlinuz", "kernel"),
+    ]);
+    let readme = include_str!("../README.md");
+    let recipe = readme.split_once("\nNetwork boot ").expect("a recipe").1;
+    let command = recipe
+        .lines()
+        .find_map(|line| line.strip_prefix("    ipv6-httpd -p 80 "));
+    let options = command.and_then(|command| command.strip_suffix(" /srv/boot"));
+    let options: Vec<&str> = options.expect("a command").split(' ').collect();
+    for (options, status) in [(options.as_slice(), 200), (&["--no-listing"], 404)] {
+        let server = TestServer::start(options, site.path());
+        let mut client = Conversation::open(server.address());
+        for (target, content) in [("/.treeinfo", "[general]"), ("/.disk/info", "Debian")] {
+            let answer = client.get(target);
+            assert_eq!(answer.status(), status, "{options:?} {target}");
+            assert_eq!(
+                answer.text() == content,
+                status == 200,
+                "{options:?} {target}"
+            );
+        }
+        let answer = client.get("/images/pxeboot/vmlinuz");
+        assert_eq!((answer.status(), answer.text()), (200, "kernel"));
     }
 }
 

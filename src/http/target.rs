@@ -289,17 +289,31 @@ impl SitePath {
         }
     }
 
-    /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2) from a
-    /// target that had none: its last name, encoded, and a slash.
+    /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2) from
+    /// `target`, the path as it was sent, which had none: its last name, encoded, and a slash.
     ///
     /// The last name of such a path is the last segment of the target, so it replaces just that.
     /// It holds behind any proxy that serves us beneath a prefix. It cannot lead to another host
     /// or scheme: it has no slash before a name, and a colon is encoded.
-    pub fn reference_with_slash(&self) -> Vec<u8> {
-        let name = self.bytes.rsplit(|&byte| byte == b'/').next();
-        let mut reference = Vec::new();
-        encode_path(name.unwrap_or_default(), &mut reference);
-        reference.push(b'/');
+    ///
+    /// aiohttp, and so fsspec, loses the encoding of what the reference leaves as it is (`join` of
+    /// yarl 1.25). So it goes up and names again each folder from the first that was encoded on,
+    /// unless empty or dot segments make it unsure how far up that is.
+    pub fn reference_with_slash(&self, target: &[u8]) -> Vec<u8> {
+        let names = self.bytes.split(|&byte| byte == b'/');
+        let last = names.clone().count() - 1;
+        let mut segments = target.split(|&byte| byte == b'/').skip(1);
+        let first = if segments.clone().count() == last + 1 {
+            let encoded = segments.position(|segment| segment.contains(&b'%'));
+            encoded.map_or(last, |at| at.min(last))
+        } else {
+            last
+        };
+        let mut reference = b"../".repeat(last - first);
+        for name in names.skip(first) {
+            encode_path(name, &mut reference);
+            reference.push(b'/');
+        }
         reference
     }
 }
@@ -495,7 +509,7 @@ mod tests {
         let name: Vec<u8> = (1..=255).filter(|&byte| byte != b'/').collect();
         let path = SitePath::from_name(&name);
         assert_eq!(path.as_bytes(), name);
-        let reference = [b"/x/", path.reference_with_slash().as_slice()].concat();
+        let reference = [b"/x/", path.reference_with_slash(b"/x").as_slice()].concat();
         let found = SitePath::parse(&reference).expect("a path");
         assert_eq!(found.as_bytes(), [b"x/", name.as_slice()].concat());
         assert!(found.is_directory());

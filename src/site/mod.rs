@@ -217,7 +217,7 @@ impl Site {
             }
         }
         let Target::Path { path, query } = request.target else {
-            return error(request, Status::BadRequest, "The target is not a path.");
+            return error(request, Status::BadRequest, NO_PATH);
         };
         if self.options.ip && client_address::is_at(path) {
             return client_address::respond(&client(), request.fields);
@@ -286,9 +286,13 @@ impl Site {
                     Err(error) => Ok(failed(request, Failure::from(&error))),
                 }
             }
-            Resource::Redirect(mut location) => {
+            Resource::Redirect => {
                 // RFC 9110 §10.2.2: the client resolves it against the URL that it asked for, which
                 // only it knows behind a proxy. A query keeps its octets, as URIs spell them.
+                let Target::Path { path: asked, .. } = request.target else {
+                    return Ok(error(request, Status::BadRequest, NO_PATH));
+                };
+                let mut location = path.reference_with_slash(asked);
                 if let Some(query) = query {
                     location.push(b'?');
                     for octet in query.chunks(1) {
@@ -476,6 +480,8 @@ fn described(status: Status, lines: &[u8], buffers: &mut Buffers) -> Response {
 
 /// RFC 9110 §10.2.1.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+const NO_PATH: &str = "The target is not a path.";
 
 const NOTHING: &str = "There is nothing of this name here: check the address for a slip.";
 

@@ -20,8 +20,8 @@ pub enum Resource {
     File(Arc<OpenFile>),
     /// A directory without index.
     Directory(File),
-    /// A directory that was asked for without its slash: a relative reference that has it.
-    Redirect(Vec<u8>),
+    /// A directory that was asked for without its slash.
+    Redirect,
     /// Nothing, or nothing that this server would send.
     Missing,
     /// Something that cannot be read.
@@ -75,9 +75,7 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     match found {
         // `file/` is not `file`: its links would lead elsewhere.
         Resource::File(_) if path.is_directory() => Resource::Missing,
-        Resource::Directory(_) if !path.is_directory() => {
-            Resource::Redirect(path.reference_with_slash())
-        }
+        Resource::Directory(_) if !path.is_directory() => Resource::Redirect,
         Resource::Directory(directory) => find_index(finder, directory, path),
         found => found,
     }
