@@ -5,12 +5,16 @@
 #[path = "support/program.rs"]
 mod program;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use program::Program;
 
@@ -269,6 +273,78 @@ fn a_line_that_was_cut_by_a_full_disk_is_completed() {
 #[test]
 fn a_log_that_was_full_and_is_emptied_begins_with_a_whole_line() {
     a_file_with_a_limit("emptied", true);
+}
+
+/// A reader that is too slow for a flood: each line is written or counted, and that is said at once,
+/// and for the rest at the end; not before a minute is over in between.
+#[test]
+fn a_slow_reader_is_spoken_of_once() {
+    let mut program = Program::start("slow", "", |command| {
+        command.args(["--workers", "4", "--log", "common"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
+    let mut errors = program.child.stderr.take().expect("a pipe");
+    let mut output = program.child.stdout.take().expect("a pipe");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let is_read = Arc::new(AtomicBool::new(false));
+    let reading = {
+        let (is_over, is_read) = (Arc::clone(&is_over), Arc::clone(&is_read));
+        thread::spawn(move || {
+            let mut log = Vec::new();
+            let mut buffer = [0; 4_096];
+            loop {
+                let count = output.read(&mut buffer).expect("a pipe");
+                if count == 0 {
+                    return String::from_utf8(log).expect("ASCII");
+                }
+                log.extend_from_slice(&buffer[..count]);
+                if is_over.load(Ordering::Relaxed) {
+                    let end = log.len().saturating_sub(8_192);
+                    let has_end = log[end..].windows(5).any(|window| window == b"/end ");
+                    is_read.fetch_or(has_end, Ordering::Relaxed);
+                } else {
+                    thread::sleep(Duration::from_millis(20));
+                }
+            }
+        })
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| flood(&program, "flood", "", 10_000));
+        }
+    });
+    // It comes while the reader is slow.
+    let mut first = Vec::new();
+    while !first.ends_with(b"\n") {
+        let mut byte = [0];
+        errors.read_exact(&mut byte).expect("a line");
+        first.extend_from_slice(&byte);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let ends = Cell::new(0);
+    program.wait_until("the reader has caught up", || {
+        program.ask("/end");
+        ends.set(ends.get() + 1);
+        is_read.load(Ordering::Relaxed)
+    });
+    program.interrupt();
+    assert!(program.wait().success());
+    let log = reading.join().expect("read");
+    let errors = String::from_utf8(first).expect("ASCII") + &collect(errors).join().expect("text");
+    assert!(errors.lines().count() <= 2, "{errors}");
+    let lost = |line: &str| -> usize {
+        let (number, _) = line
+            .strip_prefix("ipv6-httpd: ")
+            .and_then(|line| line.split_once(" lines of the log were lost: "))
+            .unwrap_or_else(|| panic!("{line}"));
+        number.parse().expect("a number")
+    };
+    let lost: usize = errors.lines().map(lost).sum();
+    let logged = log
+        .lines()
+        .filter(|line| line.contains("\"GET /flood ") || line.contains("\"GET /end "))
+        .count();
+    assert_eq!(logged + lost, 30_000 + ends.get(), "{errors}");
 }
 
 /// Clients that flood the log with the longest lines hide nobody else's.

@@ -245,10 +245,11 @@ impl Log {
         let mut output = WholeLines::new(Standard::Output);
         let mut errors = WholeLines::new(Standard::Error);
         let mut lost = Lost::default();
-        // Whether standard output took nothing the last time, and when trouble was spoken of last.
+        // Whether standard output took nothing the last time; when trouble was spoken of last, and
+        // how long it is until it may be again.
         let mut failing = false;
         let mut told: Option<Instant> = None;
-        let may_tell = |told: Option<Instant>| {
+        let wait_to_tell = |told: Option<Instant>| {
             let since = told.map_or(BETWEEN_COMPLAINTS, |told| told.elapsed());
             BETWEEN_COMPLAINTS.saturating_sub(since)
         };
@@ -260,15 +261,10 @@ impl Log {
             if queue.lines.len() < SHARE_BYTES_MAX / 2 {
                 queue.overrun = None;
             }
-            if queue.lines.is_empty() {
-                let is_over = queue.ended && !output.is_torn();
-                if is_over || (!failing && may_tell(told).is_zero()) {
-                    let told_bytes = queue.complaints.len();
-                    lost.tell(&mut queue.complaints);
-                    if queue.complaints.len() > told_bytes {
-                        told = Some(Instant::now());
-                    }
-                }
+            let is_over = queue.ended && queue.lines.is_empty() && !output.is_torn();
+            if !lost.is_empty() && (is_over || (!failing && wait_to_tell(told).is_zero())) {
+                lost.tell(&mut queue.complaints);
+                told = Some(Instant::now());
             }
             if queue.is_empty() && !(queue.ended && output.is_torn()) {
                 if queue.ended {
@@ -277,7 +273,7 @@ impl Log {
                 }
                 let again = match () {
                     () if output.is_torn() => Some(BETWEEN_MENDS),
-                    () if !failing && !lost.is_empty() => Some(may_tell(told)),
+                    () if !failing && !lost.is_empty() => Some(wait_to_tell(told)),
                     () => None,
                 };
                 let idle = |queue: &mut Queue| queue.is_empty() && !queue.ended;
@@ -330,7 +326,7 @@ impl Log {
                     if is_last {
                         lost.failed += output.give_up();
                     }
-                    if !failing && may_tell(told).is_zero() {
+                    if !failing && wait_to_tell(told).is_zero() {
                         let text = "ipv6-httpd: cannot write to standard output";
                         let _ = writeln!(queue.complaints, "{text}: {error}");
                         told = Some(Instant::now());
