@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::DEADLINE;
 use support::server::{TestServer, command, finish, run};
@@ -694,6 +694,118 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
         );
         assert!(error.trim_end().ends_with(&expected), "{error}");
     }
+}
+
+#[test]
+fn the_auth_file_is_read_again() {
+    let folder = Folder::new();
+    let ana = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkIQ==\r\n";
+    let bo = "Authorization: Basic Ym8gYsOkcjpIZWxsbyB3b3JsZCE=\r\n";
+    let (ana_line, bo_line) = (format!("ana:{HASH}\n"), format!("bo b\u{e4}r:{HASH}\n"));
+    let file = folder.write("users", &ana_line, 0o600);
+    let mut server = Server::start(&folder.site(), &["--auth-file", &file, "-w", "2"]);
+    assert_eq!(server.get("/a.txt", ana).0, "200");
+    // Asks again and again, with a password that was right before: wrong ones would have to wait.
+    let wait_for = |server: &Server, fields: &str, status: &str| {
+        let started = Instant::now();
+        while server.get("/a.txt", fields).0 != status {
+            assert!(started.elapsed() < DEADLINE, "it is not read again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let replace = |text: &str, mode: u32| {
+        folder.write("users.new", text, mode);
+        fs::rename(folder.path("users.new"), &file).unwrap();
+    };
+    // Replaced, and nobody says so: a user is gone, another has come.
+    replace(&bo_line, 0o600);
+    wait_for(&server, ana, "401");
+    assert_eq!(server.get("/a.txt", bo).0, "200");
+    // Written in place.
+    folder.write("users", &ana_line, 0o600);
+    wait_for(&server, bo, "401");
+    assert_eq!(server.get("/a.txt", ana).0, "200");
+    // With a signal, and without a request: what is wrong is said, and the users stay.
+    let mut errors = String::new();
+    let kept = "; the users stay as they were\n";
+    for (text, mode, error) in [
+        (
+            "ana\n",
+            0o600,
+            format!("the auth file '{file}': line 1: it must be USER:HASH"),
+        ),
+        (
+            bo_line.as_str(),
+            0o640,
+            format!(
+                "the auth file '{file}' is open to other users (mode 640): run 'chmod 600 {file}'"
+            ),
+        ),
+    ] {
+        replace(text, mode);
+        server.running.signal("HUP");
+        errors += &format!("ipv6-httpd: {error}{kept}");
+        server
+            .running
+            .err
+            .wait_until(|text| text.len() >= errors.len());
+        // And not again, however often it is looked at.
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(600));
+            assert_eq!(server.get("/a.txt", ana).0, "200");
+        }
+        assert_eq!(server.running.err.text(), errors);
+    }
+    // Gone altogether, which nobody says but the next request.
+    fs::remove_file(&file).unwrap();
+    errors += &format!(
+        "ipv6-httpd: cannot read the auth file '{file}': No such file or directory (os error 2){kept}"
+    );
+    let started = Instant::now();
+    while server.running.err.text() != errors {
+        assert!(
+            started.elapsed() < DEADLINE,
+            "{}",
+            server.running.err.text()
+        );
+        assert_eq!(server.get("/a.txt", ana).0, "200");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    replace(&bo_line, 0o600);
+    server.running.signal("HUP");
+    wait_for(&server, ana, "401");
+    assert_eq!(server.get("/a.txt", bo).0, "200");
+    assert_eq!(server.running.err.text(), errors);
+    server.running.signal("TERM");
+    assert_eq!(server.running.wait().code(), Some(0));
+}
+
+#[test]
+fn who_has_logged_in_is_not_locked_out_by_neighbours() {
+    let folder = Folder::new();
+    let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
+    let options = ["--auth-file", &file, "--trusted-proxy=127.0.0.1"];
+    let server = Server::start(&folder.site(), &options);
+    let ana = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkIQ==\r\n";
+    let wrong = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkPw==\r\n";
+    let get = |client: &str, fields: &str| {
+        let fields = format!("X-Forwarded-For: {client}\r\n{fields}");
+        server.get("/a.txt", &fields).0
+    };
+    assert_eq!(get("2001:db8::1", ana), "200");
+    for _ in 0..5 {
+        assert_eq!(get("2001:db8::2", wrong), "401");
+    }
+    // Whether the neighbours have to wait by now or not, she need not.
+    for _ in 0..3 {
+        assert!(["401", "429"].contains(&get("2001:db8::2", wrong).as_str()));
+        assert_eq!(get("2001:db8::1", ana), "200");
+    }
+    // On a link each address is for itself.
+    for _ in 0..5 {
+        assert_eq!(get("fe80::2", wrong), "401");
+    }
+    assert_eq!(get("fe80::1", ana), "200");
 }
 
 #[test]

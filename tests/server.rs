@@ -839,6 +839,35 @@ fn sigterm_lets_downloads_finish_and_begins_nothing_new() {
     }
 }
 
+#[test]
+fn some_signals_do_not_end_it() {
+    let site = small_site();
+    site.write_pattern("large", LARGE, &[]);
+    let mut server = TestServer::start(&["-w", "2"], site.path());
+    let address = server.address();
+    let mut running = Conversation::open(address);
+    running.request("/large");
+    running.head();
+    let all = ["HUP", "USR1", "USR2", "HUP"];
+    for name in all {
+        server.signal(name);
+        assert_eq!(fetch(address, "/a").text(), "one", "{name}");
+    }
+    // Nor hurry it at its end, as a second SIGTERM does.
+    server.signal("TERM");
+    refused(address);
+    for name in all {
+        server.signal(name);
+    }
+    let mut left = LARGE as usize;
+    while left > 0 {
+        left -= running.take(left.min(1 << 20)).len();
+    }
+    running.expect_end();
+    assert_eq!(server.wait().code(), Some(0));
+    assert_eq!(server.err.whole(), "");
+}
+
 /// Waits until nobody listens any more.
 fn refused(address: std::net::SocketAddr) {
     let started = Instant::now();

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod auth_file;
 pub mod list;
 pub mod network;
 pub mod peer;
@@ -11,6 +12,7 @@ pub mod sha256_crypt;
 
 use core::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::http::authorization;
 use crate::http::connection::Now;
@@ -20,6 +22,7 @@ use crate::http::request::{Method, Request};
 use crate::http::response::Status;
 
 use accounts::{Accounts, Outcome};
+use auth_file::AuthFile;
 use list::{AccessList, Rule};
 use network::Network;
 
@@ -55,7 +58,7 @@ pub struct Access {
     trusted_proxies: Vec<Network>,
     proxy_protocol: bool,
     list: Option<AccessList>,
-    accounts: Option<Accounts>,
+    login: Option<(AuthFile, Accounts)>,
 }
 
 impl Access {
@@ -75,25 +78,43 @@ impl Access {
         if rules.is_empty() && trusted_proxies.is_empty() && auth_file.is_none() {
             return Ok(None);
         }
-        let accounts = match auth_file {
-            Some(path) => {
-                check_is_outside(path, root)?;
-                Some(Accounts::open(path, workers / 2)?)
-            }
+        let login = match auth_file {
+            Some(path) => Some(AuthFile::open(path, root, workers / 2)?),
             None => None,
         };
         Ok(Some(Access {
             trusted_proxies: trusted_proxies.clone(),
             proxy_protocol: *proxy_protocol,
             list: (!rules.is_empty()).then(|| AccessList::new(rules)),
-            accounts,
+            login,
         }))
+    }
+
+    /// The folders that have to be readable while the server runs.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let login = self.login.iter();
+        login.flat_map(|(file, _)| file.folders()).collect()
+    }
+
+    /// Reads the auth file again if it has changed, looking once a second at most. Returns one
+    /// line for the operator when it is wrong; the users are those of before then.
+    pub fn refresh(&self, now: &Now) -> Option<String> {
+        let (file, accounts) = self.login.as_ref()?;
+        let error = file.refresh(accounts, now)?;
+        Some(error + USERS_KEPT)
+    }
+
+    /// Reads the auth file again now. Returns the same line.
+    pub fn reload(&self) -> Option<String> {
+        let (file, accounts) = self.login.as_ref()?;
+        let error = file.reload(accounts)?;
+        Some(error + USERS_KEPT)
     }
 
     /// What was decided, a line for each part, for the operator.
     pub fn summary(&self) -> Vec<String> {
         let list = self.list.as_ref().map(|list| format!("Clients: {list}"));
-        let users = self.accounts.as_ref().map(Accounts::count);
+        let users = self.login.as_ref().map(|(_, accounts)| accounts.count());
         let users = users.map(|count| format!("Users: {count}"));
         let proxies: Vec<_> = self
             .trusted_proxies
@@ -143,7 +164,7 @@ impl Access {
         peer: Peer,
         request: &Request<'_>,
         now: &Now,
-    ) -> (Peer, Result<Option<&str>, Refusal>) {
+    ) -> (Peer, Result<Option<Arc<str>>, Refusal>) {
         match self.client(peer, request) {
             Ok(client) => (client, self.admit_client(client, request, now)),
             Err(refusal) => (Peer::UNKNOWN, Err(refusal)),
@@ -172,7 +193,7 @@ impl Access {
         client: Peer,
         request: &Request<'_>,
         now: &Now,
-    ) -> Result<Option<&str>, Refusal> {
+    ) -> Result<Option<Arc<str>>, Refusal> {
         if let Some(list) = &self.list {
             if !list.allows(client, now.milliseconds) {
                 return Err(Refusal {
@@ -185,8 +206,8 @@ impl Access {
                 });
             }
         }
-        match &self.accounts {
-            Some(accounts) if !is_preflight(request) => {
+        match &self.login {
+            Some((_, accounts)) if !is_preflight(request) => {
                 log_in(accounts, client, request, now).map(Some)
             }
             _ => Ok(None),
@@ -194,12 +215,12 @@ impl Access {
     }
 }
 
-fn log_in<'a>(
-    accounts: &'a Accounts,
+fn log_in(
+    accounts: &Accounts,
     client: Peer,
     request: &Request<'_>,
     now: &Now,
-) -> Result<&'a str, Refusal> {
+) -> Result<Arc<str>, Refusal> {
     let outcome = match authorization::basic(request.fields) {
         Some(sent) => accounts.check(&sent, client, now.milliseconds),
         None => Outcome::Wrong,
@@ -229,6 +250,8 @@ fn log_in<'a>(
     })
 }
 
+const USERS_KEPT: &str = "; the users stay as they were";
+
 /// RFC 7617 §2 and §2.1.
 const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
 
@@ -237,16 +260,4 @@ const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
 fn is_preflight(request: &Request<'_>) -> bool {
     let asks = request.fields.one("Access-Control-Request-Method");
     request.method == Method::Options && asks.is_some()
-}
-
-/// Users must not be able to fetch the hashes of the others.
-fn check_is_outside(auth_file: &Path, root: &Path) -> Result<(), String> {
-    match (auth_file.canonicalize(), root.canonicalize()) {
-        (Ok(file), Ok(root)) if file.starts_with(&root) => Err(format!(
-            "the auth file '{}' is in the directory that is served: move it elsewhere",
-            auth_file.display()
-        )),
-        // What cannot be found is told by whoever opens it.
-        _ => Ok(()),
-    }
 }

@@ -15,7 +15,7 @@ const SALT_BYTES_MAX: usize = 16;
 const DIGITS: usize = 43;
 
 /// What is kept of a password.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordHash {
     rounds: u32,
     salt: Vec<u8>,
@@ -45,9 +45,9 @@ impl PasswordHash {
         let (salt, digits) = rest
             .split_once('$')
             .ok_or("the hash must be $5$SALT$DIGITS")?;
-        if salt.is_empty() || salt.len() > SALT_BYTES_MAX || !salt.bytes().all(is_digit) {
+        if salt.len() > SALT_BYTES_MAX || !salt.bytes().all(is_digit) {
             return Err(format!(
-                "the salt must be 1 to {SALT_BYTES_MAX} of a-z A-Z 0-9 . /"
+                "the salt must be up to {SALT_BYTES_MAX} of a-z A-Z 0-9 . /"
             ));
         }
         let digits = <[u8; DIGITS]>::try_from(digits.as_bytes())
@@ -61,18 +61,13 @@ impl PasswordHash {
         })
     }
 
-    /// One that costs what another costs, and that no password fits.
-    pub fn decoy(rounds: u32) -> PasswordHash {
+    /// One that no password fits.
+    pub fn nobody() -> PasswordHash {
         PasswordHash {
-            rounds,
-            salt: b"decoy".to_vec(),
+            rounds: ROUNDS,
+            salt: Vec::new(),
             digits: [b' '; DIGITS],
         }
-    }
-
-    /// How often it hashes.
-    pub fn rounds(&self) -> u32 {
-        self.rounds
     }
 
     /// Whether it was made from this password. Takes as long as that takes, right or wrong.
@@ -173,6 +168,15 @@ const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_salt_may_be_empty() {
+        // crypt("Hello world!", "$5$$") of glibc.
+        let hash = PasswordHash::parse("$5$$mAwMsDaqjtxAtGqstEIf7OBR15rgcx.jSKGM94IKRj/");
+        let hash = hash.expect("a hash");
+        assert!(hash.fits(b"Hello world!"));
+        assert!(!hash.fits(b"Hello world"));
+    }
 
     #[test]
     fn hashes_are_those_that_were_published_with_the_definition() {

@@ -86,7 +86,8 @@ impl Server {
     /// Opens the folder and the listeners. The error is one line for the operator.
     pub fn bind(config: &Config) -> Result<Server, String> {
         let cannot = |what: &str, error: io::Error| format!("cannot {what}: {error}");
-        // First of all, before anything else gets the numbers of what was passed.
+        Signals::hold().map_err(|error| cannot("hold signals", error))?;
+        // Before anything else gets the numbers of what was passed.
         let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
         let access = Access::open(&config.access, &config.root, config.workers())?;
@@ -107,7 +108,11 @@ impl Server {
             Symlinks::Follow => everything.as_ref().unwrap_or(&root),
             Symlinks::Inside | Symlinks::Deny => &root,
         };
-        Sandbox::enter(&[readable]);
+        // A file that is replaced is another file: its folder has to be readable.
+        let folders = access.iter().flat_map(Access::folders);
+        let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
+        let folders: Vec<Directory> = folders.collect();
+        Sandbox::enter(&[readable], &Vec::from_iter(&folders));
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
         if let Some(name) = &config.site.fallback {
@@ -179,6 +184,11 @@ impl Server {
                     break;
                 }
                 Signal::Terminate => break,
+                Signal::Reload => {
+                    if let Some(error) = self.shared.access.as_ref().and_then(Access::reload) {
+                        self.shared.log.complain(&error);
+                    }
+                }
                 Signal::Alarm => {}
             }
         }
@@ -250,8 +260,9 @@ impl Server {
                 0 => left_seconds,
                 watchdog_seconds => left_seconds.min(watchdog_seconds),
             });
-            if self.signals.wait() != Signal::Alarm {
-                return;
+            match self.signals.wait() {
+                Signal::Interrupt | Signal::Terminate => return,
+                Signal::Reload | Signal::Alarm => {}
             }
         }
     }

@@ -498,7 +498,12 @@ impl Desk<'_> {
     ) -> Response {
         let shared = self.shared;
         let (asker, admitted) = match &shared.access {
-            Some(access) => access.admit(self.peer, request, now),
+            Some(access) => {
+                if let Some(error) = access.refresh(now) {
+                    shared.log.complain(&error);
+                }
+                access.admit(self.peer, request, now)
+            }
             None => (self.peer, Ok(None)),
         };
         let asker_is_told = asker.address != self.peer.address;
@@ -535,7 +540,12 @@ impl Desk<'_> {
             }
         };
         let log = self.lines.log();
-        response.note = log.note(request.line, Some(request.fields), told.as_deref(), user);
+        response.note = log.note(
+            request.line,
+            Some(request.fields),
+            told.as_deref(),
+            user.as_deref(),
+        );
         let root = shared.site.root();
         shared.root_watch.answered(&response, root, log, now);
         response

@@ -82,14 +82,27 @@ pub use sandbox::Sandbox;
 pub use sendfile::{SendFileError, send_file};
 pub use signal::{Signal, Signals};
 pub use socket::{
-    AsSocket, mode_and_owner, os_string, read_at, send_more, set_accept_deferred, set_backlog,
-    set_no_delay, set_unsent_bytes_max,
+    AsSocket, file_state, mode_and_owner, os_string, read_at, send_more, set_accept_deferred,
+    set_backlog, set_no_delay, set_unsent_bytes_max,
 };
 
 use std::ffi::c_int;
 use std::io;
+use std::path::PathBuf;
 
 use constants::{EXHAUSTED, MISSING};
+
+/// What tells one state of a file from another, of a file that is known by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    place: (u64, u64),
+    length: u64,
+    /// Seconds since 1970 when its content was written.
+    pub modified_seconds: i64,
+    /// The same for anything about it, where the system keeps that.
+    pub changed_seconds: i64,
+    nanoseconds: (i64, i64),
+}
 
 /// What symbolic links may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -145,6 +158,12 @@ pub fn interface_called(text: &str) -> Option<u32> {
         (index.to_string() == text && interface_name(index).is_some()).then_some(index)
     };
     interface_index(text).or_else(by_number)
+}
+
+/// Where a service manager puts files that only this service may read.
+pub fn credentials_directory() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    folder.filter(|folder| folder.is_absolute())
 }
 
 /// Failure as the C library tells it: -1, and the reason in errno.

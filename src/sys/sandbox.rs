@@ -33,9 +33,10 @@ impl Sandbox {
     }
 
     /// Restricts this thread and all that it starts from now on. `readable`: the directories
-    /// beneath which files can be read.
-    pub fn enter(readable: &[&super::Directory]) -> Sandbox {
-        match landlock::restrict(readable) {
+    /// beneath which files and directories can be read. `files`: those beneath which only files
+    /// can.
+    pub fn enter(readable: &[&super::Directory], files: &[&super::Directory]) -> Sandbox {
+        match landlock::restrict(readable, files) {
             Some(version) => Sandbox::Landlock(version),
             None => Sandbox::None,
         }
@@ -92,7 +93,7 @@ mod landlock {
         u32::try_from(version).ok().filter(|&version| version > 0)
     }
 
-    pub(super) fn restrict(readable: &[&Directory]) -> Option<u32> {
+    pub(super) fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
         let version = version()?;
         // Everything that this version can forbid is forbidden, but for what the rules allow.
         let files = match version {
@@ -113,9 +114,13 @@ mod landlock {
         let fd = cvt(c_int::try_from(fd).unwrap_or(-1)).ok()?;
         // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
         let rules = unsafe { OwnedFd::from_raw_fd(fd) };
-        for directory in readable {
+        let readable = readable
+            .iter()
+            .map(|directory| (directory, READ_FILE | READ_DIR));
+        let files_in = files_in.iter().map(|directory| (directory, READ_FILE));
+        for (directory, allowed) in readable.chain(files_in) {
             let rule = PathBeneath {
-                allowed: READ_FILE | READ_DIR,
+                allowed,
                 directory: directory.as_raw_fd(),
             };
             // SAFETY: the kernel reads one rule, which lives until the call returns.
@@ -153,7 +158,10 @@ mod landlock {
         None
     }
 
-    pub(super) fn restrict(_readable: &[&super::super::Directory]) -> Option<u32> {
+    pub(super) fn restrict(
+        _readable: &[&super::super::Directory],
+        _files_in: &[&super::super::Directory],
+    ) -> Option<u32> {
         None
     }
 }
@@ -178,12 +186,22 @@ mod tests {
         let root = std::env::temp_dir().join(format!("ipv6-httpd-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(&root).expect("a folder");
         std::fs::write(root.join("a"), "a").expect("a file");
+        let beside = root.with_extension("beside");
+        std::fs::create_dir_all(&beside).expect("a folder");
+        std::fs::write(beside.join("b"), "b").expect("a file");
         let listener = TcpListener::bind("[::1]:0").expect("a listener");
         let address = listener.local_addr().expect("its address");
         let inner = root.clone();
         let restricted = thread::spawn(move || {
             let directory = Directory::open(&inner, Symlinks::Inside).expect("the folder");
-            assert_eq!(Sandbox::enter(&[&directory]), Sandbox::Landlock(version));
+            let beside = Directory::open(&inner.with_extension("beside"), Symlinks::Follow)
+                .expect("a folder beside it");
+            assert_eq!(
+                Sandbox::enter(&[&directory], &[&beside]),
+                Sandbox::Landlock(version)
+            );
+            let file = beside.path().join("b");
+            assert!(File::open(&file).is_ok(), "a file beside it");
             assert!(
                 directory.open_beneath(b"a").is_ok(),
                 "a file beneath the root"
@@ -204,6 +222,11 @@ mod tests {
             };
             denied(File::open("/etc/passwd").map(drop), "reads outside");
             denied(
+                std::fs::read_dir(beside.path()).map(drop),
+                "reads what is beside it",
+            );
+            denied(std::fs::write(&file, "c"), "writes beside it");
+            denied(
                 File::open(Path::new("/proc/self/environ")).map(drop),
                 "reads itself",
             );
@@ -222,5 +245,6 @@ mod tests {
         });
         restricted.join().expect("restricted as it should be");
         std::fs::remove_dir_all(&root).expect("removed");
+        std::fs::remove_dir_all(&beside).expect("removed");
     }
 }

@@ -1,11 +1,11 @@
 //! Signals without a handler: they are blocked in every thread, and the main thread waits for
 //! them. So no system call of a worker is ever interrupted, and the timer of the main thread is a
-//! signal too.
+//! signal too. SIGUSR1 and SIGUSR2, which would end the process, do nothing.
 
 use std::ffi::{c_int, c_uint};
 use std::io;
 
-use super::constants::SIG_BLOCK;
+use super::constants::{SIG_BLOCK, SIGUSR};
 use super::cvt;
 
 /// What the main thread waits for.
@@ -15,6 +15,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM: the service manager.
     Terminate,
+    /// SIGHUP: what was read at the start may be read again.
+    Reload,
     /// SIGALRM: time is over, or a worker has called [`Signals::wake`].
     Alarm,
 }
@@ -28,18 +30,15 @@ pub struct Signals {
 impl Signals {
     /// Blocks them in this thread and in all that it starts from now on.
     pub fn block() -> io::Result<Signals> {
-        let mut set = SigSet([0; 128]);
-        // SAFETY: the set is as large as any C library's here, and lives until the calls return.
-        unsafe {
-            cvt(sigemptyset(&raw mut set))?;
-            for signal in [SIGINT, SIGTERM, SIGALRM] {
-                cvt(sigaddset(&raw mut set, signal))?;
-            }
-            match pthread_sigmask(SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
-                0 => Ok(Signals { set }),
-                error => Err(io::Error::from_raw_os_error(error)),
-            }
-        }
+        Ok(Signals {
+            set: block(&[SIGINT, SIGTERM, SIGALRM, SIGHUP, SIGUSR[0], SIGUSR[1]])?,
+        })
+    }
+
+    /// Blocks in the same way those that never end the server, for the time until it can wait:
+    /// they are found then.
+    pub fn hold() -> io::Result<()> {
+        block(&[SIGHUP, SIGUSR[0], SIGUSR[1]]).map(drop)
     }
 
     /// Waits for the next of them.
@@ -50,7 +49,8 @@ impl Signals {
             match unsafe { sigwait(&raw const self.set, &raw mut signal) } {
                 0 if signal == SIGINT => return Signal::Interrupt,
                 0 if signal == SIGTERM => return Signal::Terminate,
-                0 => return Signal::Alarm,
+                0 if signal == SIGHUP => return Signal::Reload,
+                0 if signal == SIGALRM => return Signal::Alarm,
                 _ => {}
             }
         }
@@ -67,6 +67,22 @@ impl Signals {
     }
 }
 
+fn block(signals: &[c_int]) -> io::Result<SigSet> {
+    let mut set = SigSet([0; 128]);
+    // SAFETY: the set is as large as any C library's here, and lives until the calls return.
+    unsafe {
+        cvt(sigemptyset(&raw mut set))?;
+        for &signal in signals {
+            cvt(sigaddset(&raw mut set, signal))?;
+        }
+        match pthread_sigmask(SIG_BLOCK, &raw const set, std::ptr::null_mut()) {
+            0 => Ok(set),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
 const SIGALRM: c_int = 14;
 const SIGTERM: c_int = 15;

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::constants::{SEND_MORE, TCP_DEFER_ACCEPT, TCP_NOTSENT_LOWAT};
-use super::{cvt, cvt_size};
+use super::{FileState, cvt, cvt_size};
 
 /// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
 /// The kernel cuts it to its own bound (`net.core.somaxconn`).
@@ -74,6 +74,17 @@ pub fn is_linked(metadata: &Metadata) -> bool {
 /// The permission bits of a file, its user and its group.
 pub fn mode_and_owner(metadata: &Metadata) -> Option<(u32, u32, u32)> {
     Some((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()))
+}
+
+/// What std says of the state of a file.
+pub fn file_state(metadata: &Metadata) -> FileState {
+    FileState {
+        place: (metadata.dev(), metadata.ino()),
+        length: metadata.len(),
+        modified_seconds: metadata.mtime(),
+        changed_seconds: metadata.ctime(),
+        nanoseconds: (metadata.mtime_nsec(), metadata.ctime_nsec()),
+    }
 }
 
 /// From what `as_encoded_bytes` gave, or a part of it.

@@ -11,6 +11,8 @@ pub const FAMILY_AT: usize = 1;
 pub const AF_INET6: u8 = 28;
 /// Whether the system keeps the zone of a link-local address in its second group.
 pub const ZONE_IN_ADDRESS: bool = true;
+/// SIGUSR1 and SIGUSR2.
+pub const SIGUSR: [c_int; 2] = [30, 31];
 pub const SIG_BLOCK: c_int = 1;
 pub const TCP_NOTSENT_LOWAT: Option<c_int> = None;
 pub const TCP_DEFER_ACCEPT: Option<c_int> = None;

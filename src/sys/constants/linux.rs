@@ -14,6 +14,8 @@ pub const FAMILY_AT: usize = if cfg!(target_endian = "big") { 1 } else { 0 };
 pub const AF_INET6: u8 = 10;
 /// Whether the system keeps the zone of a link-local address in its second group.
 pub const ZONE_IN_ADDRESS: bool = false;
+/// SIGUSR1 and SIGUSR2.
+pub const SIGUSR: [c_int; 2] = [10, 12];
 pub const SIG_BLOCK: c_int = 0;
 pub const TCP_NOTSENT_LOWAT: Option<c_int> = Some(25);
 pub const TCP_DEFER_ACCEPT: Option<c_int> = Some(9);

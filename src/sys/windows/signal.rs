@@ -16,6 +16,8 @@ pub enum Signal {
     Interrupt,
     /// ^Break, the window was closed, the user logs off, the machine is shut down.
     Terminate,
+    /// Nothing sends it here.
+    Reload,
     /// Time is over, or a worker has called [`Signals::wake`].
     Alarm,
 }
@@ -35,6 +37,11 @@ impl Signals {
             0 => cvt(-1).map(|_| Signals(())),
             _ => Ok(Signals(())),
         }
+    }
+
+    /// There are none that would have to be held.
+    pub fn hold() -> io::Result<()> {
+        Ok(())
     }
 
     /// Waits for the next of them.

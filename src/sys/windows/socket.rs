@@ -4,7 +4,7 @@ use std::ffi::{OsString, c_int};
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::windows::fs::FileExt;
+use std::os::windows::fs::{FileExt, MetadataExt};
 use std::os::windows::io::{AsRawSocket, OwnedSocket};
 pub use std::os::windows::io::{AsSocket, RawSocket};
 
@@ -50,6 +50,24 @@ pub fn is_linked(_metadata: &Metadata) -> bool {
 /// The permission bits of a file, its user and its group: Windows has lists instead.
 pub fn mode_and_owner(_metadata: &Metadata) -> Option<(u32, u32, u32)> {
     None
+}
+
+/// What std says of the state of a file: the times are hundreds of nanoseconds since 1601.
+pub fn file_state(metadata: &Metadata) -> FileState {
+    let split = |time: u64| {
+        let since_1970 = time as i64 - 116_444_736_000_000_000;
+        let (second, rest) = (10_000_000, since_1970.rem_euclid(10_000_000));
+        (since_1970.div_euclid(second), rest * 100)
+    };
+    let (modified_seconds, modified_rest) = split(metadata.last_write_time());
+    let (changed_seconds, changed_rest) = split(metadata.creation_time());
+    FileState {
+        place: (0, 0),
+        length: metadata.len(),
+        modified_seconds,
+        changed_seconds,
+        nanoseconds: (modified_rest, changed_rest),
+    }
 }
 
 /// From what `as_encoded_bytes` gave, or a part of it. An argument that is no Unicode, which
