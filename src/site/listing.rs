@@ -19,7 +19,8 @@
 //!    bytes as `data-bytes`, and the date as `YYYY-MM-DD HH:MM`.
 //!
 //! Kodi still passes over names that begin with a space or a reference, and over those that no
-//! text can hold: with control characters, or not UTF-8. Their HREF is right.
+//! text can hold: with control characters, or not UTF-8. Their HREF is right. It has no unit beyond
+//! GiB, so it shows no size from 1000 GiB on.
 //! `tests/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
 //! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
