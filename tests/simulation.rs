@@ -710,7 +710,12 @@ impl Script {
             "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD",
             "OPTIONS", "POST", "PUT", "DELETE", "TRACE", "PATCH", "BREW", "get",
         ];
-        let method = chance.of(&methods);
+        // RFC 9110 §9.3.6: what follows belongs in a tunnel, its own content included.
+        let tunnels = may_close && chance.one_in(40);
+        let method = match tunnels {
+            true => "CONNECT",
+            false => chance.of(&methods),
+        };
         let http10 = chance.one_in(8);
         let version = match (http10, chance.below(16)) {
             (true, _) => "HTTP/1.0",
@@ -719,6 +724,7 @@ impl Script {
         };
         let name = chance.below(NAMES);
         let target = match chance.below(12) {
+            _ if tunnels => "[::1]:443".to_owned(),
             0 => format!("http://h.example/r{name}"),
             1 => format!("/r{name}?{}", chance.next()),
             2 => format!("HTTP://[fe80::1%25eth0]:80/r{name}?"),
@@ -779,7 +785,7 @@ impl Script {
             }
             _ => {}
         }
-        closes |= self.add_content(chance, http10, may_close);
+        closes |= self.add_content(chance, http10, may_close) || tunnels;
         let verdict = if closes {
             Verdict::Closes
         } else {
