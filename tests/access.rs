@@ -825,6 +825,14 @@ fn check_says_who_may_ask() {
         &folder.site(),
     ];
     let (_, text, _) = run(&options);
+    let local = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Local now: "));
+    let always = "127.0.0.0/8, ::1/128, fe80::/10";
+    assert!(
+        local.is_some_and(|local| local.starts_with(always)),
+        "{text}"
+    );
     let lines: Vec<_> = text
         .lines()
         .filter(|line| {

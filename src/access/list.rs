@@ -3,9 +3,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use crate::sys::{self, InterfaceAddress};
+use crate::sys;
 
 use super::network::Network;
 use super::peer::Peer;
@@ -58,7 +59,7 @@ pub struct AccessList {
 }
 
 /// The networks that this machine is connected to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Local {
     networks: Vec<Network>,
     /// When they are looked up again: never for each client, and soon after a provider has
@@ -79,8 +80,22 @@ impl AccessList {
             } else {
                 Verdict::Allow
             },
-            local: Mutex::default(),
+            local: Mutex::new(Local {
+                networks: connected_networks(&[]),
+                stale_milliseconds: 0,
+            }),
         }
+    }
+
+    /// Whether a rule names `local`.
+    pub fn names_local(&self) -> bool {
+        self.rules.iter().any(|rule| rule.place == Place::Local)
+    }
+
+    /// What `local` is at this moment. An error would come again for each client, who then would
+    /// be judged by a part of the networks.
+    pub fn local() -> io::Result<Vec<Network>> {
+        sys::connected().map(|found| connected_networks(&found))
     }
 
     /// Whether a client may come in. Nobody can say of an unknown one that no rule denies it.
@@ -89,14 +104,13 @@ impl AccessList {
             return false;
         };
         let zone = client.zone;
-        let names_local = self.rules.iter().any(|rule| rule.place == Place::Local);
-        let verdict = if names_local {
+        let verdict = if self.names_local() {
             let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
             if now_milliseconds >= local.stale_milliseconds {
                 local.stale_milliseconds = now_milliseconds + FRESH_MILLISECONDS;
                 // Without a descriptor left there is no answer; what was true a second ago is good enough.
-                if let Ok(addresses) = sys::addresses() {
-                    local.networks = connected_networks(&addresses);
+                if let Ok(networks) = AccessList::local() {
+                    local.networks = networks;
                 }
             }
             self.verdict(address, zone, &local.networks)
@@ -145,26 +159,27 @@ impl std::fmt::Display for AccessList {
     }
 }
 
-/// What `local` means: this machine, its links, and the networks of its addresses. Private
-/// networks that it has no address in are not local: those of a provider or of another site may
-/// be behind a router.
-fn connected_networks(addresses: &[InterfaceAddress]) -> Vec<Network> {
+/// What `local` means: this machine, its links, and what the system says it is connected to, by
+/// an address or by a route without a gateway. Other private networks are not local: those of a
+/// provider or of another site may be behind a router.
+fn connected_networks(found: &[(IpAddr, u8)]) -> Vec<Network> {
     let always: [(IpAddr, u8); 3] = [
         (Ipv4Addr::LOCALHOST.into(), 8),
         (Ipv6Addr::LOCALHOST.into(), 128),
         // No router passes these on, so whoever has one is on the same link.
         (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
     ];
-    let own = addresses
-        .iter()
-        // A tunnel may be said to reach everything. That is not what is meant.
-        .filter(|own| own.prefix_bits > 0)
-        .map(|own| (own.address, own.prefix_bits));
-    always
-        .into_iter()
-        .chain(own)
-        .filter_map(|(address, bits)| Network::of(address, bits))
-        .collect()
+    let mut networks = Vec::new();
+    // A tunnel may be said to reach everything. That is not what is meant.
+    let found = found.iter().copied().filter(|&(_, bits)| bits > 0);
+    for (address, bits) in always.into_iter().chain(found) {
+        if let Some(network) = Network::of(address, bits) {
+            if !networks.contains(&network) {
+                networks.push(network);
+            }
+        }
+    }
+    networks
 }
 
 #[cfg(test)]
@@ -199,11 +214,7 @@ mod tests {
             ("10.9.0.1", 32),
             ("100.64.0.1", 0),
         ];
-        let own = own.map(|(address, prefix_bits)| InterfaceAddress {
-            interface: "eth0".to_owned(),
-            address: address.parse().expect("an address"),
-            prefix_bits,
-        });
+        let own = own.map(|(address, bits)| (address.parse().expect("an address"), bits));
         connected_networks(&own)
     }
 
@@ -262,6 +273,20 @@ mod tests {
                     assert_eq!(found, expected, "{address} with {rules}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_always_local_is_not_lost_where_nothing_can_be_looked_up() {
+        let list = list("+local");
+        list.local.lock().expect("the lock").stale_milliseconds = u64::MAX;
+        for (address, expected) in [
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("fe80::7", true),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(list.allows(client(address), 0), expected, "{address}");
         }
     }
 

@@ -82,10 +82,21 @@ impl Access {
             Some(path) => Some(AuthFile::open(path, root, workers / 2)?),
             None => None,
         };
+        let list = (!rules.is_empty()).then(|| AccessList::new(rules));
+        if list.as_ref().is_some_and(AccessList::names_local) {
+            AccessList::local().map_err(|error| {
+                let hint = if cfg!(target_os = "linux") {
+                    "; it asks the kernel by AF_NETLINK, which RestrictAddressFamilies= may forbid"
+                } else {
+                    ""
+                };
+                format!("cannot find out which networks are local: {error}{hint}")
+            })?;
+        }
         Ok(Some(Access {
             trusted_proxies: trusted_proxies.clone(),
             proxy_protocol: *proxy_protocol,
-            list: (!rules.is_empty()).then(|| AccessList::new(rules)),
+            list,
             login,
         }))
     }
@@ -114,22 +125,24 @@ impl Access {
     /// What was decided, a line for each part, for the operator.
     pub fn summary(&self) -> Vec<String> {
         let list = self.list.as_ref().map(|list| format!("Clients: {list}"));
+        let names_local = self.list.as_ref().is_some_and(AccessList::names_local);
+        let local = names_local.then(AccessList::local).and_then(Result::ok);
+        let local = local.map(|networks| format!("Local now: {}", joined(&networks)));
         let users = self.login.as_ref().map(|(_, accounts)| accounts.count());
         let users = users.map(|count| format!("Users: {count}"));
-        let proxies: Vec<_> = self
-            .trusted_proxies
-            .iter()
-            .map(Network::to_string)
-            .collect();
+        let proxies = &self.trusted_proxies;
         let proxies = (!proxies.is_empty()).then(|| {
             let header = if self.proxy_protocol {
                 ", with a PROXY header"
             } else {
                 ""
             };
-            format!("Proxies: {}{header}", proxies.join(", "))
+            format!("Proxies: {}{header}", joined(proxies))
         });
-        [list, users, proxies].into_iter().flatten().collect()
+        [list, local, users, proxies]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Whether somebody at this address is believed for whom it speaks.
@@ -213,6 +226,11 @@ impl Access {
             _ => Ok(None),
         }
     }
+}
+
+fn joined(networks: &[Network]) -> String {
+    let networks: Vec<_> = networks.iter().map(Network::to_string).collect();
+    networks.join(", ")
 }
 
 fn log_in(

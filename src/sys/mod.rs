@@ -10,6 +10,8 @@
 mod bell;
 #[cfg_attr(windows, path = "windows/beneath.rs")]
 mod beneath;
+#[cfg_attr(target_os = "linux", path = "netlink.rs")]
+mod connected;
 #[cfg_attr(target_os = "linux", path = "constants/linux.rs")]
 #[cfg_attr(target_vendor = "apple", path = "constants/apple.rs")]
 #[cfg_attr(target_os = "freebsd", path = "constants/freebsd.rs")]
@@ -67,6 +69,7 @@ mod thread_name;
 
 pub use bell::{Bell, Rope, bell};
 pub use beneath::Directory;
+pub use connected::connected;
 pub use entries::Entry;
 #[cfg(all(target_os = "linux", not(force_poll)))]
 pub use epoll::Poller;

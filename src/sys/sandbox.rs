@@ -242,6 +242,7 @@ mod tests {
                 denied(TcpListener::bind("[::1]:0").map(drop), "listens");
             }
             assert!(listener.local_addr().is_ok(), "what is open stays open");
+            assert!(crate::sys::connected().is_ok(), "asks for its networks");
         });
         restricted.join().expect("restricted as it should be");
         std::fs::remove_dir_all(&root).expect("removed");
