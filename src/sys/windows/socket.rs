@@ -8,7 +8,7 @@ use std::os::windows::fs::{FileExt, MetadataExt};
 use std::os::windows::io::{AsRawSocket, OwnedSocket};
 pub use std::os::windows::io::{AsSocket, RawSocket};
 
-use crate::sys::cvt;
+use crate::sys::{FileState, cvt};
 
 /// How many connections may wait to be accepted: std asks for 128, which a burst overflows.
 pub fn set_backlog(listener: &impl AsSocket, connections: u16) -> io::Result<()> {
