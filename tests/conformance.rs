@@ -1375,29 +1375,53 @@ fn draining() {
     // Idle: at once. Half a head: it is answered, as the last.
     let mut client = Client::new(&FIXED, &Limits::default());
     client.drive();
-    client.connection.drain();
-    assert_eq!(client.drive(), End::Closed);
+    assert_eq!(client.drain(), End::Closed);
 
     let mut client = Client::new(&FIXED, &Limits::default());
     client.send(&NEXT[..9]);
-    client.connection.drain();
-    assert_eq!(client.drive(), End::Partial);
+    assert_eq!(client.drain(), End::Partial);
     assert_eq!(client.send(&NEXT[9..]), End::Closed);
     assert_eq!(client.output, last(ok("/next")));
 
     let mut client = Client::new(&FIXED, &Limits::default());
     client.send(b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
-    client.connection.drain();
-    assert_eq!(client.drive(), End::Partial);
+    assert_eq!(client.drain(), End::Partial);
     assert_eq!(client.send(b"llo"), End::Closed);
     assert_eq!(client.output, last(ok("/a")));
 
     // What is being sent is sent to its end; of two requests that wait, the first is answered.
     let mut client = half_sent(&[LARGE, NEXT, NEXT].concat(), 1_000);
-    client.connection.drain();
-    assert_eq!(client.drive(), End::Lingers);
+    assert_eq!(client.drain(), End::Lingers);
     let large = ok(&"x".repeat(100_000));
     assert_eq!(client.output, [&large[..], &last(ok("/next"))].concat());
+}
+
+/// What a client owes when the server is told to stop is waited for a second, and no longer: half
+/// a head, half of its content, the end of what it sends after the last answer.
+#[test]
+fn draining_gives_up_what_is_not_complete() {
+    let limits = Limits::default();
+    let content = b"PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe";
+    let refused: &[u8] = b"GET /a HTTP/1.1\r\n\r\n";
+    for (what, input, waits) in [
+        ("half a head", &NEXT[..9], End::Partial),
+        ("an empty line", b"\r\n", End::Partial),
+        ("half of the content", content, End::Partial),
+        ("a last answer that is read", refused, End::Lingers),
+    ] {
+        let mut client = Client::new(&FIXED, &limits);
+        client.send(input);
+        let answered = client.output.len();
+        assert_eq!(client.drain(), waits, "{what}");
+        assert_eq!(client.wait(limits.drain_milliseconds - 1), None, "{what}");
+        assert_eq!(client.wait(1), Some(End::Closed), "{what}");
+        // Nobody is told 408: the request was fine, as far as it had come.
+        assert_eq!(client.output.len(), answered, "{what}");
+    }
+    // What comes after the signal gets no more time than what came before.
+    let mut client = half_sent(&[LARGE, &NEXT[..9]].concat(), 1_000);
+    assert_eq!(client.drain(), End::Partial);
+    assert_eq!(client.wait(limits.drain_milliseconds), Some(End::Closed));
 }
 
 #[test]

@@ -1461,7 +1461,7 @@ impl Client {
         world.tally.drained += 1;
         self.drained_at = Some(self.given.len());
         self.disturbed = true;
-        self.connection.drain();
+        self.connection.drain(&world.limits, &world.now);
         self.advance(world);
     }
 

@@ -188,7 +188,8 @@ impl Connection {
         if self.received.is_empty() {
             // A PROXY header has been owed since the connection began.
             if !matches!(self.input, Input::ProxyHeader) {
-                self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+                let patience = self.patience(limits.head_milliseconds, limits);
+                self.deadline_milliseconds = now.milliseconds + patience;
             }
             self.received = site.buffers().take();
         }
@@ -218,7 +219,7 @@ impl Connection {
             } else {
                 limits.head_milliseconds
             };
-            self.deadline_milliseconds = now.milliseconds + next;
+            self.deadline_milliseconds = now.milliseconds + self.patience(next, limits);
         } else if u64::from(self.sent_bytes) >= limits.stall_bytes_min {
             self.sent_bytes = 0;
             self.deadline_milliseconds = now.milliseconds + limits.stall_milliseconds;
@@ -282,7 +283,7 @@ impl Connection {
         // An empty line alone is no request: an answer would be taken for that to the next one.
         let unfinished = matches!(self.input, Input::Head | Input::Content(..))
             && !first_line(self.unread(), limits.request_line_bytes_max).is_empty();
-        if self.outgoing.is_none() && unfinished {
+        if self.outgoing.is_none() && unfinished && !self.draining {
             // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
             let timeout = Reject {
                 status: Status::RequestTimeout,
@@ -295,11 +296,23 @@ impl Connection {
         }
     }
 
-    /// The server is stopping: what is being answered is finished, and nothing more is begun.
-    pub fn drain(&mut self) {
+    /// The server is stopping: what is being answered is finished, and nothing more is begun. A
+    /// request that is not complete soon is given up.
+    pub fn drain(&mut self, limits: &Limits, now: &Now) {
         self.draining = true;
         if self.is_idle() {
             self.input = Input::Closed;
+        } else if self.outgoing.is_none() {
+            let soon = now.milliseconds + limits.drain_milliseconds;
+            self.deadline_milliseconds = self.deadline_milliseconds.min(soon);
+        }
+    }
+
+    /// How long to wait for a client that owes something, unless the server is stopping.
+    fn patience(&self, milliseconds: u64, limits: &Limits) -> u64 {
+        match self.draining {
+            true => milliseconds.min(limits.drain_milliseconds),
+            false => milliseconds,
         }
     }
 
@@ -394,7 +407,8 @@ impl Connection {
                 Input::Closing(linger) => {
                     self.input = if *linger && !self.ended {
                         self.received = Vec::new();
-                        self.deadline_milliseconds = now.milliseconds + limits.linger_milliseconds;
+                        let patience = self.patience(limits.linger_milliseconds, limits);
+                        self.deadline_milliseconds = now.milliseconds + patience;
                         Input::Lingering(limits.linger_bytes_max)
                     } else {
                         Input::Closed
@@ -505,7 +519,8 @@ impl Connection {
                 }));
                 if self.outgoing.is_none() {
                     // While answers are being sent, their time-out is the one that counts.
-                    self.deadline_milliseconds = now.milliseconds + limits.head_milliseconds;
+                    let patience = self.patience(limits.head_milliseconds, limits);
+                    self.deadline_milliseconds = now.milliseconds + patience;
                 }
                 return Ok(true);
             }

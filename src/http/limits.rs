@@ -26,6 +26,9 @@ pub struct Limits {
     /// Less than this in `stall_milliseconds` is no progress: 4 KiB in 30 s is 136 B/s,
     /// a tenth of the slowest modem. A client that takes one byte a second is an attack.
     pub stall_bytes_min: u64,
+    /// Once the server is stopping: for the rest of a request that has begun, and for a client to
+    /// read the end of its answer.
+    pub drain_milliseconds: u64,
     /// After an error the client gets this long to read the answer (RFC 9112 §9.6).
     pub linger_milliseconds: u64,
     /// And may send this much meanwhile.
@@ -45,6 +48,7 @@ impl Default for Limits {
             idle_milliseconds: 60_000,
             stall_milliseconds: 30_000,
             stall_bytes_min: 4 << 10,
+            drain_milliseconds: 1_000,
             linger_milliseconds: 10_000,
             linger_bytes_max: 1 << 20,
         }

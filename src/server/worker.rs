@@ -266,7 +266,7 @@ impl Worker {
         };
         // A socket's error means that the client has gone; it is no error of ours.
         if let Ok(true) = result {
-            let sweep = sweep_after(connection.deadline_milliseconds());
+            let sweep = sweep_after(connection.deadline_milliseconds(), self.stopping);
             self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
         } else {
             connection.abandon(&mut desk);
@@ -300,7 +300,8 @@ impl Worker {
                 client.connection.expired(limits, &self.now, &mut desk);
                 self.serve(token, false);
             } else {
-                self.sweep_milliseconds = self.sweep_milliseconds.min(sweep_after(deadline));
+                let sweep = sweep_after(deadline, self.stopping);
+                self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
             }
         }
     }
@@ -374,15 +375,18 @@ impl Worker {
         self.listeners = Arc::default();
         for token in self.clients.tokens() {
             if let Some(client) = self.clients.get(token) {
-                client.connection.drain();
+                client.connection.drain(&self.shared.limits, &self.now);
             }
             self.serve(token, false);
         }
     }
 }
 
-/// The first sweep that finds a deadline passed.
-fn sweep_after(deadline_milliseconds: u64) -> u64 {
+/// The first sweep that finds a deadline passed: at once where the server waits for nothing else.
+fn sweep_after(deadline_milliseconds: u64, stopping: bool) -> u64 {
+    if stopping {
+        return deadline_milliseconds;
+    }
     (deadline_milliseconds / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS
 }
 

@@ -143,6 +143,12 @@ impl<'s> Client<'s> {
             .sent(bytes, &self.limits, &self.now, &mut self.desk);
     }
 
+    /// The server is told to stop.
+    pub fn drain(&mut self) -> End {
+        self.connection.drain(&self.limits, &self.now);
+        self.drive()
+    }
+
     /// The client closes its sending side.
     pub fn end(&mut self) -> End {
         self.connection.ended();
