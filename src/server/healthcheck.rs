@@ -49,11 +49,18 @@ impl Question {
             IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             address => address,
         };
-        let mut addresses = Vec::new();
+        let mut addresses: Vec<SocketAddr> = Vec::new();
         for bind in &config.bind {
             let mut address = bind.socket_address(config.port);
+            let is_any = address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
             address.set_ip(loopback(address.ip()));
-            addresses.push(address);
+            // Where there is no IPv6, the server takes `::` for `0.0.0.0`.
+            let ipv4 = is_any.then(|| (Ipv4Addr::LOCALHOST, address.port()).into());
+            for address in [Some(address), ipv4].into_iter().flatten() {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
         }
         if addresses.is_empty() {
             addresses = localhost(config.port);
@@ -221,10 +228,15 @@ mod tests {
             port: 81,
             ..Config::default()
         };
-        let rows: [(&[&str], &[&str]); 4] = [
+        let rows: [(&[&str], &[&str]); 6] = [
             (&[], &["[::1]:81", "127.0.0.1:81"]),
             (&["0.0.0.0"], &["127.0.0.1:81"]),
-            (&["192.0.2.1", "::"], &["[::1]:81", "192.0.2.1:81"]),
+            (&["::"], &["[::1]:81", "127.0.0.1:81"]),
+            (&["::", "0.0.0.0"], &["[::1]:81", "127.0.0.1:81"]),
+            (
+                &["192.0.2.1", "::"],
+                &["[::1]:81", "192.0.2.1:81", "127.0.0.1:81"],
+            ),
             (&["2001:db8::1"], &["[2001:db8::1]:81"]),
         ];
         for (binds, wanted) in rows {
