@@ -3,9 +3,9 @@
 
 use std::ffi::{c_int, c_uint};
 use std::io;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::sys::cvt;
 
@@ -26,8 +26,17 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct Signals(());
 
-static CAUGHT: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
+static CAUGHT: Mutex<Caught> = Mutex::new(Caught {
+    signals: Vec::new(),
+    alarm: None,
+});
 static WANTED: Condvar = Condvar::new();
+
+/// What has come, and when the timer is over.
+struct Caught {
+    signals: Vec<Signal>,
+    alarm: Option<Instant>,
+}
 
 impl Signals {
     /// From now on they do not end the process.
@@ -46,19 +55,33 @@ impl Signals {
 
     /// Waits for the next of them.
     pub fn wait(&self) -> Signal {
-        let caught = CAUGHT.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut caught = WANTED
-            .wait_while(caught, |caught| caught.is_empty())
-            .unwrap_or_else(PoisonError::into_inner);
-        caught.remove(0)
+        let mut caught = caught();
+        loop {
+            if !caught.signals.is_empty() {
+                return caught.signals.remove(0);
+            }
+            let left = caught
+                .alarm
+                .map(|end| end.saturating_duration_since(Instant::now()));
+            caught = match left {
+                Some(Duration::ZERO) => {
+                    caught.alarm = None;
+                    return Signal::Alarm;
+                }
+                Some(left) => {
+                    let waited = WANTED.wait_timeout(caught, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => WANTED.wait(caught).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
     }
 
-    /// Sends [`Signal::Alarm`] after so many seconds.
+    /// Sends [`Signal::Alarm`] after so many seconds; 0 for never. There is but one such timer.
     pub fn alarm(seconds: u32) {
-        thread::spawn(move || {
-            thread::sleep(Duration::from_secs(seconds.into()));
-            put(Signal::Alarm);
-        });
+        let end = Instant::now() + Duration::from_secs(seconds.into());
+        caught().alarm = (seconds > 0).then_some(end);
+        WANTED.notify_one();
     }
 
     /// Sends [`Signal::Alarm`] now, from any thread.
@@ -67,11 +90,12 @@ impl Signals {
     }
 }
 
+fn caught() -> MutexGuard<'static, Caught> {
+    CAUGHT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn put(signal: Signal) {
-    CAUGHT
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(signal);
+    caught().signals.push(signal);
     WANTED.notify_one();
 }
 
