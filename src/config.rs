@@ -58,10 +58,29 @@ impl Config {
     /// How many threads serve.
     pub fn workers(&self) -> usize {
         // Four even on one core: a worker that waits for an SD card stalls only its own clients.
-        let default = || sys::processors().max(4);
+        // With few descriptors, only as many as leave some for clients.
+        let default = || {
+            let most = sys::processors().max(4);
+            let left = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
+            let left = left.saturating_sub(DESCRIPTORS_TO_SERVE);
+            (2..=most)
+                .take_while(|&count| descriptors_of(count) <= left)
+                .last()
+                .unwrap_or(1)
+        };
         self.workers.map_or_else(default, NonZeroUsize::get)
     }
 }
+
+/// Descriptors that so many workers have before the first client comes: standard streams, root,
+/// listeners and what else there is once; for each a poller, and a bell where there are several.
+pub fn descriptors_of(workers: usize) -> usize {
+    const ONCE: usize = 11;
+    ONCE + workers * if workers > 1 { 3 } else { 1 }
+}
+
+/// What it takes to serve anybody: a connection, its file and its folder, and one that waits.
+pub const DESCRIPTORS_TO_SERVE: usize = 4;
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ mod worker;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,10 @@ struct Shared {
     limits: Limits,
     log: Arc<Log>,
     shares: Shares,
+    /// Somebody waits to be accepted, and no worker has made room yet.
+    room_wanted: AtomicBool,
+    /// For each worker, to ask it for room; none where there is but one.
+    calls: Vec<(Rope, Bell)>,
     root_watch: RootWatch,
     workers: usize,
     /// Those that have not ended.
@@ -59,6 +63,14 @@ struct Shared {
 }
 
 impl Shared {
+    /// Asks all workers to close a connection that is idle: the one that would accept has none.
+    fn ask_for_room(&self) {
+        self.room_wanted.store(true, Ordering::Relaxed);
+        for (rope, _) in &self.calls {
+            rope.call();
+        }
+    }
+
     fn worker_ended(&self) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             Signals::wake();
@@ -102,7 +114,14 @@ impl Server {
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
-        let shares = Shares::new(config);
+        let shares = Shares::new(config)?;
+        let several = if config.workers() > 1 {
+            config.workers()
+        } else {
+            0
+        };
+        let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::bell()).collect();
+        let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
         let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
         let readable = match config.site.symlinks {
             Symlinks::Follow => everything.as_ref().unwrap_or(&root),
@@ -131,6 +150,8 @@ impl Server {
             limits: config.limits,
             log,
             shares,
+            room_wanted: AtomicBool::new(false),
+            calls,
             root_watch: RootWatch::default(),
             workers,
             running: AtomicUsize::new(workers),
@@ -163,8 +184,11 @@ impl Server {
         self.announce();
         // All of them before the first one runs: clients that wait already might take the
         // descriptors that the others need.
-        let new = || Worker::new(Arc::clone(&self.shared), Arc::clone(&self.listeners));
-        let workers: io::Result<Vec<Worker>> = (0..self.shared.workers).map(|_| new()).collect();
+        let new = |number| {
+            let (shared, listeners) = (Arc::clone(&self.shared), Arc::clone(&self.listeners));
+            Worker::new(shared, listeners, number)
+        };
+        let workers: io::Result<Vec<Worker>> = (0..self.shared.workers).map(new).collect();
         for worker in workers.map_err(|error| format!("cannot poll: {error}"))? {
             let builder = thread::Builder::new()
                 .name("worker".to_owned())

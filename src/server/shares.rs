@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::access::{Household, Peer};
-use crate::config::Config;
+use crate::config::{Config, DESCRIPTORS_TO_SERVE, descriptors_of};
 use crate::site::client_address::Client;
 use crate::sys;
 
@@ -35,19 +35,33 @@ const OTHER_DESCRIPTORS: usize = 64;
 
 impl Shares {
     /// Raises the limit of open files, and derives from it, unless the operator has said how many.
-    pub fn new(config: &Config) -> Shares {
+    /// The error is one line: with so few nobody could be served.
+    pub fn new(config: &Config) -> Result<Shares, String> {
         let descriptors = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
         // One for the client; one in three is being sent a file that stays open meanwhile; each worker keeps some open.
         let kept = config.workers() * 64 + OTHER_DESCRIPTORS;
-        let by_descriptors = (descriptors.saturating_sub(kept) / 4 * 3).max(16);
-        let max = config
-            .connections_max
-            .unwrap_or_else(|| by_descriptors.min(by_memory()).min(DEFAULT_MAX));
-        Shares {
+        let workers = config.workers();
+        let own = descriptors_of(workers);
+        let least = own + DESCRIPTORS_TO_SERVE;
+        if descriptors < least {
+            return Err(format!(
+                "the limit of open files is {descriptors}, and {workers} workers need {least}: \
+                 raise it with 'ulimit -n'"
+            ));
+        }
+        // Where there are few, every other one is for a file.
+        let by_descriptors =
+            (descriptors.saturating_sub(kept) / 4 * 3).max((descriptors - own) / 2);
+        // More than this, and who speaks would find no descriptor left for a file: each worker
+        // opens at most three for a request.
+        let most = (descriptors - own).saturating_sub(3 * workers).max(1);
+        let by_default = || by_descriptors.min(by_memory()).min(DEFAULT_MAX);
+        let max = config.connections_max.unwrap_or_else(by_default).min(most);
+        Ok(Shares {
             max,
             count: AtomicUsize::new(0),
             by_client: Mutex::default(),
-        }
+        })
     }
 
     /// How many there may be.

@@ -28,6 +28,8 @@ use super::transport::{Received, Sent, TURN_BYTES_MAX, Transport};
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
+    /// Which of the workers it is, from 0.
+    number: usize,
     /// None any more once the server stops: the last one to let go of them closes them.
     listeners: Arc<[Listener]>,
     poller: Poller,
@@ -68,12 +70,21 @@ const SWEEP_MILLISECONDS: u64 = 1_024;
 const ACCEPTED_AT_ONCE_MAX: usize = 64;
 /// The token of the bell; listeners have those below, clients theirs from [`Clients`].
 const BELL: u64 = u64::MAX;
+/// That of the bell by which this worker is asked for room.
+const CALL: u64 = u64::MAX - 1;
 
 impl Worker {
     /// A worker that watches the listeners and the bell.
-    pub fn new(shared: Arc<Shared>, listeners: Arc<[Listener]>) -> io::Result<Worker> {
+    pub fn new(
+        shared: Arc<Shared>,
+        listeners: Arc<[Listener]>,
+        number: usize,
+    ) -> io::Result<Worker> {
         let mut poller = Poller::new()?;
         poller.watch(&shared.bell, BELL, Interest::Read)?;
+        if let Some((_, bell)) = shared.calls.get(number) {
+            poller.watch(bell, CALL, Interest::Read)?;
+        }
         for (token, listener) in listeners.iter().enumerate() {
             poller.watch_shared(listener, token as u64)?;
         }
@@ -89,6 +100,7 @@ impl Worker {
             resume_milliseconds: None,
             complained: false,
             stopping: false,
+            number,
             poller,
             listeners,
             shared,
@@ -117,6 +129,7 @@ impl Worker {
             for &Ready { token, ended } in &ready {
                 match token {
                     BELL => self.stop(),
+                    CALL => self.make_room_for_others(),
                     _ if (token as usize) < self.listeners.len() => self.accept(token as usize),
                     _ => self.serve(token, ended),
                 }
@@ -148,7 +161,7 @@ impl Worker {
                 return;
             }
             // Before, and not after: what is accepted while there is no room is one too many.
-            if self.shared.shares.is_full() && !self.shed() {
+            if self.shared.shares.is_full() && !self.make_room() {
                 return self.pause(&"there are as many as may be");
             }
             let Some(socket) = self.listeners.get(listener) else {
@@ -162,6 +175,8 @@ impl Worker {
                     (_, Failure::Exhausted) if !self.open_files.is_empty() => {
                         self.open_files.clear()
                     }
+                    // A connection that is idle has a descriptor that this client needs.
+                    (_, Failure::Exhausted) if self.make_room() => continue,
                     (_, Failure::Exhausted) => return self.pause(&error),
                     // This one client has gone: ECONNABORTED, or an error of its network.
                     _ => continue,
@@ -306,9 +321,31 @@ impl Worker {
         }
     }
 
-    /// Closes the connections that have been idle for longest, of those of this worker. `false`:
-    /// none is idle.
-    fn shed(&mut self) -> bool {
+    /// Makes room for a client that is to be accepted. `false`: no client of this worker is idle;
+    /// others have been asked.
+    fn make_room(&mut self) -> bool {
+        let is_made = self.shed(SHED_AT_ONCE);
+        if !is_made {
+            self.shared.ask_for_room();
+        }
+        is_made
+    }
+
+    /// Another worker has a client to accept and no room for it.
+    fn make_room_for_others(&mut self) {
+        if let Some((_, bell)) = self.shared.calls.get(self.number) {
+            bell.answer();
+        }
+        if self.shared.room_wanted.load(Ordering::Relaxed) && self.shed(1) {
+            self.shared.room_wanted.store(false, Ordering::Relaxed);
+        }
+        // It may be descriptors that are missing.
+        self.open_files.clear();
+    }
+
+    /// Closes the connections that have been idle for longest, of those of this worker, at most so
+    /// many. `false`: none is idle.
+    fn shed(&mut self, at_most: usize) -> bool {
         let mut idle: Vec<(u64, u64)> = Vec::new();
         for token in self.clients.tokens() {
             if let Some(client) = self
@@ -321,7 +358,7 @@ impl Worker {
         }
         idle.sort_unstable();
         // The newest may be about to send a request.
-        let count = (idle.len() / 4).clamp(1, SHED_AT_ONCE);
+        let count = (idle.len() / 4).clamp(1, at_most);
         for &(_, token) in idle.iter().take(count) {
             self.close(token);
         }

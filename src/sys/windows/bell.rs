@@ -1,10 +1,10 @@
-//! A bell that every worker hears: a socket that becomes readable, and stays so.
+//! A bell that workers hear: a socket that becomes readable, for good or until it is answered.
 
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
-/// Readable once it has rung. Nobody reads it.
+/// Readable once it has rung or has been called.
 #[derive(Debug)]
 pub struct Bell(UdpSocket);
 
@@ -19,6 +19,8 @@ pub fn bell() -> io::Result<(Rope, Bell)> {
     let bell = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     rope.connect(bell.local_addr()?)?;
     bell.connect(rope.local_addr()?)?;
+    rope.set_nonblocking(true)?;
+    bell.set_nonblocking(true)?;
     Ok((Rope(rope), Bell(bell)))
 }
 
@@ -26,6 +28,19 @@ impl Rope {
     /// Rings, for good.
     pub fn ring(&self) {
         let _ = self.0.send(b"!");
+    }
+
+    /// Calls: the bell is readable until it is answered. Never waits; calls that nobody has answered
+    /// yet are as good as one.
+    pub fn call(&self) {
+        let _ = self.0.send(b"!");
+    }
+}
+
+impl Bell {
+    /// Takes all calls there are.
+    pub fn answer(&self) {
+        while self.0.recv(&mut [0; 8]).is_ok() {}
     }
 }
 
