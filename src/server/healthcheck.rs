@@ -54,7 +54,7 @@ impl Question {
             let mut address = bind.socket_address(config.port);
             let is_any = address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
             address.set_ip(loopback(address.ip()));
-            // Where there is no IPv6, the server takes `::` for `0.0.0.0`.
+            // Where IPv6 is switched off there is no `::1`, and the socket of `::` takes IPv4 still.
             let ipv4 = is_any.then(|| (Ipv4Addr::LOCALHOST, address.port()).into());
             for address in [Some(address), ipv4].into_iter().flatten() {
                 if !addresses.contains(&address) {
