@@ -4,6 +4,9 @@
 //!
 //! Nothing here puts `off_t`, `time_t`, `stat` or `rlimit` into a foreign signature: their sizes
 //! differ between C libraries on 32-bit ARM.
+//!
+//! What a name promises holds on every system: `tests/contract.rs` states it in rows, and runs here,
+//! with epoll and with poll, and under Wine (`scripts/check-systems`). A new name gets a row there.
 #![allow(unsafe_code)]
 
 #[cfg_attr(windows, path = "windows/bell.rs")]

@@ -3,6 +3,7 @@
 
 use std::ffi::{c_int, c_short};
 use std::io;
+use std::time::Duration;
 
 use super::constants::{NFds, POLLIN, POLLOUT};
 use super::socket::{AsSocket, RawSocket, raw};
@@ -66,6 +67,11 @@ impl Poller {
     /// what is ready into `ready`.
     pub fn wait(&mut self, ready: &mut Vec<Ready>, milliseconds: Option<u64>) -> io::Result<()> {
         ready.clear();
+        if cfg!(windows) && self.watched.is_empty() {
+            // WSAPoll takes no empty list. Nothing can come, so all there is to do is to wait.
+            std::thread::sleep(milliseconds.map_or(Duration::MAX, Duration::from_millis));
+            return Ok(());
+        }
         let timeout = milliseconds.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));
         // SAFETY: the kernel reads and writes exactly as many entries as the vector has.
         let count = cvt(unsafe {
