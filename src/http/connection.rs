@@ -620,7 +620,7 @@ struct Framing {
 
 impl Framing {
     /// RFC 9112 §9.3: HTTP/1.1 persists unless told otherwise, 1.0 only when asked to.
-    /// RFC 9110 §9.3.6: CONNECT never does.
+    /// After CONNECT it ends, which no RFC asks for: what follows belongs in the tunnel (RFC 9110 §9.3.6).
     fn of(request: &Request<'_>, draining: bool) -> Framing {
         let fields = request.fields;
         let persists = match request.version {
