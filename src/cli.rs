@@ -103,10 +103,8 @@ pub fn one_line(error: &str) -> String {
 }
 
 fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut words = Words {
-        rest: arguments.into_iter().collect::<Vec<_>>().into_iter(),
-        attached: None,
-    };
+    let mut words =
+        Words { rest: arguments.into_iter().collect::<Vec<_>>().into_iter(), attached: None };
     let mut config = Config::default();
     let mut root: Option<PathBuf> = None;
     let index = std::mem::take(&mut config.site.index);
@@ -118,22 +116,18 @@ fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String
             Word::Option(name) => match name.as_str() {
                 "-h" | "--help" => return Ok(Command::Help),
                 "-V" | "--version" => return Ok(Command::Version),
-                "-b" | "--bind" => config
-                    .bind
-                    .push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
+                "-b" | "--bind" => config.bind.push(parse_bind(&words.value(&name, BIND_WANTED)?)?),
                 "--no-listing" => site.listing = false,
                 "--hidden" => site.hidden = true,
                 "--try-html" => site.try_html = true,
-                "--header" => site
-                    .headers
-                    .push(parse_header(&words.value(&name, HEADER_WANTED)?)?),
+                "--header" => site.headers.push(parse_header(&words.value(&name, HEADER_WANTED)?)?),
                 "--cors" => site.cors = true,
                 "--no-ip" => site.ip = false,
                 "--allow" => access.rules.push(words.rule(&name, Verdict::Allow)?),
                 "--deny" => access.rules.push(words.rule(&name, Verdict::Deny)?),
-                "--trusted-proxy" => access
-                    .trusted_proxies
-                    .push(words.network(&name, "a network")?),
+                "--trusted-proxy" => {
+                    access.trusted_proxies.push(words.network(&name, "a network")?)
+                }
                 "--proxy-protocol" => access.proxy_protocol = true,
                 "--healthcheck" => {
                     healthcheck = Some(words.optional(|text| text.starts_with("http://")));
@@ -247,9 +241,7 @@ fn unknown_option(name: &str) -> String {
 
 /// Every option that the help names, with its dashes.
 pub fn options() -> impl Iterator<Item = &'static str> {
-    let lines = HELP
-        .lines()
-        .filter(|line| line.trim_start().starts_with('-'));
+    let lines = HELP.lines().filter(|line| line.trim_start().starts_with('-'));
     lines.flat_map(|line| {
         let words = line.split([' ', ',']).filter(|word| !word.is_empty());
         words.take_while(|word| word.starts_with('-'))
@@ -336,10 +328,7 @@ impl Words {
     fn short(&mut self, letters: &OsStr) -> Result<Word, String> {
         let first = letters.as_encoded_bytes().first().copied().unwrap_or(b'-');
         if !first.is_ascii() {
-            return Err(format!(
-                "there is no option -{}; see --help",
-                letters.to_string_lossy()
-            ));
+            return Err(format!("there is no option -{}; see --help", letters.to_string_lossy()));
         }
         let rest = split_os(letters, 1).1;
         if !rest.is_empty() {
@@ -391,10 +380,7 @@ impl Words {
 
 /// Splits a word before the byte at `at`, which is ASCII or stands after one.
 fn split_os(word: &OsStr, at: usize) -> (OsString, OsString) {
-    let (start, end) = word
-        .as_encoded_bytes()
-        .split_at_checked(at)
-        .unwrap_or_default();
+    let (start, end) = word.as_encoded_bytes().split_at_checked(at).unwrap_or_default();
     (sys::os_string(start), sys::os_string(end))
 }
 
@@ -443,10 +429,7 @@ fn parse_relative(value: &OsStr) -> Option<Vec<u8>> {
     let bytes = value.as_encoded_bytes();
     let bytes = bytes.strip_prefix(b"/").unwrap_or(bytes);
     let names = bytes.split(|&byte| byte == b'/');
-    names
-        .clone()
-        .all(|name| !matches!(name, b"" | b"." | b".."))
-        .then(|| bytes.to_vec())
+    names.clone().all(|name| !matches!(name, b"" | b"." | b"..")).then(|| bytes.to_vec())
 }
 
 /// RFC 9110 §10.2.2: what can stand in Location. `//host` would be another host.
@@ -480,18 +463,12 @@ const HEADER_WANTED: &str = "a field line, as in 'X-Frame-Options: DENY'";
 /// What would break the framing of answers, or stand in them twice, is refused.
 fn parse_header(value: &OsStr) -> Result<(String, String), String> {
     let wrong = || not_wanted("--header", HEADER_WANTED, value);
-    let (name, text) = value
-        .to_str()
-        .and_then(|text| text.split_once(':'))
-        .ok_or_else(wrong)?;
+    let (name, text) = value.to_str().and_then(|text| text.split_once(':')).ok_or_else(wrong)?;
     let text = text.trim();
     if !is_token(name.as_bytes()) || !is_field_content(text.as_bytes()) {
         return Err(wrong());
     }
-    match RESERVED
-        .iter()
-        .find(|(reserved, _)| reserved.eq_ignore_ascii_case(name))
-    {
+    match RESERVED.iter().find(|(reserved, _)| reserved.eq_ignore_ascii_case(name)) {
         Some((reserved, instead)) => Err(format!("--header cannot set {reserved}: {instead}")),
         None => Ok((name.to_owned(), text.to_owned())),
     }
@@ -531,35 +508,29 @@ fn parse_bind(value: &OsStr) -> Result<Bind, String> {
     let wrong = || not_wanted("--bind", BIND_WANTED, value);
     let text = value.to_str().ok_or_else(wrong)?;
     if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
-        return Ok(Bind {
-            address: Ipv6Addr::UNSPECIFIED.into(),
-            zone: 0,
-            port: Some(port),
-        });
+        return Ok(Bind { address: Ipv6Addr::UNSPECIFIED.into(), zone: 0, port: Some(port) });
     }
     // `[::1]:80`, `[::1]`, `::1`, `192.0.2.1:80`, `192.0.2.1`.
-    let (host, port) = match text
-        .strip_prefix('[')
-        .map(|rest| rest.split_once(']').ok_or_else(wrong))
-    {
-        Some(split) => match split? {
-            (host, "") => (host, None),
-            (host, port) => {
-                let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
-                (host, Some(port.ok_or_else(wrong)?))
-            }
-        },
-        None => match text.parse::<SocketAddr>() {
-            Ok(SocketAddr::V4(address)) => {
-                return Ok(Bind {
-                    address: IpAddr::V4(*address.ip()),
-                    zone: 0,
-                    port: Some(address.port()),
-                });
-            }
-            _ => (text, None),
-        },
-    };
+    let (host, port) =
+        match text.strip_prefix('[').map(|rest| rest.split_once(']').ok_or_else(wrong)) {
+            Some(split) => match split? {
+                (host, "") => (host, None),
+                (host, port) => {
+                    let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+                    (host, Some(port.ok_or_else(wrong)?))
+                }
+            },
+            None => match text.parse::<SocketAddr>() {
+                Ok(SocketAddr::V4(address)) => {
+                    return Ok(Bind {
+                        address: IpAddr::V4(*address.ip()),
+                        zone: 0,
+                        port: Some(address.port()),
+                    });
+                }
+                _ => (text, None),
+            },
+        };
     let (host, zone) = match host.split_once('%') {
         Some((host, zone)) => (host, parse_zone(host, zone)?),
         None => (host, 0),
@@ -605,23 +576,11 @@ mod tests {
     fn a_wrong_option_suggests_the_right_one() {
         for (wrong, expected) in [
             ("--indx", "there is no option --indx; did you mean --index?"),
-            (
-                "--indx=a",
-                "there is no option --indx; did you mean --index?",
-            ),
+            ("--indx=a", "there is no option --indx; did you mean --index?"),
             ("--prot", "there is no option --prot; did you mean --port?"),
-            (
-                "--no-list",
-                "there is no option --no-list; did you mean --no-listing?",
-            ),
-            (
-                "--log-only",
-                "there is no option --log-only; did you mean --log-only-errors?",
-            ),
-            (
-                "--help-me-out",
-                "there is no option --help-me-out; see --help",
-            ),
+            ("--no-list", "there is no option --no-list; did you mean --no-listing?"),
+            ("--log-only", "there is no option --log-only; did you mean --log-only-errors?"),
+            ("--help-me-out", "there is no option --help-me-out; see --help"),
             ("--ssl", "there is no option --ssl; see --help"),
             ("-x", "there is no option -x; see --help"),
             ("-\u{e4}", "there is no option -\u{e4}; see --help"),
@@ -632,10 +591,7 @@ mod tests {
 
     #[test]
     fn an_option_without_value_takes_none() {
-        assert_eq!(
-            error(&["--hidden=yes", "."]),
-            "--hidden takes no value, not even 'yes'"
-        );
+        assert_eq!(error(&["--hidden=yes", "."]), "--hidden takes no value, not even 'yes'");
     }
 
     #[test]

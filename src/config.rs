@@ -63,10 +63,7 @@ impl Config {
             let most = sys::processors().max(4);
             let left = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
             let left = left.saturating_sub(DESCRIPTORS_TO_SERVE);
-            (2..=most)
-                .take_while(|&count| descriptors_of(count) <= left)
-                .last()
-                .unwrap_or(1)
+            (2..=most).take_while(|&count| descriptors_of(count) <= left).last().unwrap_or(1)
         };
         self.workers.map_or_else(default, NonZeroUsize::get)
     }

@@ -36,11 +36,7 @@ const VERSIONS: [Version; 6] = [
 
 impl Version {
     const fn new(blocks: usize, data_per_block: usize, correction_per_block: usize) -> Version {
-        Version {
-            blocks,
-            data_per_block,
-            correction_per_block,
-        }
+        Version { blocks, data_per_block, correction_per_block }
     }
 
     fn data(&self) -> usize {
@@ -58,9 +54,7 @@ impl Symbol {
         let mut blank = Symbol::with_patterns(index + 1);
         blank.place(&codewords);
         // §7.8: the mask that leaves the fewest features that confuse a reader.
-        (0..8)
-            .map(|mask| blank.masked(mask))
-            .min_by_key(Symbol::penalty)
+        (0..8).map(|mask| blank.masked(mask)).min_by_key(Symbol::penalty)
     }
 
     /// Half blocks, two rows a line, with the quiet zone that readers need. With colours it is
@@ -114,10 +108,7 @@ impl Symbol {
     /// §6.3: what every symbol of a version has, and the room for the format information.
     fn with_patterns(version: usize) -> Symbol {
         let width = 17 + 4 * version;
-        let mut symbol = Symbol {
-            width,
-            modules: vec![Module::Free; width * width],
-        };
+        let mut symbol = Symbol { width, modules: vec![Module::Free; width * width] };
         let last = width - 1;
         for at in 0..width {
             symbol.set(at, 6, Module::Fixed(at % 2 == 0));
@@ -128,24 +119,13 @@ impl Symbol {
             symbol.set_square(x, y, 7);
         }
         for at in 0..9 {
-            for (x, y) in [
-                (at, 8),
-                (8, at),
-                (last - at.min(7), 8),
-                (8, last - at.min(7)),
-            ] {
+            for (x, y) in [(at, 8), (8, at), (last - at.min(7), 8), (8, last - at.min(7))] {
                 if symbol.at(x, y) == Module::Free {
                     symbol.set(x, y, Module::Fixed(false));
                 }
             }
             let at = at.min(7);
-            for (x, y) in [
-                (at, 7),
-                (7, at),
-                (last - at, 7),
-                (last - 7, at),
-                (at, last - 7),
-            ] {
+            for (x, y) in [(at, 7), (7, at), (last - at, 7), (last - 7, at), (at, last - 7)] {
                 symbol.set(x, y, Module::Fixed(false));
             }
             symbol.set(7, last - at, Module::Fixed(false));
@@ -168,9 +148,8 @@ impl Symbol {
 
     /// §7.7.3: two columns at a time, up and down in turn, from the right; remainder bits are 0.
     fn place(&mut self, codewords: &[u8]) {
-        let mut bits = codewords
-            .iter()
-            .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
+        let mut bits =
+            codewords.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
         let mut upwards = true;
         // The column of the timing pattern is skipped.
         let rights = (1..self.width).rev().step_by(2);
@@ -246,9 +225,7 @@ impl Symbol {
             }
         }
         let all = self.modules.len();
-        let dark = (0..all)
-            .filter(|at| self.is_dark(at % self.width, at / self.width))
-            .count();
+        let dark = (0..all).filter(|at| self.is_dark(at % self.width, at / self.width)).count();
         // Ten for each full 5 % away from one half.
         penalty + (2 * dark).abs_diff(all) * 10 / all * 10
     }
@@ -262,10 +239,8 @@ fn line_penalty(line: &[bool]) -> usize {
         }
     }
     let finder = [true, false, true, true, true, false, true];
-    let (before, after) = (
-        [&[false; 4], &finder[..]].concat(),
-        [&finder[..], &[false; 4]].concat(),
-    );
+    let (before, after) =
+        ([&[false; 4], &finder[..]].concat(), [&finder[..], &[false; 4]].concat());
     let alike = |window: &&[bool]| *window == before || *window == after;
     penalty + 40 * line.windows(11).filter(alike).count()
 }
@@ -280,9 +255,8 @@ fn data_codewords(text: &[u8], length: usize) -> Vec<u8> {
     }
     nibbles.push(0);
     let pairs = nibbles.chunks_exact(2);
-    let mut codewords: Vec<u8> = pairs
-        .map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble))
-        .collect();
+    let mut codewords: Vec<u8> =
+        pairs.map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble)).collect();
     let padding = [0xec, 0x11].into_iter().cycle();
     codewords.extend(padding.take(length.saturating_sub(codewords.len())));
     codewords
@@ -291,10 +265,8 @@ fn data_codewords(text: &[u8], length: usize) -> Vec<u8> {
 /// §7.5, §7.6: each block's own error correction, and all of them dealt out in turn.
 fn with_correction(data: &[u8], version: &Version) -> Vec<u8> {
     let blocks: Vec<&[u8]> = data.chunks(version.data_per_block).collect();
-    let correction: Vec<Vec<u8>> = blocks
-        .iter()
-        .map(|block| remainder(block, version.correction_per_block))
-        .collect();
+    let correction: Vec<Vec<u8>> =
+        blocks.iter().map(|block| remainder(block, version.correction_per_block)).collect();
     let dealt = |at: usize, blocks: &[&[u8]]| -> Vec<u8> {
         let turn = blocks.iter().filter_map(|block| block.get(at).copied());
         turn.collect()
@@ -364,15 +336,11 @@ mod tests {
         // 1-M "01234567" of ISO/IEC 18004 annex I, and 1-M "HELLO WORLD", known from tutorials.
         let rows: [(&[u8], &[u8]); 2] = [
             (
-                &[
-                    16, 32, 12, 86, 97, 128, 236, 17, 236, 17, 236, 17, 236, 17, 236, 17,
-                ],
+                &[16, 32, 12, 86, 97, 128, 236, 17, 236, 17, 236, 17, 236, 17, 236, 17],
                 &[165, 36, 212, 193, 237, 54, 199, 135, 44, 85],
             ),
             (
-                &[
-                    32, 91, 11, 120, 209, 114, 220, 77, 67, 64, 236, 17, 236, 17, 236, 17,
-                ],
+                &[32, 91, 11, 120, 209, 114, 220, 77, 67, 64, 236, 17, 236, 17, 236, 17],
                 &[196, 35, 39, 119, 235, 215, 231, 226, 93, 23],
             ),
         ];
@@ -383,9 +351,7 @@ mod tests {
 
     #[test]
     fn format_information_of_table_c_1() {
-        let rows = [
-            0x5412, 0x5125, 0x5e7c, 0x5b4b, 0x45f9, 0x40ce, 0x4f97, 0x4aa0,
-        ];
+        let rows = [0x5412, 0x5125, 0x5e7c, 0x5b4b, 0x45f9, 0x40ce, 0x4f97, 0x4aa0];
         for (mask, format) in (0..).zip(rows) {
             assert_eq!(format_information(mask), format, "mask {mask}");
         }
@@ -393,10 +359,7 @@ mod tests {
 
     #[test]
     fn data_is_padded() {
-        assert_eq!(
-            data_codewords(b"ab", 8),
-            [0x40, 0x26, 0x16, 0x20, 0xec, 0x11, 0xec, 0x11]
-        );
+        assert_eq!(data_codewords(b"ab", 8), [0x40, 0x26, 0x16, 0x20, 0xec, 0x11, 0xec, 0x11]);
         assert_eq!(data_codewords(b"abc", 5), [0x40, 0x36, 0x16, 0x26, 0x30]);
     }
 
@@ -446,10 +409,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() == 29));
         let coloured = symbol.draw(true);
         let first = coloured.lines().next().expect("a line");
-        assert_eq!(
-            first,
-            format!("\x1b[38;5;16;48;5;231m{}\x1b[0m", " ".repeat(29))
-        );
+        assert_eq!(first, format!("\x1b[38;5;16;48;5;231m{}\x1b[0m", " ".repeat(29)));
     }
 
     /// For `scripts/check-qr`: a drawing of each length, which a real decoder reads back.

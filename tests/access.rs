@@ -57,10 +57,7 @@ struct Server {
 
 impl Server {
     fn start(site: &str, options: &[&str]) -> Server {
-        Server {
-            running: TestServer::start(options, site),
-            lines_read: 0,
-        }
+        Server { running: TestServer::start(options, site), lines_read: 0 }
     }
 
     fn connect(&self, host: &str) -> TcpStream {
@@ -126,23 +123,13 @@ fn who_is_denied_gets_403_and_one_line() {
         Content-Length: 54\r\n\r\n\
         403 Forbidden\nClients of this address are not let in.\n";
     assert_eq!(server.answer("127.0.0.1", request), denied);
-    assert_eq!(
-        server.log_line(),
-        "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54"
-    );
-    assert!(
-        server
-            .answer("::1", request)
-            .starts_with("HTTP/1.1 200 OK\r\n")
-    );
+    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54");
+    assert!(server.answer("::1", request).starts_with("HTTP/1.1 200 OK\r\n"));
     assert_eq!(server.log_line(), "::1 - - \"GET /a.txt HTTP/1.1\" 200 6");
     // Nothing that a client writes about itself is believed.
     let fields = "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n";
     assert_eq!(server.get("/a.txt", fields).0, "403");
-    assert_eq!(
-        server.log_line(),
-        "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54"
-    );
+    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54");
 }
 
 #[test]
@@ -153,11 +140,7 @@ fn whoever_is_allowed_comes_in_and_nobody_else() {
         (&["--deny", "local"], "403", "403"),
         (&["--allow", "::1"], "403", "200"),
         (&["--allow=127.0.0.1/32", "--deny=0.0.0.0/0"], "200", "403"),
-        (
-            &["--allow=0.0.0.0/0", "--allow=::/0", "--deny=::1"],
-            "200",
-            "403",
-        ),
+        (&["--allow=0.0.0.0/0", "--allow=::/0", "--deny=::1"], "200", "403"),
         (&["--allow", "240.0.0.0/4"], "403", "403"),
     ];
     for (options, v4, v6) in rows {
@@ -185,18 +168,8 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
     // (field lines, status, what a client that is not let in is told, who the client is)
     let rows = [
         ("", "200", "", "127.0.0.1"),
-        (
-            "X-Forwarded-For: 198.51.100.7\r\n",
-            "200",
-            "",
-            "198.51.100.7",
-        ),
-        (
-            "X-Forwarded-For: 203.0.113.1, 2001:db8::7, 10.1.2.3\r\n",
-            "200",
-            "",
-            "2001:db8::7",
-        ),
+        ("X-Forwarded-For: 198.51.100.7\r\n", "200", "", "198.51.100.7"),
+        ("X-Forwarded-For: 203.0.113.1, 2001:db8::7, 10.1.2.3\r\n", "200", "", "2001:db8::7"),
         (
             "Forwarded: for=127.0.0.1, for=\"[2001:db8::8]:4711\";proto=https\r\n",
             "200",
@@ -208,67 +181,22 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
         ("X-Forwarded-For: _hidden\r\n", "403", unknown, "unknown"),
         ("X-Forwarded-For:\r\n", "403", unknown, "unknown"),
         ("X-Forwarded-For: ,\r\n", "403", unknown, "unknown"),
-        (
-            "X-Forwarded-For: 2001:db8::7, junk\r\n",
-            "403",
-            unknown,
-            "unknown",
-        ),
-        (
-            "X-Forwarded-For: unknown, 10.1.2.3\r\n",
-            "403",
-            unknown,
-            "unknown",
-        ),
-        (
-            "X-Forwarded-For: 198.51.100.07\r\n",
-            "403",
-            unknown,
-            "unknown",
-        ),
-        (
-            "X-Forwarded-For: [2001:db8::7\r\n",
-            "403",
-            unknown,
-            "unknown",
-        ),
+        ("X-Forwarded-For: 2001:db8::7, junk\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For: unknown, 10.1.2.3\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For: 198.51.100.07\r\n", "403", unknown, "unknown"),
+        ("X-Forwarded-For: [2001:db8::7\r\n", "403", unknown, "unknown"),
         ("X-Forwarded-For: ::\r\n", "403", unknown, "unknown"),
         ("Forwarded: for=unknown\r\n", "403", unknown, "unknown"),
         ("Forwarded: proto=https\r\n", "403", unknown, "unknown"),
         ("Forwarded:\r\n", "403", unknown, "unknown"),
         // A zone is a name on the proxy's machine.
         ("X-Forwarded-For: fe80::1%eth0\r\n", "200", "", "fe80::1"),
-        (
-            "X-Forwarded-For: fe80::2%eth0\r\n",
-            "403",
-            denied,
-            "fe80::2",
-        ),
-        (
-            "Forwarded: for=\"[fe80::2%25eth0]:80\"\r\n",
-            "403",
-            denied,
-            "fe80::2",
-        ),
+        ("X-Forwarded-For: fe80::2%eth0\r\n", "403", denied, "fe80::2"),
+        ("Forwarded: for=\"[fe80::2%25eth0]:80\"\r\n", "403", denied, "fe80::2"),
         // Only proxies that are trusted: the first of them asks.
-        (
-            "X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n",
-            "200",
-            "",
-            "10.0.0.1",
-        ),
-        (
-            "X-Forwarded-For: 203.0.113.1\r\n",
-            "403",
-            denied,
-            "203.0.113.1",
-        ),
-        (
-            "Forwarded: for=198.51.100.7\r\nX-Forwarded-For: 127.0.0.1\r\n",
-            "400",
-            differ,
-            "unknown",
-        ),
+        ("X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n", "200", "", "10.0.0.1"),
+        ("X-Forwarded-For: 203.0.113.1\r\n", "403", denied, "203.0.113.1"),
+        ("Forwarded: for=198.51.100.7\r\nX-Forwarded-For: 127.0.0.1\r\n", "400", differ, "unknown"),
     ];
     for (fields, status, expected, client) in rows {
         let (found, content) = server.get("/ip", fields);
@@ -284,11 +212,7 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
     }
     // One that is not trusted is who it is. It comes from ::1.
     let request = b"GET /ip HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n";
-    assert!(
-        server
-            .answer("::1", request)
-            .ends_with("\r\n\r\nYour IP address is ::1\n")
-    );
+    assert!(server.answer("::1", request).ends_with("\r\n\r\nYour IP address is ::1\n"));
 }
 
 #[test]
@@ -307,33 +231,21 @@ fn a_client_that_nobody_names_is_unknown_everywhere() {
         let options = ["--trusted-proxy=127.0.0.1", &log];
         let mut server = Server::start(&folder.site(), &options);
         let (status, content) = server.get("/ip", fields);
-        assert_eq!(
-            (status.as_str(), content.as_str()),
-            ("200", "Your IP address is unknown\n")
-        );
+        assert_eq!((status.as_str(), content.as_str()), ("200", "Your IP address is unknown\n"));
         server.lines_read += 1;
         let line = server.running.log_of(1).remove(0);
         assert!(line.starts_with(start), "{line}");
         if format == "json" {
-            assert!(
-                line.contains("\"client\":\"unknown\",\"request\":"),
-                "{line}"
-            );
+            assert!(line.contains("\"client\":\"unknown\",\"request\":"), "{line}");
         }
         let json = server.get("/ip", &format!("{fields}Accept: application/json\r\n"));
         assert_eq!(json.1, "{\"address\":\"unknown\",\"family\":\"unknown\"}\n");
         // A request that cannot be read does not say either for whom the proxy speaks.
         if format == "simple" {
             let mut server = Server::start(&folder.site(), &options);
-            server.answer(
-                "127.0.0.1",
-                b"GET / HTTP/1.1\r\nX-Forwarded-For : 192.0.2.1\r\n\r\n",
-            );
+            server.answer("127.0.0.1", b"GET / HTTP/1.1\r\nX-Forwarded-For : 192.0.2.1\r\n\r\n");
             let line = server.log_line();
-            assert!(
-                line.starts_with("unknown - - \"GET / HTTP/1.1\" 400 "),
-                "{line}"
-            );
+            assert!(line.starts_with("unknown - - \"GET / HTTP/1.1\" 400 "), "{line}");
         }
     }
     // Wherever there is a rule it is not let in, be it the only one, whatever it says.
@@ -364,23 +276,15 @@ fn a_client_that_nobody_names_is_unknown_everywhere() {
 #[test]
 fn every_request_of_a_proxys_connection_has_its_own_client() {
     let folder = Folder::new();
-    let mut server = Server::start(
-        &folder.site(),
-        &["--trusted-proxy=127.0.0.1", "--deny=203.0.113.1"],
-    );
+    let mut server =
+        Server::start(&folder.site(), &["--trusted-proxy=127.0.0.1", "--deny=203.0.113.1"]);
     let request =
         |client: &str| format!("GET /ip HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: {client}\r\n\r\n");
-    let requests = ["198.51.100.1", "203.0.113.1", "198.51.100.2"]
-        .map(request)
-        .concat();
+    let requests = ["198.51.100.1", "203.0.113.1", "198.51.100.2"].map(request).concat();
     let answers = server.answer("127.0.0.1", requests.as_bytes());
     let statuses: Vec<_> = answers.matches("HTTP/1.1 ").collect();
     assert_eq!(statuses.len(), 3, "{answers}");
-    for (client, status) in [
-        ("198.51.100.1", 200),
-        ("203.0.113.1", 403),
-        ("198.51.100.2", 200),
-    ] {
+    for (client, status) in [("198.51.100.1", 200), ("203.0.113.1", 403), ("198.51.100.2", 200)] {
         let line = server.log_line();
         assert!(
             line.starts_with(&format!("{client} - - \"GET /ip HTTP/1.1\" {status} ")),
@@ -392,11 +296,7 @@ fn every_request_of_a_proxys_connection_has_its_own_client() {
 #[test]
 fn proxy_headers_come_before_everything() {
     let folder = Folder::new();
-    let options = [
-        "--trusted-proxy=127.0.0.1",
-        "--proxy-protocol",
-        "--deny=203.0.113.0/24",
-    ];
+    let options = ["--trusted-proxy=127.0.0.1", "--proxy-protocol", "--deny=203.0.113.0/24"];
     let mut server = Server::start(&folder.site(), &options);
     let unknown = "403 Forbidden\nThe proxy did not say readably what your address is.\n";
     let v2 = |command: u8, family: u8, rest: &[u8]| {
@@ -406,36 +306,16 @@ fn proxy_headers_come_before_everything() {
     let v4 = [198, 51, 100, 9, 192, 0, 2, 1, 1, 0, 0, 80];
     // (header, field lines, status, client)
     let rows: [(&[u8], &str, &str, &str); 16] = [
-        (
-            b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n",
-            "",
-            "200",
-            "198.51.100.7",
-        ),
-        (
-            b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 80\r\n",
-            "",
-            "200",
-            "2001:db8::7",
-        ),
+        (b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n", "", "200", "198.51.100.7"),
+        (b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 80\r\n", "", "200", "2001:db8::7"),
         (&v2(0x21, 0x11, &v4), "", "200", "198.51.100.9"),
         (&v2(0x20, 0, &[]), "", "200", "127.0.0.1"),
         (b"PROXY UNKNOWN\r\n", "", "403", "unknown"),
         (&v2(0x21, 0, &[]), "", "403", "unknown"),
         (&v2(0x21, 0x31, &[b'/'; 216]), "", "403", "unknown"),
         (b"PROXY TCP6 :: 2001:db8::1 1 2\r\n", "", "403", "unknown"),
-        (
-            b"PROXY TCP4 0.0.0.0 192.0.2.1 1 2\r\n",
-            "",
-            "403",
-            "unknown",
-        ),
-        (
-            b"PROXY TCP4 203.0.113.1 192.0.2.1 4711 80\r\n",
-            "",
-            "403",
-            "203.0.113.1",
-        ),
+        (b"PROXY TCP4 0.0.0.0 192.0.2.1 1 2\r\n", "", "403", "unknown"),
+        (b"PROXY TCP4 203.0.113.1 192.0.2.1 4711 80\r\n", "", "403", "203.0.113.1"),
         // Neither a client behind the proxy nor an unknown one is believed what it says of others,
         (
             b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n",
@@ -443,19 +323,9 @@ fn proxy_headers_come_before_everything() {
             "200",
             "198.51.100.7",
         ),
-        (
-            b"PROXY UNKNOWN\r\n",
-            "X-Forwarded-For: ::2\r\n",
-            "403",
-            "unknown",
-        ),
+        (b"PROXY UNKNOWN\r\n", "X-Forwarded-For: ::2\r\n", "403", "unknown"),
         // a proxy in front of the proxy is.
-        (
-            b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
-            "X-Forwarded-For: ::2\r\n",
-            "200",
-            "::2",
-        ),
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", "X-Forwarded-For: ::2\r\n", "200", "::2"),
         (
             b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n",
             "X-Forwarded-For: ::2, junk\r\n",
@@ -464,12 +334,7 @@ fn proxy_headers_come_before_everything() {
         ),
         // No header, and a broken one: no answer, and a line that says what came.
         (b"", "", "", "127.0.0.1"),
-        (
-            b"PROXY TCP4 198.51.100.07 192.0.2.1 1 2\r\n",
-            "",
-            "",
-            "127.0.0.1",
-        ),
+        (b"PROXY TCP4 198.51.100.07 192.0.2.1 1 2\r\n", "", "", "127.0.0.1"),
     ];
     for (header, fields, status, client) in rows {
         let name = header.escape_ascii().to_string();
@@ -478,10 +343,9 @@ fn proxy_headers_come_before_everything() {
         match status {
             "200" => assert_eq!(content, format!("Your IP address is {client}\n"), "{name}"),
             "403" if client == "unknown" => assert_eq!(content, unknown, "{name}"),
-            "403" => assert_eq!(
-                content,
-                "403 Forbidden\nClients of this address are not let in.\n"
-            ),
+            "403" => {
+                assert_eq!(content, "403 Forbidden\nClients of this address are not let in.\n")
+            }
             _ => assert_eq!(content, "", "{name}"),
         }
         let line = server.log_line();
@@ -494,25 +358,15 @@ fn proxy_headers_come_before_everything() {
     }
     // Whoever is no trusted proxy needs no header, and cannot use one.
     let direct = server.answer("::1", b"GET /ip HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert!(
-        direct.ends_with("\r\n\r\nYour IP address is ::1\n"),
-        "{direct}"
-    );
+    assert!(direct.ends_with("\r\n\r\nYour IP address is ::1\n"), "{direct}");
     let spoofed = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\nGET /ip HTTP/1.1\r\nHost: h\r\n\r\n";
-    assert!(
-        server
-            .answer("::1", spoofed)
-            .starts_with("HTTP/1.1 400 Bad Request\r\n")
-    );
+    assert!(server.answer("::1", spoofed).starts_with("HTTP/1.1 400 Bad Request\r\n"));
 }
 
 #[test]
 fn a_proxy_header_may_come_in_pieces() {
     let folder = Folder::new();
-    let server = Server::start(
-        &folder.site(),
-        &["--trusted-proxy=127.0.0.1", "--proxy-protocol"],
-    );
+    let server = Server::start(&folder.site(), &["--trusted-proxy=127.0.0.1", "--proxy-protocol"]);
     let bytes = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\nGET /ip HTTP/1.1\r\nHost: h\r\n\r\n";
     for cut in [1, 5, 6, 20, 38, 39, 40, bytes.len() - 1] {
         let mut stream = server.connect("127.0.0.1");
@@ -534,10 +388,8 @@ fn a_proxy_header_may_come_in_pieces() {
 fn users_log_in() {
     let folder = Folder::new();
     let file = folder.write("users", &format!("ana:{HASH}\nbo b\u{e4}r:{HASH}\n"), 0o600);
-    let mut server = Server::start(
-        &folder.site(),
-        &["--auth-file", &file, "--log=common", "--cors"],
-    );
+    let mut server =
+        Server::start(&folder.site(), &["--auth-file", &file, "--log=common", "--cors"]);
     let challenge = "HTTP/1.1 401 Unauthorized\r\n\
         Content-Type: text/plain; charset=utf-8\r\n\
         X-Content-Type-Options: nosniff\r\n\
@@ -578,17 +430,9 @@ fn users_log_in() {
     // A browser asks this without a password, and no browser could ask otherwise.
     let preflight = b"OPTIONS /a.txt HTTP/1.1\r\nHost: h\r\nOrigin: http://o\r\n\
         Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: authorization\r\n\r\n";
-    assert!(
-        server
-            .answer("127.0.0.1", preflight)
-            .starts_with("HTTP/1.1 204 ")
-    );
+    assert!(server.answer("127.0.0.1", preflight).starts_with("HTTP/1.1 204 "));
     let options = b"OPTIONS /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
-    assert!(
-        server
-            .answer("127.0.0.1", options)
-            .starts_with("HTTP/1.1 401 ")
-    );
+    assert!(server.answer("127.0.0.1", options).starts_with("HTTP/1.1 401 "));
 }
 
 #[test]
@@ -604,10 +448,7 @@ fn who_guesses_passwords_waits() {
     for _ in 0..5 {
         assert_eq!(server.get("/", &from("2001:db8::1", wrong)).0, "401");
     }
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: h\r\n{}\r\n",
-        from("2001:db8::2", wrong)
-    );
+    let request = format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", from("2001:db8::2", wrong));
     let waiting = server.answer("127.0.0.1", request.as_bytes());
     if waiting.starts_with("HTTP/1.1 429 Too Many Requests\r\n") {
         assert!(waiting.contains("\r\nRetry-After: "), "{waiting}");
@@ -625,10 +466,7 @@ fn who_guesses_passwords_waits() {
 
 #[test]
 fn what_openssl_makes_is_understood() {
-    let Ok(made) = Command::new("openssl")
-        .args(["passwd", "-5", "p\u{e4}ss:word"])
-        .output()
-    else {
+    let Ok(made) = Command::new("openssl").args(["passwd", "-5", "p\u{e4}ss:word"]).output() else {
         support::skip("openssl is not here");
         return;
     };
@@ -638,10 +476,7 @@ fn what_openssl_makes_is_understood() {
     let server = Server::start(&folder.site(), &["--auth-file", &file]);
     // printf 'ana:päss:word' | base64
     let ana = "Authorization: Basic YW5hOnDDpHNzOndvcmQ=\r\n";
-    assert_eq!(
-        server.get("/a.txt", ana),
-        ("200".to_owned(), "hello\n".to_owned())
-    );
+    assert_eq!(server.get("/a.txt", ana), ("200".to_owned(), "hello\n".to_owned()));
 }
 
 #[test]
@@ -665,10 +500,7 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
             folder.write("d", "\nana:secret\n", 0o600),
             "line 2: the hash must begin with $5$: make it with 'openssl passwd -5'",
         ),
-        (
-            folder.write("e", "", 0o600),
-            "there is no line USER:HASH in it",
-        ),
+        (folder.write("e", "", 0o600), "there is no line USER:HASH in it"),
         (
             folder.write("site/f", &line, 0o600),
             "is in the directory that is served: move it elsewhere",
@@ -678,20 +510,14 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
             "is in the directory that is served: move it elsewhere",
         ),
         (folder.path(""), "is not a file"),
-        (
-            folder.path("missing"),
-            "No such file or directory (os error 2)",
-        ),
+        (folder.path("missing"), "No such file or directory (os error 2)"),
     ];
     for (file, expected) in rows {
         let (status, error) = refused(&folder.site(), &["--auth-file", &file]);
         let expected = expected.replace("FILE", &file);
         assert_eq!(status, Some(1), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
-        assert!(
-            error.starts_with("ipv6-httpd: ") && error.contains(&file),
-            "{error}"
-        );
+        assert!(error.starts_with("ipv6-httpd: ") && error.contains(&file), "{error}");
         assert!(error.trim_end().ends_with(&expected), "{error}");
     }
 }
@@ -729,11 +555,7 @@ fn the_auth_file_is_read_again() {
     let mut errors = String::new();
     let kept = "; the users stay as they were\n";
     for (text, mode, error) in [
-        (
-            "ana\n",
-            0o600,
-            format!("the auth file '{file}': line 1: it must be USER:HASH"),
-        ),
+        ("ana\n", 0o600, format!("the auth file '{file}': line 1: it must be USER:HASH")),
         (
             bo_line.as_str(),
             0o640,
@@ -745,10 +567,7 @@ fn the_auth_file_is_read_again() {
         replace(text, mode);
         server.running.signal("HUP");
         errors += &format!("ipv6-httpd: {error}{kept}");
-        server
-            .running
-            .err
-            .wait_until(|text| text.len() >= errors.len());
+        server.running.err.wait_until(|text| text.len() >= errors.len());
         // And not again, however often it is looked at.
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(600));
@@ -763,11 +582,7 @@ fn the_auth_file_is_read_again() {
     );
     let started = Instant::now();
     while server.running.err.text() != errors {
-        assert!(
-            started.elapsed() < DEADLINE,
-            "{}",
-            server.running.err.text()
-        );
+        assert!(started.elapsed() < DEADLINE, "{}", server.running.err.text());
         assert_eq!(server.get("/a.txt", ana).0, "200");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -825,21 +640,12 @@ fn check_says_who_may_ask() {
         &folder.site(),
     ];
     let (_, text, _) = run(&options);
-    let local = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Local now: "));
+    let local = text.lines().find_map(|line| line.strip_prefix("Local now: "));
     let always = "127.0.0.0/8, ::1/128, fe80::/10";
-    assert!(
-        local.is_some_and(|local| local.starts_with(always)),
-        "{text}"
-    );
+    assert!(local.is_some_and(|local| local.starts_with(always)), "{text}");
     let lines: Vec<_> = text
         .lines()
-        .filter(|line| {
-            ["Clients:", "Users:", "Proxies:"]
-                .iter()
-                .any(|name| line.starts_with(name))
-        })
+        .filter(|line| ["Clients:", "Users:", "Proxies:"].iter().any(|name| line.starts_with(name)))
         .collect();
     let expected = [
         "Clients: none, but local, not 192.0.2.0/24",
@@ -907,12 +713,7 @@ struct Desk {
 
 impl Desk {
     fn new(is_wanted: bool) -> Desk {
-        Desk {
-            source: None,
-            is_wanted,
-            answered: Vec::new(),
-            buffers: Buffers::default(),
-        }
+        Desk { source: None, is_wanted, answered: Vec::new(), buffers: Buffers::default() }
     }
 }
 
@@ -961,11 +762,7 @@ fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
         let mut desk = Desk::new(true);
         let mut connection = Connection::behind_proxy(&limits, &now);
         for part in [&bytes[..cut], &bytes[cut..]] {
-            assert_eq!(
-                step(&mut connection, &limits, &now, &mut desk),
-                "read",
-                "cut at {cut}"
-            );
+            assert_eq!(step(&mut connection, &limits, &now, &mut desk), "read", "cut at {cut}");
             connection.received(part, &limits, &now, &mut desk);
         }
         let answer = step(&mut connection, &limits, &now, &mut desk);
@@ -990,10 +787,7 @@ fn a_proxy_header_is_owed_at_once() {
         assert_eq!(step(&mut connection, &limits, &now, &mut desk), "read");
     }
     connection.expired(&limits, &at(head), &mut desk);
-    assert_eq!(
-        step(&mut connection, &limits, &at(head), &mut desk),
-        "close"
-    );
+    assert_eq!(step(&mut connection, &limits, &at(head), &mut desk), "close");
     assert_eq!(desk.answered, [], "without a word");
     // With the header, the connection is as any other: idle, or in a head.
     for (bytes, expected) in [(HEADER.to_vec(), idle), ([HEADER, b"G"].concat(), head)] {
@@ -1011,11 +805,7 @@ fn a_proxy_header_that_is_broken_ends_the_connection() {
     let long = [b"GET /".as_slice(), &[b'x'; 5_000]].concat();
     // (what comes, whether the client is wanted, what is written down)
     let rows: [(&[u8], bool, Option<&[u8]>); 5] = [
-        (
-            b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-            true,
-            Some(b"GET / HTTP/1.1"),
-        ),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", true, Some(b"GET / HTTP/1.1")),
         (b"PROXY TCP4 1 2 3 4\r\n", true, Some(b"PROXY TCP4 1 2 3 4")),
         (&long, true, Some(&long[..107])),
         (b"", true, None),

@@ -44,11 +44,7 @@ fn binds() {
     let wanted =
         |text: &str| format!("--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0, not '{text}'");
     let at = |address: &str, port| {
-        Ok(Bind {
-            address: address.parse().expect("an address"),
-            zone: 0,
-            port,
-        })
+        Ok(Bind { address: address.parse().expect("an address"), zone: 0, port })
     };
     let rows: [(&str, Result<Bind, String>); 25] = [
         ("::", at("::", None)),
@@ -104,13 +100,8 @@ impl Server {
             .expect("the server");
         let mut line = String::new();
         let stdout = child.stdout.as_mut().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("its first line");
-        let port = line
-            .trim()
-            .strip_prefix("Listening on port:")
-            .expect("its port");
+        BufReader::new(stdout).read_line(&mut line).expect("its first line");
+        let port = line.trim().strip_prefix("Listening on port:").expect("its port");
         let port = port.parse().expect("a number");
         Server { child, port }
     }
@@ -118,9 +109,7 @@ impl Server {
     fn answer(&self, request: &str) -> String {
         let address = (IpAddr::from(Ipv4Addr::LOCALHOST), self.port);
         let mut stream = TcpStream::connect(address).expect("connect");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .expect("a time-out");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
         stream.write_all(request.as_bytes()).expect("write");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");

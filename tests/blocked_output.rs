@@ -47,10 +47,7 @@ fn flood(program: &Program, name: &str, fields: &str, requests: usize) {
     let mut answers = Vec::new();
     stream.read_to_end(&mut answers).expect("answers");
     sending.join().expect("sent");
-    let answered = answers
-        .windows(12)
-        .filter(|window| *window == b"HTTP/1.1 404")
-        .count();
+    let answered = answers.windows(12).filter(|window| *window == b"HTTP/1.1 404").count();
     assert_eq!(answered, requests);
 }
 
@@ -93,29 +90,15 @@ fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
     program.interrupt();
     assert!(program.wait().success());
     let (output, errors) = (output.join().expect("text"), errors.join().expect("text"));
-    let logged = output
-        .lines()
-        .filter(|line| line.contains("\" 404 "))
-        .count();
-    let others = output
-        .lines()
-        .filter(|line| line.contains("\"GET /a.txt "))
-        .count();
+    let logged = output.lines().filter(|line| line.contains("\" 404 ")).count();
+    let others = output.lines().filter(|line| line.contains("\"GET /a.txt ")).count();
     let lost = lost_lines(&errors, BLOCKED);
-    assert!(
-        lost > 0 && logged > 0,
-        "{logged} lines and {lost}: {errors}"
-    );
+    assert!(lost > 0 && logged > 0, "{logged} lines and {lost}: {errors}");
     // One line for each: the first asks whether it is there, and may do so more than once.
-    assert!(
-        logged + others + lost > REQUESTS,
-        "{logged} and {others} lines, {lost} lost"
-    );
+    assert!(logged + others + lost > REQUESTS, "{logged} and {others} lines, {lost} lost");
     assert_eq!(errors.lines().count(), 1, "{errors}");
     // The line of an answer that was just sent may come after it.
-    let said = output
-        .lines()
-        .filter(|line| *line == "Caught SIGINT, dying");
+    let said = output.lines().filter(|line| *line == "Caught SIGINT, dying");
     assert_eq!(said.count(), 1);
 }
 
@@ -143,10 +126,7 @@ fn a_pipe_that_is_closed_does_not_end_the_server() {
 #[test]
 fn a_full_disk_does_not_end_the_server() {
     let mut program = Program::start("full", "", |command| {
-        let full = File::options()
-            .write(true)
-            .open("/dev/full")
-            .expect("/dev/full");
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
         command.stdout(full).stderr(Stdio::piped());
     });
     let errors = collect(program.child.stderr.take().expect("a pipe"));
@@ -157,11 +137,7 @@ fn a_full_disk_does_not_end_the_server() {
     let first =
         "ipv6-httpd: cannot write to standard output: No space left on device (os error 28)\n";
     assert!(errors.starts_with(first), "{errors}");
-    assert_eq!(
-        errors.lines().count(),
-        2,
-        "said once, and counted at the end: {errors}"
-    );
+    assert_eq!(errors.lines().count(), 2, "said once, and counted at the end: {errors}");
     let reason = "No space left on device (os error 28)";
     assert!(lost_lines(&errors, reason) > REQUESTS, "{errors}");
 }
@@ -171,26 +147,15 @@ fn numbers(log: &str) -> Vec<usize> {
     let mut found = Vec::new();
     assert!(log.is_empty() || log.ends_with('\n'), "{log}");
     for line in log.lines() {
-        let is_other = [
-            "Listening on ",
-            "Press ^C ",
-            "http://",
-            "Caught SIGINT, dying",
-        ]
-        .iter()
-        .any(|start| line.trim_start().starts_with(start));
+        let is_other = ["Listening on ", "Press ^C ", "http://", "Caught SIGINT, dying"]
+            .iter()
+            .any(|start| line.trim_start().starts_with(start));
         if is_other || line.is_empty() {
             continue;
         }
-        let rest = line
-            .strip_prefix("127.")
-            .unwrap_or_else(|| panic!("{line:?} in {log}"));
-        let (_, rest) = rest
-            .split_once(" - - [")
-            .unwrap_or_else(|| panic!("{line:?}"));
-        let (_, rest) = rest
-            .split_once("] \"GET /")
-            .unwrap_or_else(|| panic!("{line:?}"));
+        let rest = line.strip_prefix("127.").unwrap_or_else(|| panic!("{line:?} in {log}"));
+        let (_, rest) = rest.split_once(" - - [").unwrap_or_else(|| panic!("{line:?}"));
+        let (_, rest) = rest.split_once("] \"GET /").unwrap_or_else(|| panic!("{line:?}"));
         let (target, rest) = rest.split_once(' ').expect("a target");
         assert!(
             rest.starts_with("HTTP/1.1\" ") && rest.ends_with(|byte: char| byte.is_ascii_digit())
@@ -209,20 +174,14 @@ fn a_file_with_a_limit(name: &str, empties: bool) {
     }
     let path = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}.log", std::process::id()));
     let mut program = Program::start(name, "", |command| {
-        let file = File::options()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .expect("a file");
+        let file = File::options().append(true).create(true).open(&path).expect("a file");
         command.args(WORKERS).stdout(file).stderr(Stdio::piped());
     });
     let errors = collect(program.child.stderr.take().expect("a pipe"));
     let limit = |bytes: &str| {
         let id = program.child.id().to_string();
         let limit = format!("--fsize={bytes}");
-        let done = Command::new("prlimit")
-            .args(["--pid", &id, &limit])
-            .status();
+        let done = Command::new("prlimit").args(["--pid", &id, &limit]).status();
         assert!(done.expect("prlimit").success());
     };
     let ask = |numbers: Range<usize>| {
@@ -236,11 +195,7 @@ fn a_file_with_a_limit(name: &str, empties: bool) {
     ask(0..200);
     program.wait_until("it is full", || read().len() == 4_000);
     if empties {
-        File::options()
-            .write(true)
-            .open(&path)
-            .and_then(|file| file.set_len(0))
-            .expect("a file");
+        File::options().write(true).open(&path).and_then(|file| file.set_len(0)).expect("a file");
     }
     limit("unlimited:unlimited");
     ask(200..300);
@@ -373,10 +328,7 @@ fn a_flood_loses_nothing_where_standard_output_takes_it() {
         assert_eq!(errors, "", "nothing was lost");
         for (name, requests) in [("flood", 6_000), ("other", 2_000), ("short", 20_000)] {
             let request = format!("\"GET /{name} HTTP/1.1\"");
-            let lines = output
-                .lines()
-                .filter(|line| line.contains(&request))
-                .count();
+            let lines = output.lines().filter(|line| line.contains(&request)).count();
             assert_eq!(lines, requests, "{name}, {format}");
         }
         let longest = output.lines().map(str::len).max();

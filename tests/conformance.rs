@@ -22,18 +22,13 @@ use ipv6_httpd::http::response::{Body, Produce, Response, Status};
 use ipv6_httpd::http::target::Target;
 
 /// Answers every path with its own target, so that rows show what was understood.
-const FIXED: Served<'static> = Served {
-    answer: &fixed,
-    refuse: &fixed_refusal,
-};
+const FIXED: Served<'static> = Served { answer: &fixed, refuse: &fixed_refusal };
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
 
 fn fixed(request: &Request<'_>, _now: &Now) -> Response {
     let text = |status, content: Vec<u8>| {
-        Response::new(status)
-            .with("Content-Type", "text/plain")
-            .with_body(Body::Bytes(content))
+        Response::new(status).with("Content-Type", "text/plain").with_body(Body::Bytes(content))
     };
     match request.target {
         Target::Asterisk => text(Status::Ok, b"the asterisk".to_vec()),
@@ -117,14 +112,7 @@ fn small() -> Limits {
 /// Rows that are answered 200 with this content, after which the connection goes on.
 fn check_fine(rows: &[(&str, &[u8], &str)]) {
     for (rule, input, content) in rows {
-        check(
-            &FIXED,
-            &Limits::default(),
-            rule,
-            input,
-            &ok(content),
-            End::Idle,
-        );
+        check(&FIXED, &Limits::default(), rule, input, &ok(content), End::Idle);
     }
 }
 
@@ -135,14 +123,7 @@ fn check_refused(rows: &[(&str, &[u8], &str, &str)]) {
             Some(_) => head(refused(status, reason)),
             None => refused(status, reason),
         };
-        check(
-            &FIXED,
-            &Limits::default(),
-            rule,
-            input,
-            &output,
-            End::Lingers,
-        );
+        check(&FIXED, &Limits::default(), rule, input, &output, End::Lingers);
     }
 }
 
@@ -155,145 +136,50 @@ const CHARACTER: &str = "The target holds a character that no target may hold.";
 #[test]
 fn request_lines() {
     check_fine(&[
-        (
-            "9112 §3 a request",
-            b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9112 §2.2 an empty line before",
-            b"\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9112 §2.2 two of them",
-            b"\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §2.5 a later minor version",
-            b"GET /a HTTP/1.9\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §9.1 a method is a token",
-            b"M-SEARCH /a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
+        ("9112 §3 a request", b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "/a"),
+        ("9112 §2.2 an empty line before", b"\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", "/a"),
+        ("9112 §2.2 two of them", b"\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", "/a"),
+        ("9110 §2.5 a later minor version", b"GET /a HTTP/1.9\r\nHost: h\r\n\r\n", "/a"),
+        ("9110 §9.1 a method is a token", b"M-SEARCH /a HTTP/1.1\r\nHost: h\r\n\r\n", "/a"),
     ]);
     let bad = "400 Bad Request";
     check_refused(&[
         ("9112 §3 no words", b" \r\n", bad, WORDS),
         ("9112 §3 one word", b"GET\r\n", bad, WORDS),
         ("9112 §3 two words: HTTP/0.9", b"GET /\r\n", bad, WORDS),
-        (
-            "9112 §3 four words",
-            b"GET / b HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §3 two spaces",
-            b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §3 a tab",
-            b"GET\t/\tHTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            WORDS,
-        ),
+        ("9112 §3 four words", b"GET / b HTTP/1.1\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §3 two spaces", b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §3 a tab", b"GET\t/\tHTTP/1.1\r\nHost: h\r\n\r\n", bad, WORDS),
         (
             "9112 §3 a space before",
             b" GET / HTTP/1.1\r\nHost: h\r\n\r\n",
             bad,
             "The method is not a token.",
         ),
-        (
-            "9112 §3 a space behind",
-            b"GET / HTTP/1.1 \r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
+        ("9112 §3 a space behind", b"GET / HTTP/1.1 \r\nHost: h\r\n\r\n", bad, VERSION),
         (
             "9112 §3 no method",
             b"G(T / HTTP/1.1\r\nHost: h\r\n\r\n",
             bad,
             "The method is not a token.",
         ),
-        (
-            "9112 §2.2 a bare LF",
-            b"GET / HTTP/1.1\nHost: h\r\n\r\n",
-            bad,
-            CRLF,
-        ),
-        (
-            "9112 §2.2 an empty line of a bare LF",
-            b"\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            CRLF,
-        ),
-        (
-            "9112 §2.2 a bare CR",
-            b"GET /\r HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            CHARACTER,
-        ),
-        (
-            "9112 §2.2 a bare CR at the end",
-            b"GET / HTTP/1.1\r\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
+        ("9112 §2.2 a bare LF", b"GET / HTTP/1.1\nHost: h\r\n\r\n", bad, CRLF),
+        ("9112 §2.2 an empty line of a bare LF", b"\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", bad, CRLF),
+        ("9112 §2.2 a bare CR", b"GET /\r HTTP/1.1\r\nHost: h\r\n\r\n", bad, CHARACTER),
+        ("9112 §2.2 a bare CR at the end", b"GET / HTTP/1.1\r\r\nHost: h\r\n\r\n", bad, VERSION),
         (
             "9112 §2.2 a bare CR before",
             b"\rGET / HTTP/1.1\r\nHost: h\r\n\r\n",
             bad,
             "The method is not a token.",
         ),
-        (
-            "9112 §3.2 NUL in the target",
-            b"GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            CHARACTER,
-        ),
-        (
-            "9112 §2.3 case",
-            b"GET / http/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §2.3 two digits",
-            b"GET / HTTP/1.10\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §2.3 one digit",
-            b"GET / HTTP/1\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §2.3 no digit",
-            b"GET / HTTP/1.x\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §2.3 a sign",
-            b"GET / HTTP/+1.1\r\nHost: h\r\n\r\n",
-            bad,
-            VERSION,
-        ),
-        (
-            "9112 §2.3 another protocol",
-            b"OPTIONS sip:a SIP/2.0\r\n\r\n",
-            bad,
-            VERSION,
-        ),
+        ("9112 §3.2 NUL in the target", b"GET /\0 HTTP/1.1\r\nHost: h\r\n\r\n", bad, CHARACTER),
+        ("9112 §2.3 case", b"GET / http/1.1\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §2.3 two digits", b"GET / HTTP/1.10\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §2.3 one digit", b"GET / HTTP/1\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §2.3 no digit", b"GET / HTTP/1.x\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §2.3 a sign", b"GET / HTTP/+1.1\r\nHost: h\r\n\r\n", bad, VERSION),
+        ("9112 §2.3 another protocol", b"OPTIONS sip:a SIP/2.0\r\n\r\n", bad, VERSION),
         (
             "9110 §15.6.6 HTTP/2.0",
             b"GET / HTTP/2.0\r\nHost: h\r\n\r\n",
@@ -312,12 +198,7 @@ fn request_lines() {
             "505 HTTP Version Not Supported",
             SPEAKS,
         ),
-        (
-            "8446 a TLS client",
-            b"\x16\x03\x01\x02\x00\x01\n",
-            bad,
-            CRLF,
-        ),
+        ("8446 a TLS client", b"\x16\x03\x01\x02\x00\x01\n", bad, CRLF),
         (
             "9110 §9.3.2 HEAD gets no content",
             b"HEAD / HTTP/1.1\r\n\r\n",
@@ -336,36 +217,16 @@ fn request_lines() {
 #[test]
 fn targets() {
     check_fine(&[
-        (
-            "9112 §3.2.1 origin-form",
-            b"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a?b",
-        ),
-        (
-            "9112 §3.2.1 an empty query",
-            b"GET /a? HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a?",
-        ),
-        (
-            "9112 §3.2.1 two question marks",
-            b"GET /a?b?c HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a?b?c",
-        ),
+        ("9112 §3.2.1 origin-form", b"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "/a?b"),
+        ("9112 §3.2.1 an empty query", b"GET /a? HTTP/1.1\r\nHost: h\r\n\r\n", "/a?"),
+        ("9112 §3.2.1 two question marks", b"GET /a?b?c HTTP/1.1\r\nHost: h\r\n\r\n", "/a?b?c"),
         (
             "9112 §3.2.1 two slashes are no authority",
             b"GET //x/a HTTP/1.1\r\nHost: h\r\n\r\n",
             "//x/a",
         ),
-        (
-            "9112 §3.2.2 absolute-form",
-            b"GET http://x/a?b HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a?b",
-        ),
-        (
-            "9112 §3.2.2 an empty path",
-            b"GET http://x HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/",
-        ),
+        ("9112 §3.2.2 absolute-form", b"GET http://x/a?b HTTP/1.1\r\nHost: h\r\n\r\n", "/a?b"),
+        ("9112 §3.2.2 an empty path", b"GET http://x HTTP/1.1\r\nHost: h\r\n\r\n", "/"),
         (
             "9112 §3.2.2 an empty path with a query",
             b"GET http://x?q HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -376,16 +237,8 @@ fn targets() {
             b"GET HTTPS://x:1/a HTTP/1.1\r\nHost: h\r\n\r\n",
             "/a",
         ),
-        (
-            "9844 §6 a zone",
-            b"GET http://[fe80::1%25eth0]:8080/a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9112 §3.2.4 asterisk-form",
-            b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n",
-            "the asterisk",
-        ),
+        ("9844 §6 a zone", b"GET http://[fe80::1%25eth0]:8080/a HTTP/1.1\r\nHost: h\r\n\r\n", "/a"),
+        ("9112 §3.2.4 asterisk-form", b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "the asterisk"),
         (
             "bytes beyond ASCII, as a user typed them",
             b"GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -427,14 +280,7 @@ fn targets() {
             b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n\x16\x03\x01",
         ),
     ] {
-        check(
-            &FIXED,
-            &Limits::default(),
-            rule,
-            input,
-            &authority,
-            End::Lingers,
-        );
+        check(&FIXED, &Limits::default(), rule, input, &authority, End::Lingers);
     }
     // RFC 9110 §7.8: an Upgrade is ignored. What follows is the next request, whatever the client
     // takes it for. RFC 9931 asks for the end of the connection after CONNECT alone, and says that
@@ -479,54 +325,19 @@ fn targets() {
     let host = "The authority of the target is not a host.";
     let tunnel = "The target of CONNECT is a host and a port.";
     check_refused(&[
-        (
-            "9112 §3.2.3 for CONNECT alone",
-            b"GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            neither,
-        ),
-        (
-            "9112 §3.2.3 not for POST either",
-            b"POST h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            neither,
-        ),
-        (
-            "9112 §3.2.3 with its port",
-            b"CONNECT h HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            tunnel,
-        ),
-        (
-            "9112 §3.2.3 CONNECT to a path",
-            b"CONNECT /a HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            tunnel,
-        ),
+        ("9112 §3.2.3 for CONNECT alone", b"GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n", bad, neither),
+        ("9112 §3.2.3 not for POST either", b"POST h:80 HTTP/1.1\r\nHost: h\r\n\r\n", bad, neither),
+        ("9112 §3.2.3 with its port", b"CONNECT h HTTP/1.1\r\nHost: h\r\n\r\n", bad, tunnel),
+        ("9112 §3.2.3 CONNECT to a path", b"CONNECT /a HTTP/1.1\r\nHost: h\r\n\r\n", bad, tunnel),
         (
             "9112 §3.2.4 for OPTIONS alone",
             b"GET * HTTP/1.1\r\nHost: h\r\n\r\n",
             bad,
             "Only OPTIONS may be asked of *.",
         ),
-        (
-            "9112 §3.2.1 a relative path",
-            b"GET a HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            neither,
-        ),
-        (
-            "9112 §3.2 a fragment",
-            b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            CHARACTER,
-        ),
-        (
-            "9112 §3.2.2 no host",
-            b"GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            host,
-        ),
+        ("9112 §3.2.1 a relative path", b"GET a HTTP/1.1\r\nHost: h\r\n\r\n", bad, neither),
+        ("9112 §3.2 a fragment", b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", bad, CHARACTER),
+        ("9112 §3.2.2 no host", b"GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n", bad, host),
         (
             "9110 §4.2.4 user information",
             b"GET http://u:p@h/ HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -539,53 +350,20 @@ fn targets() {
             bad,
             neither,
         ),
-        (
-            "3986 §3.2.2 an open bracket",
-            b"GET http://[::1/ HTTP/1.1\r\nHost: h\r\n\r\n",
-            bad,
-            host,
-        ),
+        ("3986 §3.2.2 an open bracket", b"GET http://[::1/ HTTP/1.1\r\nHost: h\r\n\r\n", bad, host),
     ]);
 }
 
 #[test]
 fn hosts() {
     check_fine(&[
-        (
-            "9112 §3.2 a host",
-            b"GET /a HTTP/1.1\r\nHost: raspberrypi.local:8080\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §7.2 an empty one",
-            b"GET /a HTTP/1.1\r\nHost:\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §5.6.3 white space around it",
-            b"GET /a HTTP/1.1\r\nHost: \t h \t\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §5.1 a name of any case",
-            b"GET /a HTTP/1.1\r\nhOST:h\r\n\r\n",
-            "/a",
-        ),
-        (
-            "3986 §3.2.2 an IPv6 literal",
-            b"GET /a HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9844 §6 a zone, as it is",
-            b"GET /a HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n",
-            "/a",
-        ),
-        (
-            "6874 a zone, encoded",
-            b"GET /a HTTP/1.1\r\nHost: [fe80::1%25eth0]:8080\r\n\r\n",
-            "/a",
-        ),
+        ("9112 §3.2 a host", b"GET /a HTTP/1.1\r\nHost: raspberrypi.local:8080\r\n\r\n", "/a"),
+        ("9110 §7.2 an empty one", b"GET /a HTTP/1.1\r\nHost:\r\n\r\n", "/a"),
+        ("9110 §5.6.3 white space around it", b"GET /a HTTP/1.1\r\nHost: \t h \t\r\n\r\n", "/a"),
+        ("9110 §5.1 a name of any case", b"GET /a HTTP/1.1\r\nhOST:h\r\n\r\n", "/a"),
+        ("3986 §3.2.2 an IPv6 literal", b"GET /a HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", "/a"),
+        ("9844 §6 a zone, as it is", b"GET /a HTTP/1.1\r\nHost: [fe80::1%eth0]\r\n\r\n", "/a"),
+        ("6874 a zone, encoded", b"GET /a HTTP/1.1\r\nHost: [fe80::1%25eth0]:8080\r\n\r\n", "/a"),
         (
             "9112 §3.2.2 absolute-form wins over it",
             b"GET http://x/a HTTP/1.1\r\nHost: y\r\n\r\n",
@@ -593,18 +371,10 @@ fn hosts() {
         ),
     ]);
     let bad = "400 Bad Request";
-    let (missing, wrong) = (
-        "The Host field is missing.",
-        "The Host field is not a host.",
-    );
+    let (missing, wrong) = ("The Host field is missing.", "The Host field is not a host.");
     check_refused(&[
         ("9112 §3.2 none", b"GET / HTTP/1.1\r\n\r\n", bad, missing),
-        (
-            "9112 §3.2 none, with absolute-form",
-            b"GET http://h/ HTTP/1.1\r\n\r\n",
-            bad,
-            missing,
-        ),
+        ("9112 §3.2 none, with absolute-form", b"GET http://h/ HTTP/1.1\r\n\r\n", bad, missing),
         (
             "9112 §3.2 none, and its name elsewhere",
             b"GET / HTTP/1.1\r\nA: Host: h\r\n\r\n",
@@ -635,99 +405,41 @@ fn hosts() {
             bad,
             "There is more than one Host field.",
         ),
-        (
-            "9112 §3.2 a list",
-            b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
-            bad,
-            wrong,
-        ),
-        (
-            "9110 §7.2 a path",
-            b"GET / HTTP/1.1\r\nHost: h/\r\n\r\n",
-            bad,
-            wrong,
-        ),
-        (
-            "9110 §7.2 user information",
-            b"GET / HTTP/1.1\r\nHost: u@h\r\n\r\n",
-            bad,
-            wrong,
-        ),
-        (
-            "9110 §7.2 a port that is none",
-            b"GET / HTTP/1.1\r\nHost: h:x\r\n\r\n",
-            bad,
-            wrong,
-        ),
-        (
-            "9110 §7.2 no brackets",
-            b"GET / HTTP/1.1\r\nHost: ::1\r\n\r\n",
-            bad,
-            wrong,
-        ),
-        (
-            "9110 §7.2 an open bracket",
-            b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
-            bad,
-            wrong,
-        ),
+        ("9112 §3.2 a list", b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", bad, wrong),
+        ("9110 §7.2 a path", b"GET / HTTP/1.1\r\nHost: h/\r\n\r\n", bad, wrong),
+        ("9110 §7.2 user information", b"GET / HTTP/1.1\r\nHost: u@h\r\n\r\n", bad, wrong),
+        ("9110 §7.2 a port that is none", b"GET / HTTP/1.1\r\nHost: h:x\r\n\r\n", bad, wrong),
+        ("9110 §7.2 no brackets", b"GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", bad, wrong),
+        ("9110 §7.2 an open bracket", b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", bad, wrong),
     ]);
 }
 
 #[test]
 fn field_lines() {
     check_fine(&[
-        (
-            "9110 §5.5 an empty value",
-            b"GET /a HTTP/1.1\r\nHost: h\r\nA:\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §5.5 a tab in a value",
-            b"GET /a HTTP/1.1\r\nHost: h\r\nA: b\tc\r\n\r\n",
-            "/a",
-        ),
-        (
-            "9110 §5.5 obs-text",
-            b"GET /a HTTP/1.1\r\nHost: h\r\nA: \x80\xff\r\n\r\n",
-            "/a",
-        ),
+        ("9110 §5.5 an empty value", b"GET /a HTTP/1.1\r\nHost: h\r\nA:\r\n\r\n", "/a"),
+        ("9110 §5.5 a tab in a value", b"GET /a HTTP/1.1\r\nHost: h\r\nA: b\tc\r\n\r\n", "/a"),
+        ("9110 §5.5 obs-text", b"GET /a HTTP/1.1\r\nHost: h\r\nA: \x80\xff\r\n\r\n", "/a"),
         (
             "9110 §5.1 any token is a name",
             b"GET /a HTTP/1.1\r\nHost: h\r\n!#$%&'*+-.^_`|~9: x\r\n\r\n",
             "/a",
         ),
-        (
-            "9110 §5.5 colons in a value",
-            b"GET /a HTTP/1.1\r\nHost: h\r\nA::b:c\r\n\r\n",
-            "/a",
-        ),
+        ("9110 §5.5 colons in a value", b"GET /a HTTP/1.1\r\nHost: h\r\nA::b:c\r\n\r\n", "/a"),
     ]);
     let bad = "400 Bad Request";
-    let (token, control) = (
-        "A field name is not a token.",
-        "A field value holds a control character.",
-    );
+    let (token, control) =
+        ("A field name is not a token.", "A field value holds a control character.");
     let space = "A field line must not begin with white space.";
     check_refused(&[
-        (
-            "9112 §5.1 a space before the colon",
-            b"GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-            bad,
-            token,
-        ),
+        ("9112 §5.1 a space before the colon", b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", bad, token),
         (
             "9112 §5.1 a tab before the colon",
             b"GET / HTTP/1.1\r\nHost: h\r\nA\t: b\r\n\r\n",
             bad,
             token,
         ),
-        (
-            "9112 §5.1 no name",
-            b"GET / HTTP/1.1\r\nHost: h\r\n: b\r\n\r\n",
-            bad,
-            token,
-        ),
+        ("9112 §5.1 no name", b"GET / HTTP/1.1\r\nHost: h\r\n: b\r\n\r\n", bad, token),
         (
             "9112 §5.1 no colon",
             b"GET / HTTP/1.1\r\nHost: h\r\nA\r\n\r\n",
@@ -740,12 +452,7 @@ fn field_lines() {
             bad,
             token,
         ),
-        (
-            "9112 §5.2 obs-fold",
-            b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n",
-            bad,
-            space,
-        ),
+        ("9112 §5.2 obs-fold", b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", bad, space),
         (
             "9112 §5.2 obs-fold with a tab",
             b"GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\tc\r\n\r\n",
@@ -758,18 +465,8 @@ fn field_lines() {
             bad,
             space,
         ),
-        (
-            "9110 §5.5 NUL in a value",
-            b"GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n",
-            bad,
-            control,
-        ),
-        (
-            "9110 §5.5 DEL in a value",
-            b"GET / HTTP/1.1\r\nHost: h\r\nA: \x7f\r\n\r\n",
-            bad,
-            control,
-        ),
+        ("9110 §5.5 NUL in a value", b"GET / HTTP/1.1\r\nHost: h\r\nA: \0\r\n\r\n", bad, control),
+        ("9110 §5.5 DEL in a value", b"GET / HTTP/1.1\r\nHost: h\r\nA: \x7f\r\n\r\n", bad, control),
         (
             "9110 §5.5 a vertical tab in a value",
             b"GET / HTTP/1.1\r\nHost: h\r\nA: \x0bb\r\n\r\n",
@@ -819,10 +516,8 @@ fn request_content() {
     ]);
     let bad = "400 Bad Request";
     let both = "Both Transfer-Encoding and Content-Length are present.";
-    let (number, several) = (
-        "The Content-Length is not a number.",
-        "There is more than one Content-Length.",
-    );
+    let (number, several) =
+        ("The Content-Length is not a number.", "There is more than one Content-Length.");
     let coding = "The last transfer coding is not chunked.";
     let only = "The only transfer coding here is chunked.";
     let malformed = "The chunked content is malformed.";
@@ -930,11 +625,7 @@ fn one_answer_after_the_other() {
     let a = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
     let not_found = answer("404 Not Found", TEXT, "nothing\n");
-    let unsatisfied = answer(
-        "416 Range Not Satisfiable",
-        "Content-Range: bytes */9\r\n",
-        "",
-    );
+    let unsatisfied = answer("416 Range Not Satisfiable", "Content-Range: bytes */9\r\n", "");
     let range = answer(
         "206 Partial Content",
         "Content-Type: text/plain\r\nContent-Range: bytes 3-5/9\r\n",
@@ -947,48 +638,23 @@ fn one_answer_after_the_other() {
         "POST /d HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
     let close = "GET /e HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let rows: [(&str, Vec<String>, Vec<Vec<u8>>, End); 12] = [
-        (
-            "GET and GET",
-            vec![a.into(), get("/b")],
-            vec![ok("/a"), ok("/b")],
-            End::Idle,
-        ),
+        ("GET and GET", vec![a.into(), get("/b")], vec![ok("/a"), ok("/b")], End::Idle),
         (
             "GET, HEAD, GET",
             vec![a.into(), a.replace("GET", "HEAD"), get("/b")],
             vec![ok("/a"), head(ok("/a")), ok("/b")],
             End::Idle,
         ),
-        (
-            "after 304",
-            vec![get("/304"), a.into()],
-            vec![not_modified, ok("/a")],
-            End::Idle,
-        ),
+        ("after 304", vec![get("/304"), a.into()], vec![not_modified, ok("/a")], End::Idle),
         (
             "after 204",
             vec![get("/204"), a.into()],
             vec![bare("204 No Content", ""), ok("/a")],
             End::Idle,
         ),
-        (
-            "after 404",
-            vec![get("/404"), a.into()],
-            vec![not_found, ok("/a")],
-            End::Idle,
-        ),
-        (
-            "after 416",
-            vec![get("/416"), a.into()],
-            vec![unsatisfied, ok("/a")],
-            End::Idle,
-        ),
-        (
-            "after a range",
-            vec![get("/range"), a.into()],
-            vec![range, ok("/a")],
-            End::Idle,
-        ),
+        ("after 404", vec![get("/404"), a.into()], vec![not_found, ok("/a")], End::Idle),
+        ("after 416", vec![get("/416"), a.into()], vec![unsatisfied, ok("/a")], End::Idle),
+        ("after a range", vec![get("/range"), a.into()], vec![range, ok("/a")], End::Idle),
         (
             "after nothing",
             vec![get("/empty"), a.into()],
@@ -1007,12 +673,7 @@ fn one_answer_after_the_other() {
             vec![ok("/c"), ok("/a"), ok("/d"), ok("/c")],
             End::Idle,
         ),
-        (
-            "up to close",
-            vec![a.into(), close.into()],
-            vec![ok("/a"), last(ok("/e"))],
-            End::Closed,
-        ),
+        ("up to close", vec![a.into(), close.into()], vec![ok("/a"), last(ok("/e"))], End::Closed),
         (
             "up to a refusal",
             vec![a.into(), "GET\r\n".into()],
@@ -1025,10 +686,7 @@ fn one_answer_after_the_other() {
         let (input, output) = (input.concat(), output.concat());
         // In batches and one by one: what leaves is the same.
         for batch_bytes in [1, 150, 64 << 10] {
-            let limits = Limits {
-                batch_bytes,
-                ..Limits::default()
-            };
+            let limits = Limits { batch_bytes, ..Limits::default() };
             check(&FIXED, &limits, &rule, input.as_bytes(), &output, end);
         }
     }
@@ -1060,10 +718,7 @@ fn expectations() {
     for (rule, input, output, end) in rows {
         check(&FIXED, &Limits::default(), rule, input, &output, end);
     }
-    let (status, reason) = (
-        "417 Expectation Failed",
-        "The only expectation is 100-continue.",
-    );
+    let (status, reason) = ("417 Expectation Failed", "The only expectation is 100-continue.");
     check_refused(&[
         (
             "9110 §15.5.18 another",
@@ -1085,10 +740,7 @@ fn expectations() {
 fn bounds_of_a_head() {
     let line = |bytes: usize| {
         let target = "x".repeat(bytes - "GET / HTTP/1.1\r\n".len());
-        (
-            format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n"),
-            format!("/{target}"),
-        )
+        (format!("GET /{target} HTTP/1.1\r\nHost: h\r\n\r\n"), format!("/{target}"))
     };
     // With its last, empty line.
     let section = |bytes: usize| {
@@ -1096,66 +748,27 @@ fn bounds_of_a_head() {
         format!("GET /a HTTP/1.1\r\nHost: h\r\nA: {value}\r\n\r\n")
     };
     let lines = |count: usize| {
-        format!(
-            "GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n",
-            "A: b\r\n".repeat(count - 1)
-        )
+        format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(count - 1))
     };
     let long = refused("414 URI Too Long", "The request-line is too long.");
     let method = refused("501 Not Implemented", "No method is that long.");
-    let large = refused(
-        "431 Request Header Fields Too Large",
-        "The field section is too large.",
-    );
-    let many = refused(
-        "431 Request Header Fields Too Large",
-        "There are too many field lines.",
-    );
+    let large = refused("431 Request Header Fields Too Large", "The field section is too large.");
+    let many = refused("431 Request Header Fields Too Large", "There are too many field lines.");
     let endless = |byte: &str| byte.repeat(90);
     let (fine, a) = (End::Idle, ok("/a"));
     let rows: [(&str, String, Vec<u8>, End); 10] = [
-        (
-            "9112 §3 a request-line at its bound",
-            line(80).0,
-            ok(&line(80).1),
-            fine,
-        ),
-        (
-            "9112 §3 a request-line beyond it",
-            line(81).0,
-            long.clone(),
-            End::Lingers,
-        ),
+        ("9112 §3 a request-line at its bound", line(80).0, ok(&line(80).1), fine),
+        ("9112 §3 a request-line beyond it", line(81).0, long.clone(), End::Lingers),
         (
             "9112 §3 a request-line without end",
             format!("GET /{}", endless("x")),
             long.clone(),
             End::Lingers,
         ),
-        (
-            "9112 §3 a method without end",
-            endless("x"),
-            method,
-            End::Lingers,
-        ),
-        (
-            "9112 §2.2 empty lines without end",
-            endless("\r\n"),
-            long,
-            End::Lingers,
-        ),
-        (
-            "9110 §5.4 a field section at its bound",
-            section(64),
-            a.clone(),
-            fine,
-        ),
-        (
-            "6585 §5 a field section beyond it",
-            section(65),
-            large.clone(),
-            End::Lingers,
-        ),
+        ("9112 §3 a method without end", endless("x"), method, End::Lingers),
+        ("9112 §2.2 empty lines without end", endless("\r\n"), long, End::Lingers),
+        ("9110 §5.4 a field section at its bound", section(64), a.clone(), fine),
+        ("6585 §5 a field section beyond it", section(65), large.clone(), End::Lingers),
         (
             "6585 §5 a field line without end",
             format!("GET / HTTP/1.1\r\nA: {}", endless("x")),
@@ -1163,12 +776,7 @@ fn bounds_of_a_head() {
             End::Lingers,
         ),
         ("9110 §5.4 field lines at their bound", lines(4), a, fine),
-        (
-            "6585 §5 field lines beyond it",
-            lines(5),
-            many,
-            End::Lingers,
-        ),
+        ("6585 §5 field lines beyond it", lines(5), many, End::Lingers),
     ];
     for (rule, input, output, end) in rows {
         check(&FIXED, &small(), rule, input.as_bytes(), &output, end);
@@ -1179,23 +787,13 @@ fn bounds_of_a_head() {
 #[test]
 fn default_bounds() {
     let limits = Limits::default();
-    let line = |bytes: usize| {
-        format!(
-            "GET /{} HTTP/1.1\r\nHost: h\r\n\r\n",
-            "x".repeat(bytes - 16)
-        )
-    };
+    let line =
+        |bytes: usize| format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(bytes - 16));
     let section = |bytes: usize| {
-        format!(
-            "GET /a HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n",
-            "x".repeat(bytes - 16)
-        )
+        format!("GET /a HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "x".repeat(bytes - 16))
     };
     let lines = |count: usize| {
-        format!(
-            "GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n",
-            "A: b\r\n".repeat(count - 1)
-        )
+        format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(count - 1))
     };
     for (input, status) in [
         (line(8 << 10), "200"),
@@ -1222,10 +820,7 @@ fn heads_that_take_too_long() {
     let timeout = refused("408 Request Timeout", "The request took too long.");
     let rows: [(&str, &[u8]); 5] = [
         ("9110 §15.5.9 half a request-line", b"GET / HT"),
-        (
-            "9110 §15.5.9 half a field section",
-            b"GET / HTTP/1.1\r\nHost: h\r\n",
-        ),
+        ("9110 §15.5.9 half a field section", b"GET / HTTP/1.1\r\nHost: h\r\n"),
         (
             "9110 §15.5.9 half the content",
             b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhel",
@@ -1239,11 +834,7 @@ fn heads_that_take_too_long() {
     for (rule, input) in rows {
         for before in [&b""[..], NEXT] {
             let mut client = Client::new(&FIXED, &Limits::default());
-            assert_eq!(
-                client.send(&[before, input].concat()),
-                End::Partial,
-                "{rule}"
-            );
+            assert_eq!(client.send(&[before, input].concat()), End::Partial, "{rule}");
             let earlier = client.output.len();
             assert_eq!(client.wait(9_999), None, "{rule}");
             assert_eq!(client.wait(1), Some(End::Lingers), "{rule}");
@@ -1254,11 +845,7 @@ fn heads_that_take_too_long() {
     let mut client = Client::new(&FIXED, &Limits::default());
     client.send(b"HEAD / HTTP/1.1\r\nHost");
     assert_eq!(client.wait(10_000), Some(End::Lingers));
-    assert_eq!(
-        client.output,
-        head(&timeout),
-        "9110 §9.3.2 no content for HEAD"
-    );
+    assert_eq!(client.output, head(&timeout), "9110 §9.3.2 no content for HEAD");
 
     // The time runs from the first byte: one byte after the other does not put it off.
     let mut client = Client::new(&FIXED, &Limits::default());
@@ -1323,9 +910,7 @@ fn clients_that_do_not_read() {
     let mut client = half_sent(LARGE, 1_000);
     assert!(client.connection.deadline_milliseconds() == client.now.milliseconds + 30_000);
     client.now.set(31_000, client.now.date);
-    client
-        .connection
-        .expired(&client.limits, &client.now, &mut client.desk);
+    client.connection.expired(&client.limits, &client.now, &mut client.desk);
     assert_eq!(client.drive(), End::Closed);
     let head = head_length(&ok(&"x".repeat(100_000))) as u64;
     let aborted = Answered {
@@ -1338,17 +923,12 @@ fn clients_that_do_not_read() {
     // A few bytes now and then are no progress; 4 KiB are.
     let mut client = half_sent(LARGE, 1_000);
     for _ in 0..30 {
-        client
-            .now
-            .set(client.now.milliseconds + 900, client.now.date);
+        client.now.set(client.now.milliseconds + 900, client.now.date);
         client.sent(100);
     }
     assert_eq!(client.connection.deadline_milliseconds(), 31_000);
     client.sent(96);
-    assert_eq!(
-        client.connection.deadline_milliseconds(),
-        client.now.milliseconds + 30_000
-    );
+    assert_eq!(client.connection.deadline_milliseconds(), client.now.milliseconds + 30_000);
 }
 
 #[test]
@@ -1437,11 +1017,8 @@ fn records_tell_what_was_sent() {
     .concat();
     client.sends = 1;
     assert_eq!(client.send(&input), End::Lingers);
-    let record = |note: &str, status, content_bytes| Answered {
-        note: note.into(),
-        status,
-        content_bytes,
-    };
+    let record =
+        |note: &str, status, content_bytes| Answered { note: note.into(), status, content_bytes };
     let refusal = WORDS.len() as u64;
     let expected = [
         record("HEAD /a HTTP/1.1", Status::Ok, 0),
@@ -1458,22 +1035,15 @@ fn records_tell_what_was_sent() {
         let mut client = half_sent(&NEXT.repeat(3), bytes);
         assert_eq!(client.desk.answered.len(), 1);
         client.connection.abandon(&mut client.desk);
-        let counts: Vec<u64> = client
-            .desk
-            .answered
-            .iter()
-            .map(|answered| answered.content_bytes)
-            .collect();
+        let counts: Vec<u64> =
+            client.desk.answered.iter().map(|answered| answered.content_bytes).collect();
         assert_eq!(counts, [5, sent, 0]);
     }
 
     // A line that is too long is not kept as a whole.
     let input = format!("GET /{} HTTP/1.1\r\n", "x".repeat(100_000));
     let outcome = run(&FIXED, &Limits::default(), &[input.as_bytes()], usize::MAX);
-    assert_eq!(
-        outcome.answered[0].note.len(),
-        "refused: ".len() + (8 << 10)
-    );
+    assert_eq!(outcome.answered[0].note.len(), "refused: ".len() + (8 << 10));
 }
 
 /// A body that ends before its length ends the connection, or the client would wait for the rest;
@@ -1486,37 +1056,18 @@ fn bodies_are_as_long_as_was_said_or_the_last() {
     let long = [answer("200 OK", "", "made piece by piec"), next.clone()].concat();
     let none = [head(answer("200 OK", "", "made piece by piece?")), next].concat();
     let rows: [(&str, &str, Vec<u8>, End, &[u64]); 3] = [
-        (
-            "RFC 9112 §8 too short",
-            "GET /short",
-            short,
-            End::Closed,
-            &[19],
-        ),
+        ("RFC 9112 §8 too short", "GET /short", short, End::Closed, &[19]),
         ("§6.3 too long", "GET /long", long, End::Idle, &[18, 5]),
-        (
-            "§6.3 too short, and not sent",
-            "HEAD /short",
-            none,
-            End::Idle,
-            &[0, 5],
-        ),
+        ("§6.3 too short, and not sent", "HEAD /short", none, End::Idle, &[0, 5]),
     ];
     for (rule, request, output, end, content_bytes) in rows {
-        let input = [
-            format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes(),
-            NEXT,
-        ]
-        .concat();
+        let input = [format!("{request} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes(), NEXT].concat();
         for sends in [usize::MAX, 1, 7] {
             let found = run(&FIXED, &Limits::default(), &[&input], sends);
             assert_eq!(show(&found.output), show(&output), "{rule}");
             assert_eq!(found.end, end, "{rule}");
-            let counts: Vec<u64> = found
-                .answered
-                .iter()
-                .map(|answered| answered.content_bytes)
-                .collect();
+            let counts: Vec<u64> =
+                found.answered.iter().map(|answered| answered.content_bytes).collect();
             assert_eq!(counts, content_bytes, "{rule}");
         }
     }
@@ -1540,11 +1091,7 @@ fn methods() {
         "Files can be read here, not written: use GET.",
         allow,
     );
-    let unknown = error_page(
-        "501 Not Implemented",
-        "This method is not known here: use GET.",
-        "",
-    );
+    let unknown = error_page("501 Not Implemented", "This method is not known here: use GET.", "");
     let missing = error_page(
         "404 Not Found",
         "There is nothing of this name here: check the address for a slip.",
@@ -1558,80 +1105,34 @@ fn methods() {
     let rows: [(&str, &str, &str, Vec<u8>); 24] = [
         ("§9.3.1 GET", "GET", "/a.txt", file.clone()),
         ("§9.3.1 GET of nothing", "GET", "/empty.txt", empty.clone()),
-        (
-            "§9.3.1 GET of what is not there",
-            "GET",
-            "/b.txt",
-            missing.clone(),
-        ),
-        (
-            "§9.3.1 a file is no folder",
-            "GET",
-            "/a.txt/",
-            missing.clone(),
-        ),
+        ("§9.3.1 GET of what is not there", "GET", "/b.txt", missing.clone()),
+        ("§9.3.1 a file is no folder", "GET", "/a.txt/", missing.clone()),
         ("§9.3.2 HEAD", "HEAD", "/a.txt", head(&file)),
         ("§9.3.2 HEAD of nothing", "HEAD", "/empty.txt", head(&empty)),
-        (
-            "§9.3.2 HEAD of what is not there",
-            "HEAD",
-            "/b.txt",
-            head(&missing),
-        ),
+        ("§9.3.2 HEAD of what is not there", "HEAD", "/b.txt", head(&missing)),
         ("§9.3.7 OPTIONS", "OPTIONS", "/a.txt", options.clone()),
         ("§9.3.7 OPTIONS *", "OPTIONS", "*", options.clone()),
-        (
-            "§9.3.7 OPTIONS of what is not there",
-            "OPTIONS",
-            "/b",
-            options,
-        ),
+        ("§9.3.7 OPTIONS of what is not there", "OPTIONS", "/b", options),
         ("§15.5.6 POST", "POST", "/a.txt", refused.clone()),
         ("§15.5.6 PUT", "PUT", "/a.txt", refused.clone()),
         ("§15.5.6 DELETE", "DELETE", "/b.txt", refused.clone()),
         ("§15.5.6 TRACE", "TRACE", "/a.txt", refused.clone()),
         ("§15.5.6 PATCH", "PATCH", "/a.txt", refused.clone()),
         ("§15.5.6 CONNECT", "CONNECT", "h:80", last(refused)),
-        (
-            "§15.6.2 an unknown method",
-            "PROPFIND",
-            "/a.txt",
-            unknown.clone(),
-        ),
+        ("§15.6.2 an unknown method", "PROPFIND", "/a.txt", unknown.clone()),
         ("§9.1 methods are case-sensitive", "get", "/a.txt", unknown),
         ("3986 §2.1 decoded once", "GET", "/%61.t%78t", file.clone()),
-        (
-            "3986 §5.2.4 dot segments",
-            "GET",
-            "/sub/./../a.txt",
-            file.clone(),
-        ),
+        ("3986 §5.2.4 dot segments", "GET", "/sub/./../a.txt", file.clone()),
         ("two slashes are one", "GET", "//a.txt", file),
         ("the client's address", "GET", "/ip", ip.clone()),
-        (
-            "the client's address, with a query",
-            "GET",
-            "/ip?x",
-            ip.clone(),
-        ),
+        ("the client's address, with a query", "GET", "/ip?x", ip.clone()),
         ("the client's address, HEAD", "HEAD", "/ip", head(ip)),
     ];
     folder.serve(&[], |served| {
         for (rule, method, target, output) in rows {
             let input = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n");
-            let end = if method == "CONNECT" {
-                End::Lingers
-            } else {
-                End::Idle
-            };
-            check(
-                served,
-                &Limits::default(),
-                rule,
-                input.as_bytes(),
-                &output,
-                end,
-            );
+            let end = if method == "CONNECT" { End::Lingers } else { End::Idle };
+            check(served, &Limits::default(), rule, input.as_bytes(), &output, end);
         }
         // One after the other, over files: GET, HEAD, GET; after a 304, a 404, a 416, a range.
         let get = |method: &str, target: &str, fields: &str| {
@@ -1649,11 +1150,8 @@ fn methods() {
         ]
         .concat();
         let whole = run(served, &Limits::default(), &[input.as_bytes()], usize::MAX);
-        let statuses: Vec<u16> = whole
-            .answered
-            .iter()
-            .map(|answered| answered.status.code())
-            .collect();
+        let statuses: Vec<u16> =
+            whole.answered.iter().map(|answered| answered.status.code()).collect();
         assert_eq!(statuses, [200, 200, 304, 404, 416, 206, 200, 200]);
         check(
             served,
@@ -1676,17 +1174,9 @@ fn head_is_get_without_content() {
     folder.file("sub/b", "");
     folder.file("indexed/index.html", "<p>");
     folder.serve(&[], |served| {
-        for target in [
-            "/",
-            "/a.txt",
-            "/large.bin",
-            "/sub",
-            "/sub/",
-            "/indexed/",
-            "/missing",
-            "/%00",
-            "/ip",
-        ] {
+        for target in
+            ["/", "/a.txt", "/large.bin", "/sub", "/sub/", "/indexed/", "/missing", "/%00", "/ip"]
+        {
             for fields in [
                 "",
                 "Accept-Encoding: gzip\r\n",
@@ -1729,11 +1219,7 @@ fn bodies_in_pieces() {
             let input = request.repeat(2);
             let whole = run(served, &Limits::default(), &[input.as_bytes()], usize::MAX);
             check_answers(request, &whole.output, &whole.answered);
-            assert!(
-                whole.held_bytes < 128 << 10,
-                "{request}: {}",
-                whole.held_bytes
-            );
+            assert!(whole.held_bytes < 128 << 10, "{request}: {}", whole.held_bytes);
             for sends in [1, 13, 1_000, 65_536] {
                 let found = run(served, &Limits::default(), &[input.as_bytes()], sends);
                 assert!(found.output == whole.output, "{request}: {sends} at a time");

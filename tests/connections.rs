@@ -22,12 +22,7 @@ use support::skip;
 const MEBIBYTE: usize = 1 << 20;
 
 fn assert_answer(answer: &Answer, status: u16, body: &str) {
-    assert_eq!(
-        (answer.status(), answer.text()),
-        (status, body),
-        "{}",
-        answer.head
-    );
+    assert_eq!((answer.status(), answer.text()), (status, body), "{}", answer.head);
 }
 
 /// Reads a body of `length` bytes of [`pattern`] from `offset` on, without keeping it.
@@ -36,11 +31,7 @@ fn expect_pattern(client: &mut Conversation, offset: u64, length: u64) {
     while at < length {
         let count = (length - at).min(256 << 10) as usize;
         let block = client.take(count);
-        assert!(
-            block == pattern(offset + at, count),
-            "wrong near byte {}",
-            offset + at
-        );
+        assert!(block == pattern(offset + at, count), "wrong near byte {}", offset + at);
         at += count as u64;
     }
 }
@@ -55,10 +46,7 @@ fn a_connection_persists_until_either_side_says_close() {
         assert_eq!(client.get("/missing").status(), 404);
         client.send("HEAD /b.txt HTTP/1.1\r\nHost: h\r\n\r\n");
         let head = client.answer_to_head();
-        assert_eq!(
-            (head.status(), head.field("Content-Length")),
-            (200, Some("4"))
-        );
+        assert_eq!((head.status(), head.field("Content-Length")), (200, Some("4")));
         client.send("PUT /b.txt HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
         assert_eq!(client.answer().status(), 405);
         assert_answer(&client.get("/b.txt"), 200, "two\n");
@@ -91,11 +79,7 @@ fn twenty_pipelined_requests_are_answered_in_order() {
     let server = TestServer::start(&["-w", "1"], site.path());
     for address in server.addresses() {
         let mut client = Conversation::open(address);
-        client.send(
-            (0..20)
-                .map(|number| get(&format!("/{number}")))
-                .collect::<String>(),
-        );
+        client.send((0..20).map(|number| get(&format!("/{number}"))).collect::<String>());
         for number in 0..20 {
             assert_answer(&client.answer(), 200, &content(number));
         }
@@ -109,41 +93,23 @@ fn pipelining_goes_on_behind_every_kind_of_answer() {
     site.write_pattern("large", 1 << 20, &[]);
     site.age("a");
     let server = TestServer::start(&[], site.path());
-    let tag = fetch(server.address(), "/a")
-        .field("ETag")
-        .expect("a tag")
-        .to_owned();
+    let tag = fetch(server.address(), "/a").field("ETag").expect("a tag").to_owned();
     let first = |line: &str, fields: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     // What is sent, its status, and its body where that is not for people.
     let rows = [
         (first("GET /a", ""), 200, Some("0123456789")),
         (first("HEAD /a", ""), 200, Some("")),
         (first("HEAD /large", ""), 200, Some("")),
-        (
-            first("GET /a", &format!("If-None-Match: {tag}\r\n")),
-            304,
-            Some(""),
-        ),
+        (first("GET /a", &format!("If-None-Match: {tag}\r\n")), 304, Some("")),
         (first("GET /a", "Range: bytes=2-4\r\n"), 206, Some("234")),
         (first("GET /missing", ""), 404, None),
-        (
-            first("GET /a", "Content-Length: 5\r\n") + "hello",
-            200,
-            Some("0123456789"),
-        ),
-        (
-            first("POST /a", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n",
-            405,
-            None,
-        ),
+        (first("GET /a", "Content-Length: 5\r\n") + "hello", 200, Some("0123456789")),
+        (first("POST /a", "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n", 405, None),
         (first("OPTIONS *", ""), 204, Some("")),
     ];
     let mut client = Conversation::open(server.address());
     let end = first("GET /a", "Range: bytes=9-\r\n");
-    let all: String = rows
-        .iter()
-        .map(|(request, ..)| format!("{request}{end}"))
-        .collect();
+    let all: String = rows.iter().map(|(request, ..)| format!("{request}{end}")).collect();
     client.send(all);
     for (request, status, body) in &rows {
         let answer = match request.starts_with("HEAD ") {
@@ -190,9 +156,8 @@ fn silent_clients_stop_nobody() {
     for workers in ["4", "1"] {
         let server = TestServer::start(&["-w", workers], site.path());
         let addresses = server.addresses();
-        let mut silent: Vec<Conversation> = (0..100)
-            .map(|at| Conversation::open(addresses[at % addresses.len()]))
-            .collect();
+        let mut silent: Vec<Conversation> =
+            (0..100).map(|at| Conversation::open(addresses[at % addresses.len()])).collect();
         // Those who have said nothing at all may be the kernel's still: the others are not.
         for client in silent.iter_mut().step_by(2) {
             client.send("\r\n");
@@ -274,14 +239,8 @@ fn a_client_that_goes_on_sending_can_read_the_error() {
         ("nonsense\r\n\r\n", 400),
         ("GET /a HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n", 400),
         ("GET /a HTTP/3.0\r\nHost: h\r\n\r\n", 505),
-        (
-            "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n",
-            405,
-        ),
-        (
-            "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
-            405,
-        ),
+        ("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n", 405),
+        ("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 405),
     ];
     for address in server.addresses() {
         for (request, status) in rows {
@@ -331,9 +290,8 @@ fn an_unfinished_head_gets_408_after_ten_seconds() {
 fn eight_clients_fetch_a_large_file_at_once() {
     let site = TempSite::new();
     let length = 100 * MEBIBYTE as u64;
-    let places: Vec<(u64, usize)> = (0..100)
-        .map(|at| (at * MEBIBYTE as u64 + at * 4099, 64 << 10))
-        .collect();
+    let places: Vec<(u64, usize)> =
+        (0..100).map(|at| (at * MEBIBYTE as u64 + at * 4099, 64 << 10)).collect();
     let path = site.write_pattern("large", length, &places);
     let server = TestServer::start(&[], site.path());
     let addresses = server.addresses();
@@ -379,31 +337,16 @@ fn ranges_reach_beyond_two_and_four_gibibytes() {
     for address in server.addresses() {
         let mut client = Conversation::open(address);
         client.send("HEAD /sparse HTTP/1.1\r\nHost: h\r\n\r\n");
-        assert_eq!(
-            client.answer_to_head().field("Content-Length"),
-            Some("5368709130")
-        );
+        assert_eq!(client.answer_to_head().field("Content-Length"), Some("5368709130"));
         let rows = [
             (format!("{}-{}", two - 3, two + 3), two - 3, 7),
             (format!("{}-{}", four - 3, four + 3), four - 3, 7),
             (format!("{four}-{four}"), four, 1),
             // From below to above, in more than one piece.
-            (
-                format!("{}-{}", two - mebibyte, two + mebibyte - 1),
-                two - mebibyte,
-                2 * mebibyte,
-            ),
-            (
-                format!("{}-{}", four - mebibyte, four + mebibyte - 1),
-                four - mebibyte,
-                2 * mebibyte,
-            ),
+            (format!("{}-{}", two - mebibyte, two + mebibyte - 1), two - mebibyte, 2 * mebibyte),
+            (format!("{}-{}", four - mebibyte, four + mebibyte - 1), four - mebibyte, 2 * mebibyte),
             ("-5".to_owned(), length - 5, 5),
-            (
-                format!("{}-", length - 2 * mebibyte),
-                length - 2 * mebibyte,
-                2 * mebibyte,
-            ),
+            (format!("{}-", length - 2 * mebibyte), length - 2 * mebibyte, 2 * mebibyte),
         ];
         for (range, start, count) in rows {
             let fields = format!("Range: bytes={range}\r\n");
@@ -411,15 +354,10 @@ fn ranges_reach_beyond_two_and_four_gibibytes() {
             let head = client.head();
             let end = start + count - 1;
             let expected = format!("\r\nContent-Range: bytes {start}-{end}/{length}\r\n");
-            assert!(
-                head.starts_with("HTTP/1.1 206 ") && head.contains(&expected),
-                "{head}"
-            );
+            assert!(head.starts_with("HTTP/1.1 206 ") && head.contains(&expected), "{head}");
             expect_pattern(&mut client, start, count);
         }
-        client.send(format!(
-            "GET /sparse HTTP/1.1\r\nHost: h\r\nRange: bytes={length}-\r\n\r\n"
-        ));
+        client.send(format!("GET /sparse HTTP/1.1\r\nHost: h\r\nRange: bytes={length}-\r\n\r\n"));
         let answer = client.answer();
         assert_eq!(answer.status(), 416);
         assert_eq!(answer.field("Content-Range"), Some("bytes */5368709130"));
@@ -433,10 +371,7 @@ fn midway(server: &TestServer, site: &TempSite) -> (Conversation, u64) {
     let mut client = Conversation::open(server.address());
     client.request("/large");
     let head = client.head();
-    assert!(
-        head.contains(&format!("\r\nContent-Length: {length}\r\n")),
-        "{head}"
-    );
+    assert!(head.contains(&format!("\r\nContent-Length: {length}\r\n")), "{head}");
     (client, length)
 }
 
@@ -445,17 +380,10 @@ fn a_file_that_is_shortened_while_it_is_sent_ends_the_connection() {
     let site = TempSite::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
-    let file = OpenOptions::new()
-        .write(true)
-        .open(site.join("large"))
-        .expect("the file");
+    let file = OpenOptions::new().write(true).open(site.join("large")).expect("the file");
     file.set_len(MEBIBYTE as u64).expect("shorter");
     let body = client.rest_or_reset();
-    assert!(
-        body.len() >= 64 << 10 && (body.len() as u64) < length,
-        "{} bytes",
-        body.len()
-    );
+    assert!(body.len() >= 64 << 10 && (body.len() as u64) < length, "{} bytes", body.len());
     assert!(body == pattern(0, body.len()), "something was made up");
     assert_answer(&fetch(server.address(), "/a"), 200, "one");
     assert_eq!(fetch(server.address(), "/large").body.len(), MEBIBYTE);
@@ -466,19 +394,13 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_long_as_it_was() {
     let site = TempSite::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(site.join("large"))
-        .expect("the file");
+    let mut file = OpenOptions::new().append(true).open(site.join("large")).expect("the file");
     file.write_all(&[b'+'; 100_000]).expect("longer");
     expect_pattern(&mut client, 0, length);
     assert_answer(&client.get("/a"), 200, "one");
     client.send("HEAD /large HTTP/1.1\r\nHost: h\r\n\r\n");
     let longer = (length + 100_000).to_string();
-    assert_eq!(
-        client.answer_to_head().field("Content-Length"),
-        Some(longer.as_str())
-    );
+    assert_eq!(client.answer_to_head().field("Content-Length"), Some(longer.as_str()));
 }
 
 #[test]
@@ -528,12 +450,9 @@ fn what_comes_and_goes_is_there_and_missing_at_once() {
     let server = TestServer::start(&[], site.path());
     let mut client = Conversation::open(server.address());
     // By itself, as the index of its folder and of the root, as the error page of another.
-    for (name, path) in [
-        ("a", "/a"),
-        ("sub/index.html", "/sub/"),
-        ("index.html", "/"),
-        ("404.html", "/nothing"),
-    ] {
+    for (name, path) in
+        [("a", "/a"), ("sub/index.html", "/sub/"), ("index.html", "/"), ("404.html", "/nothing")]
+    {
         let before = client.get(path);
         for content in ["one", "three"] {
             let found = if name == "404.html" { 404 } else { 200 };
@@ -562,12 +481,8 @@ fn what_comes_and_goes_is_there_and_missing_at_once() {
 
 #[test]
 fn what_may_not_be_read_is_forbidden() {
-    let site = TempSite::with(&[
-        ("a", "one"),
-        ("secret", "no"),
-        ("closed/a", "no"),
-        ("locked/a", "no"),
-    ]);
+    let site =
+        TempSite::with(&[("a", "one"), ("secret", "no"), ("closed/a", "no"), ("locked/a", "no")]);
     let set_mode = |name: &str, mode| {
         fs::set_permissions(site.join(name), fs::Permissions::from_mode(mode)).expect("a mode");
     };
@@ -606,10 +521,7 @@ fn what_is_no_file_is_missing() {
     site.fifo("fifo");
     site.fifo("index/index.html");
     let _socket = UnixListener::bind(site.join("socket")).expect("a socket");
-    let device = Command::new("mknod")
-        .arg(site.join("device"))
-        .args(["c", "1", "5"])
-        .status();
+    let device = Command::new("mknod").arg(site.join("device")).args(["c", "1", "5"]).status();
     if !device.is_ok_and(|status| status.success()) {
         skip("no right to make a device; the rest runs");
     }
@@ -617,9 +529,7 @@ fn what_is_no_file_is_missing() {
     for options in [["-w", "1"], ["--symlinks", "follow"]] {
         let server = TestServer::start(&options, site.path());
         let mut client = Conversation::open(server.address());
-        for path in [
-            "/fifo", "/fifo/", "/socket", "/device", "/linked", "/fifo.gz",
-        ] {
+        for path in ["/fifo", "/fifo/", "/socket", "/device", "/linked", "/fifo.gz"] {
             assert_eq!(client.get(path).status(), 404, "{path}");
         }
         // A fifo is no index.
@@ -636,9 +546,8 @@ fn many_connections_stay_open() {
     let site = TempSite::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let addresses = server.addresses();
-    let mut clients: Vec<Conversation> = (0..400)
-        .map(|at| Conversation::open(addresses[at % addresses.len()]))
-        .collect();
+    let mut clients: Vec<Conversation> =
+        (0..400).map(|at| Conversation::open(addresses[at % addresses.len()])).collect();
     for _ in 0..3 {
         for client in &mut clients {
             client.request("/a");
@@ -655,13 +564,10 @@ fn a_server_without_descriptors_serves_when_it_has_some() {
     for workers in ["1", "3"] {
         let mut command = command_behind(&["sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\""]);
         // More than there are descriptors, so that these are what is short.
-        command
-            .args(["--port", "0", "--connections-max", "1000", "-w", workers])
-            .arg(site.path());
+        command.args(["--port", "0", "--connections-max", "1000", "-w", workers]).arg(site.path());
         let server = TestServer::launch(command);
-        let mut clients: Vec<Conversation> = (0..80)
-            .map(|_| Conversation::open(server.address()))
-            .collect();
+        let mut clients: Vec<Conversation> =
+            (0..80).map(|_| Conversation::open(server.address())).collect();
         for client in &mut clients {
             client.request("/a");
         }

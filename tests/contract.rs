@@ -18,27 +18,15 @@ fn main() -> ExitCode {
     let signals = Signals::block().expect("signals");
     let mut passed = 0;
     let rows: [(&str, &dyn Fn()); 9] = [
-        (
-            "an alarm comes once, after its time, and 0 is never",
-            &|| alarms(&signals),
-        ),
+        ("an alarm comes once, after its time, and 0 is never", &|| alarms(&signals)),
         ("a poller waits as long as it is told", &time_outs),
         ("what is ready is told, and what is not is not", &readiness),
         ("room is told as long as there is some", &room),
         ("an end is told", &ends),
-        (
-            "a bell is readable until it is answered, or for good",
-            &bells,
-        ),
+        ("a bell is readable until it is answered, or for good", &bells),
         ("a file is read at a place, and not past its end", &reading),
-        (
-            "a directory opens what is beneath it, and nothing else",
-            &opening,
-        ),
-        (
-            "a directory lists names without dots, and what they are",
-            &listing,
-        ),
+        ("a directory opens what is beneath it, and nothing else", &opening),
+        ("a directory lists names without dots, and what they are", &listing),
     ];
     for (name, check) in rows {
         check();
@@ -58,11 +46,7 @@ fn alarms(signals: &Signals) {
         let began = Instant::now();
         Signals::alarm(1);
         assert_eq!(signals.wait(), Signal::Alarm);
-        assert!(
-            began.elapsed() >= Duration::from_millis(900),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
     }
     Signals::alarm(0);
     Signals::wake();
@@ -71,11 +55,7 @@ fn alarms(signals: &Signals) {
     let began = Instant::now();
     Signals::alarm(1);
     assert_eq!(signals.wait(), Signal::Alarm);
-    assert!(
-        began.elapsed() >= Duration::from_millis(900),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
 }
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -223,24 +203,14 @@ fn opening() {
     let state = |relative: &[u8]| {
         let file = root.open_beneath(relative).ok()?;
         let found = Identity::of(&file).expect("its state");
-        Some((
-            found.is_file,
-            found.is_directory,
-            if found.is_file { found.length } else { 0 },
-        ))
+        Some((found.is_file, found.is_directory, if found.is_file { found.length } else { 0 }))
     };
     let (file, directory) = (Some((true, false, 10)), Some((false, true, 0)));
     assert_eq!(state(b""), directory);
     assert_eq!(state(b"a.txt"), file);
     assert_eq!(state(b"sub"), directory);
     assert_eq!(state(b"sub/b.txt"), Some((true, false, 0)));
-    for none in [
-        "b.txt",
-        "a.txt/b",
-        "sub/b",
-        "../outside.txt",
-        "sub/../../outside.txt",
-    ] {
+    for none in ["b.txt", "a.txt/b", "sub/b", "../outside.txt", "sub/../../outside.txt"] {
         assert_eq!(state(none.as_bytes()), None, "{none}");
     }
 }
@@ -257,11 +227,5 @@ fn listing() {
     };
     root.entries(&opened, b"", each).expect("entries");
     found.sort();
-    assert_eq!(
-        found,
-        [
-            (b"a.txt".to_vec(), false, true),
-            (b"sub".to_vec(), true, false)
-        ]
-    );
+    assert_eq!(found, [(b"a.txt".to_vec(), false, true), (b"sub".to_vec(), true, false)]);
 }

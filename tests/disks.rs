@@ -37,10 +37,7 @@ fn respond(request: &Request<'_>, _now: &Now) -> Response {
     match path {
         b"/file" => response.with_body(Body::File(file, 5..25)),
         b"/parts" => {
-            let part = |head: &[u8], range| Part {
-                head: head.to_vec(),
-                range,
-            };
+            let part = |head: &[u8], range| Part { head: head.to_vec(), range };
             response.with_body(Body::Multipart {
                 file,
                 parts: vec![part(b"first:", 0..5), part(b"second:", 7..9)],
@@ -76,10 +73,7 @@ fn drive(
     sent: usize,
     again: Option<&str>,
 ) -> (String, Vec<bool>, End, Vec<(u16, u64)>) {
-    let served = Served {
-        answer: &respond,
-        refuse: &reject,
-    };
+    let served = Served { answer: &respond, refuse: &reject };
     let limits = Limits::default();
     let mut client = Client::new(&served, &limits);
     client.receive(input.as_bytes());
@@ -118,9 +112,7 @@ fn drive(
             response.note = request.line.to_vec();
             response
         };
-        client
-            .connection
-            .unreadable(&limits, &now, &mut client.desk, answer);
+        client.connection.unreadable(&limits, &now, &mut client.desk, answer);
     };
     let answered = client.desk.answered.iter();
     let answered = answered.map(|found| (found.status.code(), found.content_bytes));
@@ -140,11 +132,7 @@ fn an_unreadable_file_is_an_error_until_its_head_has_left() {
     let last = ok(2, CLOSE, "/b");
     for (target, length, more) in [("/file", 20, ""), ("/parts", 6 + 5 + 7 + 2 + 3, "first:")] {
         for close in ["", CLOSE] {
-            let end = if close.is_empty() {
-                End::Idle
-            } else {
-                End::Closed
-            };
+            let end = if close.is_empty() { End::Idle } else { End::Closed };
             let file = ok(length, close, more);
             let error = failed(close, "unreadable");
             let alone = request(target, close);
@@ -172,11 +160,8 @@ fn an_unreadable_file_is_an_error_until_its_head_has_left() {
                         assert_eq!(asked, wanted_asked, "{row}");
                         let (status, bytes) = if is_in_time { (500, 10) } else { (200, 0) };
                         let head = file.len() - more.len() + first.len();
-                        let bytes = if is_in_time {
-                            bytes
-                        } else {
-                            sent.saturating_sub(head) as u64
-                        };
+                        let bytes =
+                            if is_in_time { bytes } else { sent.saturating_sub(head) as u64 };
                         let mut records = vec![(status, bytes)];
                         if !first.is_empty() {
                             records.insert(0, (200, 2));
@@ -188,16 +173,8 @@ fn an_unreadable_file_is_an_error_until_its_head_has_left() {
             // What was asked for behind it is answered, unless it was the last.
             let input = request("/a", "") + &alone + &request("/b", "") + &request("/b", CLOSE);
             let (output, _, _, _) = drive(&input, 0, None);
-            let rest = if close.is_empty() {
-                after.clone() + &last
-            } else {
-                String::new()
-            };
-            assert_eq!(
-                output,
-                before.clone() + &error + &rest,
-                "{target} {close:?}"
-            );
+            let rest = if close.is_empty() { after.clone() + &last } else { String::new() };
+            assert_eq!(output, before.clone() + &error + &rest, "{target} {close:?}");
         }
     }
 }
@@ -228,18 +205,12 @@ fn another_folder_at_the_path_is_said() {
     };
     let name = program.folder.canonicalize().expect("the folder");
     let away = program.folder.with_extension("away");
-    let gone = format!(
-        "ipv6-httpd: the folder '{}' was removed or renamed\n",
-        name.display()
-    );
+    let gone = format!("ipv6-httpd: the folder '{}' was removed or renamed\n", name.display());
     let another = format!(
         "ipv6-httpd: another folder is at '{}' since the start, mounted or renamed: restart to serve it\n",
         name.display()
     );
-    let back = format!(
-        "ipv6-httpd: the folder '{}' is there again\n",
-        name.display()
-    );
+    let back = format!("ipv6-httpd: the folder '{}' is there again\n", name.display());
     let mut wanted = String::new();
     let mut next = |line: &str| {
         wanted += line;

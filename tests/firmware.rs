@@ -27,11 +27,7 @@ fn file(content: &[u8]) -> Vec<u8> {
 
 fn typed(media_type: &str, content: &[u8]) -> Vec<u8> {
     let tag = format!("\"{:x}-6553f100.0\"", content.len());
-    answer(
-        "200 OK",
-        &(file_fields(&tag, OLD_DATE) + media_type),
-        content,
-    )
+    answer("200 OK", &(file_fields(&tag, OLD_DATE) + media_type), content)
 }
 
 fn missing() -> Vec<u8> {
@@ -43,22 +39,9 @@ fn missing() -> Vec<u8> {
 }
 
 fn check_all(served: &Served<'_>, rule: &str, conversation: &[(String, Vec<u8>)]) {
-    let input: String = conversation
-        .iter()
-        .map(|(request, _)| request.as_str())
-        .collect();
-    let output: Vec<u8> = conversation
-        .iter()
-        .flat_map(|(_, answer)| answer.clone())
-        .collect();
-    check(
-        served,
-        &Limits::default(),
-        rule,
-        input.as_bytes(),
-        &output,
-        End::Idle,
-    );
+    let input: String = conversation.iter().map(|(request, _)| request.as_str()).collect();
+    let output: Vec<u8> = conversation.iter().flat_map(|(_, answer)| answer.clone()).collect();
+    check(served, &Limits::default(), rule, input.as_bytes(), &output, End::Idle);
 }
 
 /// What must be in the first write: the status-line, all fields, and the beginning of the content.
@@ -92,11 +75,7 @@ fn uefi_http_boot() {
             "[fe80::35%25eth0]:8080",
             "boot.example:8080",
         ] {
-            for path in [
-                "/boot/bootx64.efi",
-                "//boot/bootx64.efi",
-                "/boot//bootx64.efi",
-            ] {
+            for path in ["/boot/bootx64.efi", "//boot/bootx64.efi", "/boot//bootx64.efi"] {
                 let conversation = [
                     (ask("HEAD", path, host), head(&loader)),
                     (ask("GET", path, host), loader.clone()),
@@ -182,37 +161,16 @@ fn ipxe() {
     };
     let fields = file_fields("\"1000-6553f100.0\"", OLD_DATE) + OCTETS;
     let block = |place: std::ops::Range<usize>| {
-        let range = format!(
-            "Content-Range: bytes {}-{}/4096\r\n",
-            place.start,
-            place.end - 1
-        );
-        answer(
-            "206 Partial Content",
-            &(fields.clone() + &range),
-            &disk[place],
-        )
+        let range = format!("Content-Range: bytes {}-{}/4096\r\n", place.start, place.end - 1);
+        answer("206 Partial Content", &(fields.clone() + &range), &disk[place])
     };
     folder.serve(&[], |served| {
         let conversation = [
             (ask("HEAD", "/disk.img", ""), head(file(&disk))),
-            (
-                ask("GET", "/disk.img", "Range: bytes=0-511\r\n"),
-                block(0..512),
-            ),
-            (
-                ask("GET", "//disk.img", "Range: bytes=3584-4095\r\n"),
-                block(3_584..4_096),
-            ),
+            (ask("GET", "/disk.img", "Range: bytes=0-511\r\n"), block(0..512)),
+            (ask("GET", "//disk.img", "Range: bytes=3584-4095\r\n"), block(3_584..4_096)),
             (ask("GET", "/autoexec.ipxe", ""), missing()),
-            (
-                ask(
-                    "GET",
-                    "/disk.img",
-                    "Range: bytes=-1702967296--1702966785\r\n",
-                ),
-                file(&disk),
-            ),
+            (ask("GET", "/disk.img", "Range: bytes=-1702967296--1702966785\r\n"), file(&disk)),
         ];
         check_all(served, "iPXE", &conversation);
         // It splits fields at `: `, and wants nothing but digits in a Content-Length.
@@ -245,24 +203,10 @@ fn esp8266_update() {
                    x-ESP8266-version: 0.0001\r\n\r\n";
     folder.serve(&[], |served| {
         let output = last(file(&image));
-        check(
-            served,
-            &Limits::default(),
-            "ESP8266",
-            request.as_bytes(),
-            &output,
-            End::Closed,
-        );
+        check(served, &Limits::default(), "ESP8266", request.as_bytes(), &output, End::Closed);
         // Without the field, HTTP/1.0 closes all the same.
         let plain = request.replace("Connection: close\r\n", "");
-        check(
-            served,
-            &Limits::default(),
-            "ESP8266",
-            plain.as_bytes(),
-            &output,
-            End::Closed,
-        );
+        check(served, &Limits::default(), "ESP8266", plain.as_bytes(), &output, End::Closed);
         // Boot code that knows no fragments wants head and content in one piece.
         assert_eq!(first_write(served, request.as_bytes()), (output, false));
     });
@@ -285,10 +229,7 @@ fn esp8266_boot_loader() {
                 let (bytes, file_follows) = first_write(served, request.as_bytes());
                 let end = head_length(&bytes);
                 let literal = format!("\r\nContent-Length: {length}\r\n");
-                assert!(
-                    show(&bytes[..end]).contains(&literal.replace("\r\n", "\n")),
-                    "{name}"
-                );
+                assert!(show(&bytes[..end]).contains(&literal.replace("\r\n", "\n")), "{name}");
                 // A head of one segment, whatever the path's MTU: IPv6 promises 1,280 bytes.
                 assert!(end < 1_220, "{end}");
                 assert_eq!(file_follows, length > 16 << 10, "{name}");
@@ -321,10 +262,7 @@ fn esp32_ota() {
         let conversation = [
             (ask("Range: bytes=0-287\r\nContent-Length: 0\r\n"), version),
             (ask("Content-Length: 0\r\n"), file(&image)),
-            (
-                ask(&format!("If-None-Match: {tag}\r\nContent-Length: 0\r\n")),
-                unchanged,
-            ),
+            (ask(&format!("If-None-Match: {tag}\r\nContent-Length: 0\r\n")), unchanged),
         ];
         check_all(served, "ESP32", &conversation);
     });

@@ -81,10 +81,7 @@ impl Drop for Round {
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} wants a number, not {text}")),
-    )
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} wants a number, not {text}")))
 }
 
 /// Calls `round` as often as is wanted; `rounds`: where nobody says how often.
@@ -173,10 +170,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
             bytes.extend_from_slice(&other[from..]);
         }
         6 => {
-            let mut lines: Vec<Vec<u8>> = bytes
-                .split_inclusive(|&byte| byte == b'\n')
-                .map(<[u8]>::to_vec)
-                .collect();
+            let mut lines: Vec<Vec<u8>> =
+                bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
             if lines.len() > 1 {
                 let (a, b) = (random.below(lines.len()), random.below(lines.len()));
                 match random.below(3) {
@@ -226,10 +221,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
         }
         9 => bytes.truncate(at),
         10 => bytes
-            .splice(
-                at..at,
-                std::iter::repeat_n(*random.of(ODD), 1 + random.below(300)),
-            )
+            .splice(at..at, std::iter::repeat_n(*random.of(ODD), 1 + random.below(300)))
             .for_each(drop),
         _ => {
             // Upper case and lower.
@@ -328,11 +320,7 @@ fn plausible(random: &mut Random, out: &mut Vec<u8>) {
     let odd = |random: &mut Random, text: &str| {
         let mut bytes = text.as_bytes().to_vec();
         for _ in 0..random.below(5).saturating_sub(2) {
-            mutate(
-                random,
-                &mut bytes,
-                &[b"0-1, 5-".to_vec(), b"%2e%2e/".to_vec()],
-            );
+            mutate(random, &mut bytes, &[b"0-1, 5-".to_vec(), b"%2e%2e/".to_vec()]);
         }
         bytes.retain(|&byte| byte >= b' ' && byte != 0x7f);
         bytes
@@ -345,20 +333,14 @@ fn plausible(random: &mut Random, out: &mut Vec<u8>) {
     out.extend_from_slice(b" /");
     out.extend_from_slice(target.strip_prefix(b"/").unwrap_or(&target));
     out.extend_from_slice(
-        random
-            .of(&[" HTTP/1.1\r\n", " HTTP/1.1\r\n", " HTTP/1.0\r\n"])
-            .as_bytes(),
+        random.of(&[" HTTP/1.1\r\n", " HTTP/1.1\r\n", " HTTP/1.0\r\n"]).as_bytes(),
     );
     out.extend_from_slice(b"Host: h\r\n");
     let mut content = 0;
     for _ in 0..random.below(4) {
         let (name, value) = random.of(&FIELDS).split_once(": ").expect("a field");
         let length = name == "Content-Length";
-        let value = if length {
-            value.as_bytes().to_vec()
-        } else {
-            odd(random, value)
-        };
+        let value = if length { value.as_bytes().to_vec() } else { odd(random, value) };
         content = if length { value[0] - b'0' } else { content };
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
@@ -421,11 +403,7 @@ fn connections() {
             for _ in 0..random.below(6).saturating_sub(2) {
                 mutate(random, input, &seeds);
             }
-            let limits = if random.below(3) == 0 {
-                small
-            } else {
-                Limits::default()
-            };
+            let limits = if random.below(3) == 0 { small } else { Limits::default() };
             one_connection(random, served, &limits, input);
         });
     });
@@ -434,21 +412,10 @@ fn connections() {
 fn one_connection(random: &mut Random, served: &Served<'_>, limits: &Limits, input: &[u8]) {
     let whole = run(served, limits, &[input], usize::MAX);
     check_answers("fuzz", &whole.output, &whole.answered);
-    let secret = whole
-        .output
-        .windows(SECRET.len())
-        .any(|window| window == SECRET);
-    assert!(
-        !secret,
-        "a byte from outside the root:\n{}",
-        show(&whole.output)
-    );
+    let secret = whole.output.windows(SECRET.len()).any(|window| window == SECRET);
+    assert!(!secret, "a byte from outside the root:\n{}", show(&whole.output));
     let most = 2 * (input.len() + limits.batch_bytes) + (64 << 10);
-    assert!(
-        whole.held_bytes <= most,
-        "{} of {most} bytes",
-        whole.held_bytes
-    );
+    assert!(whole.held_bytes <= most, "{} of {most} bytes", whole.held_bytes);
 
     let mut pieces = Vec::new();
     let mut rest = input;
@@ -498,11 +465,9 @@ fn heads() {
             mutate(random, input, &seeds);
         }
         let outcome = |reader: &mut HeadReader, bytes: &[u8]| match reader.read(bytes, &limits) {
-            Ok(Some(head)) => Some(Ok((
-                head.length,
-                head.request.line.to_vec(),
-                format!("{:?}", head.request),
-            ))),
+            Ok(Some(head)) => {
+                Some(Ok((head.length, head.request.line.to_vec(), format!("{:?}", head.request))))
+            }
             Ok(None) => None,
             Err(reject) => Some(Err(reject)),
         };
@@ -537,9 +502,7 @@ fn chunks() {
             input.extend_from_slice(b"\r\n");
         }
         input.extend_from_slice(
-            random
-                .of(&["0\r\n\r\n", "000;x\r\n\r\n", "0\r\nA: b\r\n\r\n"])
-                .as_bytes(),
+            random.of(&["0\r\n\r\n", "000;x\r\n\r\n", "0\r\nA: b\r\n\r\n"]).as_bytes(),
         );
         let valid = input.len();
         input.extend_from_slice(b"GET / HTTP/1.1\r\n");
@@ -582,10 +545,7 @@ fn model_chunked(bytes: &[u8]) -> Option<usize> {
     loop {
         let first = line(at)?;
         at += first.len() + 2;
-        let digits = first
-            .iter()
-            .take_while(|byte| byte.is_ascii_hexdigit())
-            .count();
+        let digits = first.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
         let size = std::str::from_utf8(&first[..digits]).expect("ASCII");
         let size = u64::from_str_radix(size, 16).ok()?;
         // The last sizes that other servers take.
@@ -603,9 +563,7 @@ fn model_chunked(bytes: &[u8]) -> Option<usize> {
         if size == 0 {
             break;
         }
-        at = at
-            .checked_add(usize::try_from(size).ok()?)?
-            .checked_add(2)?;
+        at = at.checked_add(usize::try_from(size).ok()?)?.checked_add(2)?;
         if bytes.get(at - 2..at)? != b"\r\n" {
             return None;
         }
@@ -713,17 +671,10 @@ fn model_path(path: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 #[test]
 fn paths() {
-    let seeds: Vec<Vec<u8>> = [
-        "/a/b/../c",
-        "/%2e%2e/x",
-        "//a//./b/",
-        "/a%20b/%E4",
-        "/..a/...",
-        "/a/..%2f",
-        "/%252e/",
-    ]
-    .map(|path| path.as_bytes().to_vec())
-    .to_vec();
+    let seeds: Vec<Vec<u8>> =
+        ["/a/b/../c", "/%2e%2e/x", "//a//./b/", "/a%20b/%E4", "/..a/...", "/a/..%2f", "/%252e/"]
+            .map(|path| path.as_bytes().to_vec())
+            .to_vec();
     fuzz(50_000, |random, input| {
         input.extend_from_slice(random.of(&seeds).as_slice());
         for _ in 0..random.below(6) {
@@ -812,9 +763,7 @@ fn model_selection(value: &[u8], length: usize, ranges_max: usize) -> Selection 
     let mut runs: BTreeMap<usize, std::ops::Range<u64>> = BTreeMap::new();
     let mut start = 0;
     while start < length {
-        let end = (start..length)
-            .find(|&byte| asked[byte].is_none())
-            .unwrap_or(length);
+        let end = (start..length).find(|&byte| asked[byte].is_none()).unwrap_or(length);
         if let Some(first) = asked[start..end].iter().flatten().min() {
             runs.insert(*first, start as u64..end as u64);
         }
@@ -887,15 +836,8 @@ fn model_days(year: i64, month: usize, day: i64) -> Option<i64> {
 fn model_date(text: &[u8]) -> Option<i64> {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     // 1 January 1970 was a Thursday.
-    const DAYS: [&str; 7] = [
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-    ];
+    const DAYS: [&str; 7] =
+        ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
     let number = |digits: &str, length: usize| -> Option<i64> {
         let is_number = digits.len() == length && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_number.then(|| digits.parse().ok()).flatten()
@@ -906,14 +848,7 @@ fn model_date(text: &[u8]) -> Option<i64> {
     let (name, is_long, day, month, year, time) = match words[..] {
         [name, day, month, year, time, "GMT"] => {
             let day = number(day, 2)?;
-            (
-                name.strip_suffix(',')?,
-                false,
-                day,
-                month,
-                number(year, 4)?,
-                time,
-            )
+            (name.strip_suffix(',')?, false, day, month, number(year, 4)?, time)
         }
         [name, date, time, "GMT"] => {
             let parts: Vec<&str> = date.split('-').collect();
@@ -923,14 +858,7 @@ fn model_date(text: &[u8]) -> Option<i64> {
             // NOW is in 2026.
             let year = number(year, 2)?;
             let year = if year > 76 { 1900 + year } else { 2000 + year };
-            (
-                name.strip_suffix(',')?,
-                true,
-                number(day, 2)?,
-                month,
-                year,
-                time,
-            )
+            (name.strip_suffix(',')?, true, number(day, 2)?, month, year, time)
         }
         [name, month, "", day, time, year] => {
             (name, false, number(day, 1)?, month, number(year, 4)?, time)
@@ -943,11 +871,7 @@ fn model_date(text: &[u8]) -> Option<i64> {
     let month = (0..12).find(|at| &MONTHS[at * 3..at * 3 + 3] == month)?;
     let days = model_days(year, month, day)?;
     let weekday = DAYS[days.rem_euclid(7) as usize];
-    let fits = if is_long {
-        DAYS.contains(&name)
-    } else {
-        name == &weekday[..3]
-    };
+    let fits = if is_long { DAYS.contains(&name) } else { name == &weekday[..3] };
     let parts: Vec<&str> = time.split(':').collect();
     let [hour, minute, second] = parts[..] else {
         return None;
@@ -977,15 +901,11 @@ fn dates() {
         assert_eq!(model_date(&text), Some(date.0));
         let words = String::from_utf8_lossy(&text).replace(',', "");
         let words: Vec<&str> = words.split(' ').collect();
-        let [name, day, month, year, time, _] = words[..] else {
-            panic!("{words:?}")
-        };
+        let [name, day, month, year, time, _] = words[..] else { panic!("{words:?}") };
         match random.below(4) {
             0 => input.extend_from_slice(&text),
             1 => {
-                let day = day
-                    .strip_prefix('0')
-                    .map_or(day.to_owned(), |day| format!(" {day}"));
+                let day = day.strip_prefix('0').map_or(day.to_owned(), |day| format!(" {day}"));
                 input.extend_from_slice(format!("{name} {month} {day} {time} {year}").as_bytes());
             }
             2 => {
@@ -1062,10 +982,7 @@ fn model_weights(value: &[u8], qvalues: &BTreeMap<String, u16>) -> Vec<(String, 
         let weight = q.map_or(1_000, |q| qvalues.get(q).copied().unwrap_or(0));
         (name.to_ascii_lowercase(), weight)
     };
-    elements
-        .filter(|element| !element.is_empty())
-        .map(weighted)
-        .collect()
+    elements.filter(|element| !element.is_empty()).map(weighted).collect()
 }
 
 /// Every spelling of every weight (RFC 9110 §12.4.2).
@@ -1205,24 +1122,16 @@ fn command_lines() {
             assert!(config.workers() > 0);
             assert!(!config.site.index.is_empty());
             for (name, value) in &config.site.headers {
-                assert!(
-                    !name.is_empty() && !value.contains(['\r', '\n', '\0']),
-                    "{words:?}"
-                );
+                assert!(!name.is_empty() && !value.contains(['\r', '\n', '\0']), "{words:?}");
                 assert!(!name.eq_ignore_ascii_case("content-length"), "{words:?}");
             }
         }
         Err(line) => {
-            assert!(
-                !line.is_empty() && !line.contains(char::is_control),
-                "{words:?}: {line:?}"
-            );
+            assert!(!line.is_empty() && !line.contains(char::is_control), "{words:?}: {line:?}");
         }
     };
-    let words: Vec<OsString> = vocabulary
-        .iter()
-        .map(|word| OsString::from_vec(word.to_vec()))
-        .collect();
+    let words: Vec<OsString> =
+        vocabulary.iter().map(|word| OsString::from_vec(word.to_vec())).collect();
     for a in &words {
         for b in &words {
             for c in &words {
@@ -1241,10 +1150,7 @@ fn command_lines() {
             word.retain(|&byte| byte != 0);
             line.push(OsString::from_vec(word));
         }
-        input.extend(
-            line.iter()
-                .flat_map(|word| [word.as_bytes(), b"\n"].concat()),
-        );
+        input.extend(line.iter().flat_map(|word| [word.as_bytes(), b"\n"].concat()));
         check(&line);
     });
 }
@@ -1284,10 +1190,7 @@ fn bits_of(address: IpAddr) -> Vec<bool> {
 }
 
 fn address_of(bits: &[bool]) -> IpAddr {
-    let octet = |bits: &[bool]| {
-        bits.iter()
-            .fold(0, |octet, &bit| octet << 1 | u8::from(bit))
-    };
+    let octet = |bits: &[bool]| bits.iter().fold(0, |octet, &bit| octet << 1 | u8::from(bit));
     let octets: Vec<u8> = bits.chunks(8).map(octet).collect();
     match <[u8; 4]>::try_from(octets.as_slice()) {
         Ok(octets) => octets.into(),
@@ -1312,11 +1215,7 @@ fn model_proxy_header(bytes: &[u8]) -> Option<(usize, Source)> {
         let source = match (binary[0], binary[1]) {
             (0x20, _) => Source::Proxy,
             (0x21, 0x11) => client(<[u8; 4]>::try_from(block.get(..12)?.get(..4)?).ok()?.into()),
-            (0x21, 0x21) => client(
-                <[u8; 16]>::try_from(block.get(..36)?.get(..16)?)
-                    .ok()?
-                    .into(),
-            ),
+            (0x21, 0x21) => client(<[u8; 16]>::try_from(block.get(..36)?.get(..16)?).ok()?.into()),
             (0x21, 0x00) => Source::Unknown,
             (0x21, 0x31) => block.get(..216).map(|_| Source::Unknown)?,
             _ => return None,
@@ -1324,33 +1223,21 @@ fn model_proxy_header(bytes: &[u8]) -> Option<(usize, Source)> {
         return Some((16 + length, source));
     }
     let line = bytes[..107].split_inclusive(|&byte| byte == b'\n').next()?;
-    let words: Vec<&[u8]> = line
-        .strip_suffix(b"\r\n")?
-        .split(|&byte| byte == b' ')
-        .collect();
+    let words: Vec<&[u8]> = line.strip_suffix(b"\r\n")?.split(|&byte| byte == b' ').collect();
     if words[..2.min(words.len())] == [&b"PROXY"[..], b"UNKNOWN"] {
         return Some((line.len(), Source::Unknown));
     }
-    let words: Vec<&str> = words
-        .into_iter()
-        .map(std::str::from_utf8)
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let words: Vec<&str> =
+        words.into_iter().map(std::str::from_utf8).collect::<Result<_, _>>().ok()?;
     let ["PROXY", family, from, to, from_port, to_port] = words[..] else {
         return None;
     };
     for port in [from_port, to_port] {
-        port.parse::<u16>()
-            .ok()
-            .filter(|number| number.to_string() == port)?;
+        port.parse::<u16>().ok().filter(|number| number.to_string() == port)?;
     }
     let source: IpAddr = match family {
-        "TCP4" => (from.parse::<Ipv4Addr>().ok()?, to.parse::<Ipv4Addr>().ok()?)
-            .0
-            .into(),
-        "TCP6" => (from.parse::<Ipv6Addr>().ok()?, to.parse::<Ipv6Addr>().ok()?)
-            .0
-            .into(),
+        "TCP4" => (from.parse::<Ipv4Addr>().ok()?, to.parse::<Ipv4Addr>().ok()?).0.into(),
+        "TCP6" => (from.parse::<Ipv6Addr>().ok()?, to.parse::<Ipv6Addr>().ok()?).0.into(),
         _ => return None,
     };
     Some((line.len(), client(source)))
@@ -1380,10 +1267,11 @@ fn any_proxy_header(random: &mut Random, out: &mut Vec<u8>) {
             out.extend_from_slice(&length.to_be_bytes());
             let start = out.len();
             for address in [from, to] {
-                out.extend(bits_of(address).chunks(8).map(|bits| {
-                    bits.iter()
-                        .fold(0, |octet, &bit| octet << 1 | u8::from(bit))
-                }));
+                out.extend(
+                    bits_of(address)
+                        .chunks(8)
+                        .map(|bits| bits.iter().fold(0, |octet, &bit| octet << 1 | u8::from(bit))),
+                );
             }
             out.resize(start + usize::from(length), 7);
         }
@@ -1454,10 +1342,7 @@ fn model_network(text: &str) -> Option<(Vec<bool>, bool, u32)> {
             if !is_link_local || !start.eq(all[..10].iter().copied()) {
                 return None;
             }
-            let by_number = zone
-                .parse()
-                .ok()
-                .filter(|index: &u32| index.to_string() == zone);
+            let by_number = zone.parse().ok().filter(|index: &u32| index.to_string() == zone);
             let by_number = by_number.filter(|&index| sys::interface_name(index).is_some());
             sys::interface_index(&zone).or(by_number)?
         }
@@ -1498,10 +1383,7 @@ fn networks() {
         inside[at] = !inside[at];
         let is_inside = inside.starts_with(&bits);
         assert_eq!(network.contains(address_of(&inside), zone), is_inside);
-        assert_eq!(
-            network.contains(address_of(&inside), zone + 1),
-            is_inside && zone == 0
-        );
+        assert_eq!(network.contains(address_of(&inside), zone + 1), is_inside && zone == 0);
         let other = if is_ipv6 { "192.0.2.1" } else { "::" };
         assert!(!network.contains(other.parse().expect("an address"), zone));
         true
@@ -1524,11 +1406,7 @@ fn access_lists() {
             let count = *random.of(&[0, 8, 10, 31, 32, 64, 128, any]);
             let count = count.min(all);
             bits[count..].fill(false);
-            let zone = if all == 128 && random.below(2) == 0 {
-                "%1"
-            } else {
-                ""
-            };
+            let zone = if all == 128 && random.below(2) == 0 { "%1" } else { "" };
             let text = format!("{}/{count}{zone}", address_of(&bits));
             let Ok(place) = text.parse::<Place>() else {
                 assert!(model_network(&text).is_none(), "{text}");
@@ -1537,11 +1415,7 @@ fn access_lists() {
             let denies = random.below(2) == 0;
             input
                 .extend_from_slice(format!("{}{text} ", if denies { '-' } else { '+' }).as_bytes());
-            let verdict = if denies {
-                Verdict::Deny
-            } else {
-                Verdict::Allow
-            };
+            let verdict = if denies { Verdict::Deny } else { Verdict::Allow };
             rules.push(Rule { verdict, place });
             plain.push((model_network(&text).expect("a network"), denies));
         }
@@ -1574,10 +1448,7 @@ fn access_lists() {
             }
         }
         let list = AccessList::new(&rules);
-        let client = Peer {
-            zone,
-            ..Peer::behind_proxy(address)
-        };
+        let client = Peer { zone, ..Peer::behind_proxy(address) };
         assert_eq!(list.allows(client, 0), verdict);
         assert!(!list.allows(Peer::UNKNOWN, 0));
         verdict
@@ -1661,21 +1532,14 @@ fn model_client(
 ) -> Result<Option<IpAddr>, ()> {
     let values = |name: &str| -> Vec<Vec<u8>> {
         let line = |line: &Vec<u8>| {
-            let at = line
-                .iter()
-                .position(|&byte| byte == b':')
-                .expect("a field line");
+            let at = line.iter().position(|&byte| byte == b':').expect("a field line");
             let (found, value) = line.split_at(at);
-            found
-                .eq_ignore_ascii_case(name.as_bytes())
-                .then(|| model_trim(&value[1..]))
+            found.eq_ignore_ascii_case(name.as_bytes()).then(|| model_trim(&value[1..]))
         };
         lines.iter().filter_map(line).collect()
     };
     let (old, new) = (values("X-Forwarded-For"), values("Forwarded"));
-    let elements = old
-        .iter()
-        .flat_map(|value| value.split(|&byte| byte == b','));
+    let elements = old.iter().flat_map(|value| value.split(|&byte| byte == b','));
     let elements = elements.map(model_trim);
     let nodes: Vec<_> = elements.map(|element| model_node(&element)).collect();
     let by_old = model_rightmost(&nodes, &is_trusted);
@@ -1693,11 +1557,7 @@ fn model_client(
         nodes.extend(elements.map(|element| model_for(&element)));
     }
     let by_new = model_rightmost(&nodes, &is_trusted);
-    if old.is_empty() || by_old == by_new {
-        Ok(by_new)
-    } else {
-        Err(())
-    }
+    if old.is_empty() || by_old == by_new { Ok(by_new) } else { Err(()) }
 }
 
 #[test]
@@ -1732,9 +1592,8 @@ fn forwarded_fields() {
             lines.push([name, &value].concat());
         }
         input.extend_from_slice(&lines.join(&b'\n'));
-        let found = with_fields(&lines, |fields| {
-            forwarded::client(fields, is_trusted).map_err(|_| ())
-        });
+        let found =
+            with_fields(&lines, |fields| forwarded::client(fields, is_trusted).map_err(|_| ()));
         let found = found.expect("what stands in a field line is all allowed");
         // At least one of the fields is there, so the proxy speaks for somebody.
         let expected = model_client(&lines, is_trusted)
@@ -1753,9 +1612,7 @@ fn model_base64(bytes: &[u8]) -> Vec<u8> {
         bits.extend((0..8).rev().map(|bit| byte >> bit & 1 == 1));
     }
     let digit = |bits: &[bool]| {
-        let at = (0..6).fold(0, |at, bit| {
-            at << 1 | usize::from(bits.get(bit) == Some(&true))
-        });
+        let at = (0..6).fold(0, |at, bit| at << 1 | usize::from(bits.get(bit) == Some(&true)));
         BASE64[at]
     };
     let mut text: Vec<u8> = bits.chunks(6).map(digit).collect();
@@ -1767,24 +1624,14 @@ fn model_base64(bytes: &[u8]) -> Vec<u8> {
 fn credentials() {
     fuzz_some(30_000, |random, input| {
         let length = random.below(12);
-        let mut pair: Vec<u8> = (0..length)
-            .map(|_| *random.of(b":ab\0\xff\x80 ~"))
-            .collect();
+        let mut pair: Vec<u8> = (0..length).map(|_| *random.of(b":ab\0\xff\x80 ~")).collect();
         if random.below(4) > 0 {
             pair.insert(random.below(length), b':');
         }
-        input.extend_from_slice(
-            random
-                .of(&["Basic ", "bAsIc  ", "Basic", "Bearer "])
-                .as_bytes(),
-        );
+        input.extend_from_slice(random.of(&["Basic ", "bAsIc  ", "Basic", "Bearer "]).as_bytes());
         input.extend_from_slice(&model_base64(&pair));
         for _ in 0..random.below(5).saturating_sub(2) {
-            mutate(
-                random,
-                input,
-                &[b"YTpi".to_vec(), b"==".to_vec(), b"Basic \t".to_vec()],
-            );
+            mutate(random, input, &[b"YTpi".to_vec(), b"==".to_vec(), b"Basic \t".to_vec()]);
         }
         as_field_value(input);
         let line = [b"Authorization:", input.as_slice()].concat();
@@ -1799,9 +1646,7 @@ fn credentials() {
             .filter(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
             .map(|_| &value[5..]);
         let spaces = |token: &&[u8]| token.iter().take_while(|&&byte| byte == b' ').count();
-        let token = token
-            .filter(|token| spaces(token) > 0)
-            .map(|token| &token[spaces(&token)..]);
+        let token = token.filter(|token| spaces(token) > 0).map(|token| &token[spaces(&token)..]);
         // What a token says is what gives it again. Its bits, cut into bytes:
         let said = token.and_then(|token| {
             let digits = token.iter().filter(|&&byte| byte != b'=');
@@ -1811,10 +1656,8 @@ fn credentials() {
                 bits.extend((0..6).rev().map(|bit| at >> bit & 1 == 1));
             }
             let octets = bits.chunks_exact(8);
-            let octet = |bits: &[bool]| {
-                bits.iter()
-                    .fold(0, |octet, &bit| octet << 1 | u8::from(bit))
-            };
+            let octet =
+                |bits: &[bool]| bits.iter().fold(0, |octet, &bit| octet << 1 | u8::from(bit));
             let said: Vec<u8> = octets.map(octet).collect();
             (model_base64(&said) == token && said.contains(&b':')).then_some(said)
         });
@@ -1840,20 +1683,15 @@ fn auth_files() {
                     .split('\n')
                     .map(|line| line.strip_suffix('\r').unwrap_or(line))
                     .filter(|line| !line.is_empty() && !line.starts_with('#'));
-                let names: BTreeSet<&str> = lines
-                    .clone()
-                    .map(|line| line.split_once(":$5$").expect("a line").0)
-                    .collect();
+                let names: BTreeSet<&str> =
+                    lines.clone().map(|line| line.split_once(":$5$").expect("a line").0).collect();
                 assert_eq!(names.len(), accounts.count());
                 assert_eq!(names.len(), lines.count(), "a user twice");
                 assert!(!names.contains(""));
                 true
             }
             Err(error) => {
-                assert!(
-                    !error.is_empty() && !error.contains(char::is_control),
-                    "{error:?}"
-                );
+                assert!(!error.is_empty() && !error.contains(char::is_control), "{error:?}");
                 false
             }
         }
@@ -1938,10 +1776,7 @@ fn addresses_of_clients() {
         let rows = kinds.iter().filter(|((start, is_ipv6, _), _)| {
             *is_ipv6 == address.is_ipv6() && bits.starts_with(start)
         });
-        let kind = rows
-            .max_by_key(|((start, ..), _)| start.len())
-            .expect("a row")
-            .1;
+        let kind = rows.max_by_key(|((start, ..), _)| start.len()).expect("a row").1;
         assert_eq!(between(&json, "\",\"kind\":\"", "\"}\n"), kind);
         // The two ends of a tunnel stand in the address itself.
         let words = between(&html, "<dt>Kind</dt><dd>", "</dd>");

@@ -175,9 +175,7 @@ fn kodi_text(text: &str) -> String {
         let reference = format!("{sign}{digits};");
         let character = char::from_u32(code).unwrap_or('\u{fffd}').to_string();
         text = text.replace(&reference, &character);
-        from = (at + 1..text.len())
-            .find(|at| text.is_char_boundary(*at))
-            .unwrap_or(text.len());
+        from = (at + 1..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     }
     text
 }
@@ -190,9 +188,7 @@ fn kodi_size(metadata: &str) -> Option<f64> {
         let rest = rest.trim_start_matches(' ');
         let unit = rest.chars().next().filter(|unit| "BKMG".contains(*unit))?;
         let rest = &rest[1..];
-        rest.strip_prefix("iB")
-            .unwrap_or(rest)
-            .strip_prefix("</td>")?;
+        rest.strip_prefix("iB").unwrap_or(rest).strip_prefix("</td>")?;
         let scale = "BKMG".find(unit)? as i32;
         Some((digits.parse::<f64>().ok()? * 1024_f64.powi(scale)).floor())
     })
@@ -247,12 +243,7 @@ fn kodi_sees_every_entry_with_its_size_and_date() {
         let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
         assert_eq!(names, expected, "{folder}");
         for item in items {
-            assert_eq!(
-                (item.is_folder, item.bytes),
-                (is_folder, bytes),
-                "{}",
-                item.name
-            );
+            assert_eq!((item.is_folder, item.bytes), (is_folder, bytes), "{}", item.name);
             if !is_folder {
                 assert_eq!(item.date, "2017-07-09 09:49", "{}", item.name);
             }
@@ -293,11 +284,7 @@ fn kodi_reads_every_size_up_to_a_tebibyte() {
 /// `..` and `../` is taken as it is.
 fn fsspec(page: &str, url: &str) -> BTreeSet<String> {
     let mut links: Vec<&str> = Vec::new();
-    for part in page
-        .split("<a")
-        .skip(1)
-        .filter(|part| part.starts_with([' ', '\n']))
-    {
+    for part in page.split("<a").skip(1).filter(|part| part.starts_with([' ', '\n'])) {
         let tag = part.split('>').next().unwrap_or_default();
         for (at, _) in tag.match_indices("href=") {
             let value = &part[at + 5..];
@@ -308,10 +295,7 @@ fn fsspec(page: &str, url: &str) -> BTreeSet<String> {
     }
     for (at, _) in page.match_indices("://") {
         let before = &page[..at];
-        assert!(
-            !before.ends_with("http") && !before.ends_with("https"),
-            "a URL in the text"
-        );
+        assert!(!before.ends_with("http") && !before.ends_with("https"), "a URL in the text");
     }
     let base = url.trim_end_matches('/');
     let mut found = BTreeSet::new();
@@ -321,10 +305,7 @@ fn fsspec(page: &str, url: &str) -> BTreeSet<String> {
             _ => link.to_owned(),
         };
         if link.starts_with("http") {
-            if link
-                .replace("https", "http")
-                .starts_with(&format!("{base}/"))
-            {
+            if link.replace("https", "http").starts_with(&format!("{base}/")) {
                 found.insert(link);
             }
         } else if link != ".." && link != "../" {
@@ -339,9 +320,7 @@ fn fsspec(page: &str, url: &str) -> BTreeSet<String> {
 fn yarl_join(path: &str, reference: &str) -> String {
     let (folders, _) = path.rsplit_once('/').unwrap_or_default();
     let folders = String::from_utf8_lossy(&percent_decoded(folders)).into_owned();
-    resolved(&format!("{folders}/"), reference)
-        .trim_start_matches('/')
-        .to_owned()
+    resolved(&format!("{folders}/"), reference).trim_start_matches('/').to_owned()
 }
 
 #[test]
@@ -361,10 +340,7 @@ fn fsspec_walks_the_tree_and_ends() {
             assert_eq!(answer.status(), 301, "{path}");
             let location = answer.field("Location").expect("Location");
             let expected = format!("{path}/").replace("%68ttp", "http");
-            assert_eq!(
-                yarl_join(path, location).replace("%68ttp", "http"),
-                expected
-            );
+            assert_eq!(yarl_join(path, location).replace("%68ttp", "http"), expected);
         }
         assert!(found_folders.insert(percent_decoded(path)), "{url} twice");
         assert!(found_folders.len() <= folders.len(), "{url}");
@@ -398,10 +374,7 @@ const LINKS: [(&str, &str); 9] = [
 
 /// A relative reference of a listing against the path of its folder (RFC 3986 §5.2).
 fn resolved(folder: &str, reference: &str) -> String {
-    assert!(
-        !reference.starts_with(['/', '?', '#']) && !reference.contains(':'),
-        "{reference}"
-    );
+    assert!(!reference.starts_with(['/', '?', '#']) && !reference.contains(':'), "{reference}");
     let mut segments: Vec<&str> = folder.split_inclusive('/').collect();
     for segment in reference.split_inclusive('/') {
         match segment {
@@ -451,10 +424,7 @@ fn crawlers_fetch_everything_once() {
         };
         let beneath = |all: &BTreeSet<Vec<u8>>| -> Vec<Vec<u8>> {
             let start = &start.as_bytes()[1..];
-            all.iter()
-                .filter(|path| path.starts_with(start))
-                .cloned()
-                .collect()
+            all.iter().filter(|path| path.starts_with(start)).cloned().collect()
         };
         assert_eq!(paths(true), beneath(&folders), "{start}");
         assert_eq!(paths(false), beneath(&files), "{start}");
@@ -478,10 +448,7 @@ fn the_links_are_the_entries_and_the_way_up() {
                 };
                 if link != "../" {
                     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~%/".contains(&b);
-                    assert!(
-                        link.bytes().all(plain) && !link.starts_with("http"),
-                        "{link}"
-                    );
+                    assert!(link.bytes().all(plain) && !link.starts_with("http"), "{link}");
                     entries.push([folder.as_bytes(), &percent_decoded(link)].concat());
                 }
             }
@@ -493,11 +460,7 @@ fn the_links_are_the_entries_and_the_way_up() {
                 })
             };
             let expected = folders.union(&files).filter(is_child);
-            assert_eq!(
-                entries,
-                expected.cloned().collect::<Vec<_>>(),
-                "/{folder}{query}"
-            );
+            assert_eq!(entries, expected.cloned().collect::<Vec<_>>(), "/{folder}{query}");
         }
     }
 }

@@ -25,16 +25,9 @@ const ONCE_BYTES: u64 = 8 << 20;
 
 /// With room for all connections of a test, whatever this machine's own limit.
 fn quiet(name: &str, options: &[&str]) -> Program {
-    Program::start(
-        name,
-        "ulimit -n 4096 2>/dev/null || ulimit -n $(ulimit -H -n)",
-        |command| {
-            command
-                .args(options)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-        },
-    )
+    Program::start(name, "ulimit -n 4096 2>/dev/null || ulimit -n $(ulimit -H -n)", |command| {
+        command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
+    })
 }
 
 /// Sends as much of `bytes` on each connection as the server takes.
@@ -61,10 +54,8 @@ fn push(streams: &mut [TcpStream], bytes: &[u8]) {
 /// A request that is as long as it may be, but for its end.
 fn partial_head() -> Vec<u8> {
     let limits = Limits::default();
-    let mut head = format!(
-        "GET /{} HTTP/1.1\r\nHost: h\r\n",
-        "x".repeat(limits.request_line_bytes_max - 20)
-    );
+    let mut head =
+        format!("GET /{} HTTP/1.1\r\nHost: h\r\n", "x".repeat(limits.request_line_bytes_max - 20));
     let section = limits.field_section_bytes_max;
     let mut left = section - 200;
     while left > 0 {
@@ -87,26 +78,12 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
         ("a head that is not complete", partial.clone()),
         (
             "content that is not complete",
-            [
-                partial.as_slice(),
-                b"Content-Length: 65536\r\n\r\n",
-                &[b'x'; 60_000],
-            ]
-            .concat(),
+            [partial.as_slice(), b"Content-Length: 65536\r\n\r\n", &[b'x'; 60_000]].concat(),
         ),
         ("small answers that are not taken", a.clone().into_bytes()),
-        (
-            "a large file, and requests behind it",
-            [big.as_bytes(), a.as_bytes()].concat(),
-        ),
-        (
-            "several ranges, and a head behind them",
-            [several.as_bytes(), &partial].concat(),
-        ),
-        (
-            "a listing, and a head behind it",
-            [listing.as_bytes(), &partial].concat(),
-        ),
+        ("a large file, and requests behind it", [big.as_bytes(), a.as_bytes()].concat()),
+        ("several ranges, and a head behind them", [several.as_bytes(), &partial].concat()),
+        ("a listing, and a head behind it", [listing.as_bytes(), &partial].concat()),
     ];
     let program = quiet("memory", &["--log", "off"]);
     fs::create_dir_all(program.folder.join("many")).expect("a folder");
@@ -120,19 +97,14 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
         for (what, bytes) in &rows {
             let mut streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| program.connect()).collect();
             for stream in &streams {
-                stream
-                    .set_nonblocking(true)
-                    .expect("a stream that does not wait");
+                stream.set_nonblocking(true).expect("a stream that does not wait");
             }
             push(&mut streams, bytes);
             assert!(program.ask("/a.txt").ends_with(b"hello\n"), "{what}");
             let grown = program.resident_bytes().saturating_sub(resident);
             println!("{what}: {} bytes a connection", grown / CONNECTIONS as u64);
             let most = CONNECTIONS as u64 * CONNECTION_BYTES_MAX;
-            assert!(
-                grown < most + ONCE_BYTES,
-                "{what}, round {round}: {grown} bytes"
-            );
+            assert!(grown < most + ONCE_BYTES, "{what}, round {round}: {grown} bytes");
             drop(streams);
             program.wait_until("the descriptors are given back", || {
                 program.descriptors() < descriptors + 80
@@ -148,16 +120,10 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
     }
     // glibc keeps what it once had; musl, which the releases are made with, does not.
     if cfg!(target_env = "musl") {
-        assert!(
-            after[0] < resident + ONCE_BYTES,
-            "{after:?} bytes, {resident} before"
-        );
+        assert!(after[0] < resident + ONCE_BYTES, "{after:?} bytes, {resident} before");
     }
     // How much that is differs by some MiB from round to round. What leaks grows in each of them.
-    assert!(
-        after[2] < after[0].max(after[1]) + ONCE_BYTES,
-        "it grows: {after:?} bytes"
-    );
+    assert!(after[2] < after[0].max(after[1]) + ONCE_BYTES, "it grows: {after:?} bytes");
 }
 
 /// The longest pause that is no spinning, and the shortest spinning that is no pause: a thread
@@ -178,9 +144,7 @@ fn without_descriptors_it_neither_spins_nor_ends() {
     // Not idle, so that they cannot be closed to make room.
     let busy = || {
         let mut stream = program.connect();
-        stream
-            .write_all(b"GET / HTTP/1.1\r\n")
-            .expect("a beginning");
+        stream.write_all(b"GET / HTTP/1.1\r\n").expect("a beginning");
         stream
     };
     let busy: Vec<TcpStream> = (0..100).map(|_| busy()).collect();
@@ -188,9 +152,7 @@ fn without_descriptors_it_neither_spins_nor_ends() {
     let ticks = ticks_in_two_seconds(&program);
     assert!(ticks < 50, "{ticks} ticks in two seconds");
     drop(busy);
-    program.wait_until("it is well again", || {
-        program.ask("/a.txt").ends_with(b"hello\n")
-    });
+    program.wait_until("it is well again", || program.ask("/a.txt").ends_with(b"hello\n"));
     program.wait_until("they are given back", || program.descriptors() < 40);
 }
 
@@ -206,11 +168,7 @@ fn files_that_are_kept_open_leave_room_for_connections() {
     for round in 0..3 {
         for number in 0..200 {
             let answer = program.ask(&format!("/{number}"));
-            assert!(
-                answer.ends_with(b"\r\n\r\nhello\n"),
-                "{round}: {}",
-                answer.escape_ascii()
-            );
+            assert!(answer.ends_with(b"\r\n\r\nhello\n"), "{round}: {}", answer.escape_ascii());
         }
     }
 }
@@ -222,17 +180,13 @@ fn there_are_never_more_connections_than_may_be() {
     let before = program.descriptors();
     // Idle ones make room for others.
     let idle: Vec<TcpStream> = (0..100).map(|_| program.connect()).collect();
-    program.wait_until("there is room", || {
-        program.ask("/a.txt").ends_with(b"hello\n")
-    });
+    program.wait_until("there is room", || program.ask("/a.txt").ends_with(b"hello\n"));
     drop(idle);
     // Busy ones do not: whoever comes now has to wait.
     let busy: Vec<TcpStream> = (0..100)
         .map(|_| {
             let mut stream = program.connect();
-            stream
-                .write_all(b"GET / HTTP/1.1\r\n")
-                .expect("a beginning");
+            stream.write_all(b"GET / HTTP/1.1\r\n").expect("a beginning");
             stream
         })
         .collect();
@@ -243,24 +197,16 @@ fn there_are_never_more_connections_than_may_be() {
     let ticks = ticks_in_two_seconds(&program);
     assert!(ticks < 50, "{ticks} ticks in two seconds");
     drop(busy);
-    program.wait_until("it is well again", || {
-        program.ask("/a.txt").ends_with(b"hello\n")
-    });
+    program.wait_until("it is well again", || program.ask("/a.txt").ends_with(b"hello\n"));
 }
 
 #[test]
 fn limits_of_a_shell_are_what_they_seem() {
     // The other tests rest on this.
-    let output = Command::new("sh")
-        .args(["-c", "ulimit -n 64; ulimit -H -n"])
-        .output()
-        .expect("sh");
+    let output =
+        Command::new("sh").args(["-c", "ulimit -n 64; ulimit -H -n"]).output().expect("sh");
     let mut text = String::new();
-    output
-        .stdout
-        .as_slice()
-        .read_to_string(&mut text)
-        .expect("ASCII");
+    output.stdout.as_slice().read_to_string(&mut text).expect("ASCII");
     assert_eq!(text, "64\n");
 }
 
@@ -283,10 +229,7 @@ fn who_speaks_is_answered_while_others_are_silent() {
     for (files, options, count) in rows {
         let what = format!("{files} files, {options:?}");
         let program = Program::start("silent", &format!("ulimit -n {files}"), |command| {
-            command
-                .args(options)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
         });
         let silent: Vec<TcpStream> = (0..count).map(|_| program.connect()).collect();
         // The kernel keeps a silent connection to itself for a second. A machine that takes longer
@@ -295,15 +238,11 @@ fn who_speaks_is_answered_while_others_are_silent() {
         for _ in 0..10 {
             let mut stream = program.connect();
             // A client that has given up is no answer; a server that is slow is.
-            stream
-                .set_read_timeout(Some(Duration::from_secs(10)))
-                .expect("a time-out");
+            stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
             let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
             stream.write_all(head).expect("sent");
             let mut answer = Vec::new();
-            stream
-                .read_to_end(&mut answer)
-                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("{what}: {error}"));
             let text = String::from_utf8_lossy(&answer);
             assert!(text.ends_with("\r\n\r\nhello\n"), "{what}: {text}");
         }
@@ -314,11 +253,9 @@ fn who_speaks_is_answered_while_others_are_silent() {
 /// A limit with which nobody could be served is refused at the start, in one line.
 #[test]
 fn a_limit_of_open_files_that_cannot_work_is_refused() {
-    for (files, options, workers, least) in [
-        ("12", "", 1, 16),
-        ("20", "-w 2", 2, 21),
-        ("26", "-w 4", 4, 27),
-    ] {
+    for (files, options, workers, least) in
+        [("12", "", 1, 16), ("20", "-w 2", 2, 21), ("26", "-w 4", 4, 27)]
+    {
         let script = format!("ulimit -n {files}; exec \"$0\" --port 0 {options} .");
         let mut command = Command::new("sh");
         let output = command

@@ -16,19 +16,8 @@ use ipv6_httpd::http::limits::Limits;
 fn check_get(served: &Served<'_>, rule: &str, target: &str, fields: &str, output: &[u8]) {
     for method in ["GET", "HEAD"] {
         let input = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let output = if method == "GET" {
-            output.to_vec()
-        } else {
-            head(output)
-        };
-        check(
-            served,
-            &Limits::default(),
-            rule,
-            input.as_bytes(),
-            &output,
-            End::Idle,
-        );
+        let output = if method == "GET" { output.to_vec() } else { head(output) };
+        check(served, &Limits::default(), rule, input.as_bytes(), &output, End::Idle);
     }
 }
 
@@ -42,10 +31,8 @@ fn script(suffix: &str, coding: &str) -> Vec<u8> {
     let tag = format!("\"{:x}-6553f100.0{suffix}\"", content.len());
     let fields = match coding {
         "" => file_fields(&tag, OLD_DATE),
-        coding => file_fields(&tag, OLD_DATE).replace(
-            "Accept-Ranges",
-            &format!("Content-Encoding: {coding}\r\nAccept-Ranges"),
-        ),
+        coding => file_fields(&tag, OLD_DATE)
+            .replace("Accept-Ranges", &format!("Content-Encoding: {coding}\r\nAccept-Ranges")),
     };
     answer("200 OK", &(fields + SCRIPT), content)
 }
@@ -78,11 +65,7 @@ fn codings() {
         ("§12.5.3 zstd", "zstd", "zstd"),
         ("§8.4.1.3 x-gzip", "x-gzip", "gzip"),
         ("§8.4.1 in any case", "GZip", "gzip"),
-        (
-            "§12.5.3 what browsers send",
-            "gzip, deflate, br, zstd",
-            "br",
-        ),
+        ("§12.5.3 what browsers send", "gzip, deflate, br, zstd", "br"),
         ("§12.5.3 what curl sends", "deflate, gzip", "gzip"),
         ("§12.5.3 others alone", "deflate, compress", ""),
         ("§12.5.3 any", "*", "br"),
@@ -91,22 +74,10 @@ fn codings() {
         ("§12.5.3 identity as well", "identity, gzip", "gzip"),
         ("§12.5.3 identity more", "identity, gzip;q=0.5", ""),
         ("§12.5.3 identity less", "identity;q=0.5, gzip", "gzip"),
-        (
-            "§12.5.3 identity as much",
-            "identity;q=0.5, gzip;q=0.5",
-            "gzip",
-        ),
-        (
-            "§12.5.3 weights decide",
-            "br;q=0.1, zstd;q=0.2, gzip;q=0.3",
-            "gzip",
-        ),
+        ("§12.5.3 identity as much", "identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("§12.5.3 weights decide", "br;q=0.1, zstd;q=0.2, gzip;q=0.3", "gzip"),
         ("§12.5.3 thousandths", "br;q=0.998, gzip;q=0.999", "gzip"),
-        (
-            "§12.5.3 our order among equals",
-            "gzip;q=0.5, zstd;q=0.5",
-            "zstd",
-        ),
+        ("§12.5.3 our order among equals", "gzip;q=0.5, zstd;q=0.5", "zstd"),
         ("§12.4.2 q=0", "gzip;q=0", ""),
         ("§12.4.2 q=0.000", "gzip;q=0.000", ""),
         ("§12.4.2 q=1.000", "gzip;q=1.000", "gzip"),
@@ -125,11 +96,7 @@ fn codings() {
         ("§12.5.3 identity;q=0 alone", "identity;q=0", "406"),
         ("§12.5.3 *;q=0 alone", "*;q=0", "406"),
         ("§12.5.3 *;q=0 with identity", "*;q=0, identity", ""),
-        (
-            "§12.5.3 *;q=0 with what there is not",
-            "*;q=0, deflate",
-            "406",
-        ),
+        ("§12.5.3 *;q=0 with what there is not", "*;q=0, deflate", "406"),
         ("§5.6.1 empty elements", ",, gzip ,", "gzip"),
         ("§12.5.3 no part of a word", "gzipped, xgzip, brotli", ""),
         ("§5.6.4 quotes", "\"gzip\"", ""),
@@ -148,13 +115,7 @@ fn codings() {
             check_get(served, rule, "/a.js", &fields, &output);
         }
         let two = "Accept-Encoding: gzip\r\nAccept-Encoding: br;q=0.1\r\n";
-        check_get(
-            served,
-            "§5.3 two fields",
-            "/a.js",
-            two,
-            &script(".gz", "gzip"),
-        );
+        check_get(served, "§5.3 two fields", "/a.js", two, &script(".gz", "gzip"));
     });
 }
 
@@ -163,21 +124,9 @@ fn siblings() {
     // Of what a client likes best, what there is.
     scripts(&[".gz"]).serve(&[], |served| {
         let fields = "Accept-Encoding: br, gzip;q=0.1\r\n";
-        check_get(
-            served,
-            "§12.5.3 what there is",
-            "/a.js",
-            fields,
-            &script(".gz", "gzip"),
-        );
+        check_get(served, "§12.5.3 what there is", "/a.js", fields, &script(".gz", "gzip"));
         let fields = "Accept-Encoding: br, identity;q=0\r\n";
-        check_get(
-            served,
-            "§12.5.3 nothing of it",
-            "/a.js",
-            fields,
-            &not_acceptable(),
-        );
+        check_get(served, "§12.5.3 nothing of it", "/a.js", fields, &not_acceptable());
         // §12.5.5: tomorrow there may be more; what varies says so today.
         check_get(served, "§12.5.5 Vary", "/a.js", "", &script("", ""));
     });
@@ -186,21 +135,9 @@ fn siblings() {
     old.dated("a.js.br", ".br", OLD - 1, 999_999_999);
     old.serve(&[], |served| {
         let fields = "Accept-Encoding: br, gzip\r\n";
-        check_get(
-            served,
-            "an older sibling",
-            "/a.js",
-            fields,
-            &script(".gz", "gzip"),
-        );
+        check_get(served, "an older sibling", "/a.js", fields, &script(".gz", "gzip"));
         let fields = "Accept-Encoding: br, identity;q=0\r\n";
-        check_get(
-            served,
-            "an older sibling alone",
-            "/a.js",
-            fields,
-            &not_acceptable(),
-        );
+        check_get(served, "an older sibling alone", "/a.js", fields, &not_acceptable());
     });
     // What is no file is no sibling.
     let odd = scripts(&[]);
@@ -208,13 +145,7 @@ fn siblings() {
     std::os::unix::fs::symlink("/etc/hostname", odd.path().join("a.js.gz")).expect("a link");
     odd.serve(&[], |served| {
         let fields = "Accept-Encoding: br, gzip\r\n";
-        check_get(
-            served,
-            "a folder, a link that leads out",
-            "/a.js",
-            fields,
-            &script("", ""),
-        );
+        check_get(served, "a folder, a link that leads out", "/a.js", fields, &script("", ""));
     });
     // An index has siblings too.
     let index = Folder::new();
@@ -224,13 +155,7 @@ fn siblings() {
         let fields = file_fields("\"2-6553f100.0.gz\"", OLD_DATE)
             .replace("Accept-Ranges", "Content-Encoding: gzip\r\nAccept-Ranges");
         let output = answer("200 OK", &(fields + HTML), "gz");
-        check_get(
-            served,
-            "§8.4 an index",
-            "/",
-            "Accept-Encoding: gzip\r\n",
-            &output,
-        );
+        check_get(served, "§8.4 an index", "/", "Accept-Encoding: gzip\r\n", &output);
     });
 }
 
@@ -242,11 +167,7 @@ fn archives_have_no_coding() {
     folder.file("x.js.br", "br");
     folder.serve(&[], |served| {
         let fields = file_fields("\"7-6553f100.0\"", OLD_DATE);
-        let output = answer(
-            "200 OK",
-            &(fields + "Content-Type: application/gzip\r\n"),
-            "archive",
-        );
+        let output = answer("200 OK", &(fields + "Content-Type: application/gzip\r\n"), "archive");
         for accept in ["", "Accept-Encoding: gzip\r\n", "Accept-Encoding: *\r\n"] {
             check_get(served, "§8.4", "/x.tar.gz", accept, &output);
         }
@@ -295,58 +216,30 @@ fn errors_vary_as_what_they_are_about() {
     // (rule, codings, condition or range, what comes of it in the form of a page)
     type Row<'r> = (&'r str, &'r str, String, &'r dyn Fn(&str) -> Vec<u8>);
     let rows: [Row<'_>; 9] = [
-        (
-            "§14.2 past the end, plain",
-            "",
-            "Range: bytes=5-".to_owned(),
-            &|form| beyond(form, "5"),
-        ),
+        ("§14.2 past the end, plain", "", "Range: bytes=5-".to_owned(), &|form| beyond(form, "5")),
         (
             "§14.2 past the end, coded",
             "gzip, identity;q=0",
             "Range: bytes=3-".to_owned(),
             &|form| beyond(form, "3"),
         ),
-        (
-            "§14.2 the same range, plain",
-            "",
-            "Range: bytes=3-".to_owned(),
-            &|_| {
-                let fields = file_fields(plain, OLD_DATE) + SCRIPT;
-                let fields = fields + "Content-Range: bytes 3-4/5\r\n";
-                answer("206 Partial Content", &fields, "in")
-            },
-        ),
-        (
-            "§13.1.1 the tag of the coded, plain",
-            "",
-            format!("If-Match: {coded}"),
-            &failed,
-        ),
-        (
-            "§13.1.1 the same tag, coded",
-            "gzip",
-            format!("If-Match: {coded}"),
-            &|_| script(".gz", "gzip"),
-        ),
-        (
-            "§13.1.1 the tag of the plain, coded",
-            "gzip",
-            format!("If-Match: {plain}"),
-            &failed,
-        ),
+        ("§14.2 the same range, plain", "", "Range: bytes=3-".to_owned(), &|_| {
+            let fields = file_fields(plain, OLD_DATE) + SCRIPT;
+            let fields = fields + "Content-Range: bytes 3-4/5\r\n";
+            answer("206 Partial Content", &fields, "in")
+        }),
+        ("§13.1.1 the tag of the coded, plain", "", format!("If-Match: {coded}"), &failed),
+        ("§13.1.1 the same tag, coded", "gzip", format!("If-Match: {coded}"), &|_| {
+            script(".gz", "gzip")
+        }),
+        ("§13.1.1 the tag of the plain, coded", "gzip", format!("If-Match: {plain}"), &failed),
         (
             "§13.1.4 modified since",
             "gzip",
             "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:19 GMT".to_owned(),
             &failed,
         ),
-        (
-            "§12.5.3 none",
-            "br, identity;q=0",
-            "X: y".to_owned(),
-            &unacceptable,
-        ),
+        ("§12.5.3 none", "br, identity;q=0", "X: y".to_owned(), &unacceptable),
         (
             "§12.5.3 none, whatever the condition",
             "br, identity;q=0",
@@ -461,10 +354,7 @@ fn ranges_of_codings() {
             (
                 "§13.1.2 If-None-Match names the plain",
                 "Accept-Encoding: gzip\r\nIf-None-Match: \"5-6553f100.0\"\r\n",
-                bare(
-                    "304 Not Modified",
-                    &validated_fields("\"5-6553f100.0\"", OLD_DATE),
-                ),
+                bare("304 Not Modified", &validated_fields("\"5-6553f100.0\"", OLD_DATE)),
             ),
             (
                 "§13.1.5 of its own tag",
@@ -480,14 +370,7 @@ fn ranges_of_codings() {
         for (rule, fields, output) in rows {
             let input =
                 format!("GET /a.js HTTP/1.1\r\nHost: h\r\n{fields}Range: bytes=1-9\r\n\r\n");
-            check(
-                served,
-                &Limits::default(),
-                rule,
-                input.as_bytes(),
-                &output,
-                End::Idle,
-            );
+            check(served, &Limits::default(), rule, input.as_bytes(), &output, End::Idle);
         }
         // What is not understood as a range is none, and chooses nothing.
         for (rule, range) in [
@@ -502,27 +385,10 @@ fn ranges_of_codings() {
         let input = format!("HEAD /a.js HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let output = head(script(".gz", "gzip"));
         let limits = Limits::default();
-        check(
-            served,
-            &limits,
-            "§14.2 HEAD",
-            input.as_bytes(),
-            &output,
-            End::Idle,
-        );
+        check(served, &limits, "§14.2 HEAD", input.as_bytes(), &output, End::Idle);
         let input = b"GET /a.js HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n\r\n";
-        let output = bare(
-            "304 Not Modified",
-            &validated_fields("\"5-6553f100.0\"", OLD_DATE),
-        );
-        check(
-            served,
-            &Limits::default(),
-            "§15.4.5 Vary",
-            input,
-            &output,
-            End::Idle,
-        );
+        let output = bare("304 Not Modified", &validated_fields("\"5-6553f100.0\"", OLD_DATE));
+        check(served, &Limits::default(), "§15.4.5 Vary", input, &output, End::Idle);
     });
 }
 
@@ -559,11 +425,7 @@ fn check_options(folder: &Folder, options: &[&str], rows: &[(&str, Vec<u8>)]) {
 
 fn moved(location: &str) -> Vec<u8> {
     let location = format!("Location: {location}\r\n");
-    error_page(
-        "301 Moved Permanently",
-        "This folder's name ends in a slash.",
-        &location,
-    )
+    error_page("301 Moved Permanently", "This folder's name ends in a slash.", &location)
 }
 
 /// RFC 9110 §10.2.2: a relative reference with the query; tests/paths.rs has all kinds of targets.
@@ -597,13 +459,8 @@ fn folders_are_redirected_to_their_slash() {
 
 #[test]
 fn indexes() {
-    let folder = names(&[
-        "both/index.html",
-        "both/home.txt",
-        "one/home.txt",
-        "none/x",
-        "index.html",
-    ]);
+    let folder =
+        names(&["both/index.html", "both/home.txt", "one/home.txt", "none/x", "index.html"]);
     folder.folder("odd/index.html");
     let empty = "[\n{\"name\":\"index.html\",\"type\":\"directory\",\"size\":0,";
     check_options(
@@ -666,27 +523,14 @@ fn listings_in_json() {
     );
     folder.serve(&[], |served| {
         check_get(served, "by its query", "/sub/?format=json", "", &output);
-        check_get(
-            served,
-            "§12.5.1 by Accept",
-            "/sub/",
-            "Accept: application/json\r\n",
-            &output,
-        );
+        check_get(served, "§12.5.1 by Accept", "/sub/", "Accept: application/json\r\n", &output);
     });
 }
 
 #[test]
 fn pages_for_what_is_not_there() {
-    let folder = names(&[
-        "about.html",
-        "a.txt",
-        "app.html",
-        "both",
-        "both.html",
-        "dir/x",
-        "dir.html",
-    ]);
+    let folder =
+        names(&["about.html", "a.txt", "app.html", "both", "both.html", "dir/x", "dir.html"]);
     let app = named("app.html", HTML);
     check_options(&folder, &[], &[("/about", missing()), ("/x", missing())]);
     check_options(
@@ -696,10 +540,7 @@ fn pages_for_what_is_not_there() {
             ("/about", named("about.html", HTML)),
             ("/about.html", named("about.html", HTML)),
             ("/about/", missing()),
-            (
-                "/both",
-                named("both", "Content-Type: application/octet-stream\r\n"),
-            ),
+            ("/both", named("both", "Content-Type: application/octet-stream\r\n")),
             ("/dir", moved("dir/")),
             ("/x", missing()),
             ("/a.txt", named("a.txt", TEXT)),
@@ -714,10 +555,7 @@ fn pages_for_what_is_not_there() {
             ("/a.txt", named("a.txt", TEXT)),
             ("/about/", app.clone()),
             ("/.env", app.clone()),
-            (
-                "/%00",
-                error_page("400 Bad Request", "The path holds an encoded NUL.", ""),
-            ),
+            ("/%00", error_page("400 Bad Request", "The path holds an encoded NUL.", "")),
         ],
     );
     // Missing itself: 404. With a slash before it, as a path is written.
@@ -760,11 +598,7 @@ fn own_page_for_404() {
 fn captive_portals() {
     let folder = names(&["portal.html", "sub/x"]);
     let to = |location: &str| {
-        error_page(
-            "302 Found",
-            "This is where to go on.",
-            &format!("Location: {location}\r\n"),
-        )
+        error_page("302 Found", "This is where to go on.", &format!("Location: {location}\r\n"))
     };
     let there = to("/portal.html");
     check_options(
@@ -777,10 +611,7 @@ fn captive_portals() {
             ("/.hidden", there),
             ("/portal.html", named("portal.html", HTML)),
             ("/portal.html?x", named("portal.html", HTML)),
-            (
-                "/sub/x",
-                named("sub/x", "Content-Type: application/octet-stream\r\n"),
-            ),
+            ("/sub/x", named("sub/x", "Content-Type: application/octet-stream\r\n")),
         ],
     );
     // Where the page itself is missing there is no circle.
@@ -800,11 +631,7 @@ fn captive_portals() {
     check_options(
         &folder,
         &["--redirect-all", "/sub", "--no-listing"],
-        &[
-            ("/x", to("/sub")),
-            ("/sub", moved("sub/")),
-            ("/sub/", missing()),
-        ],
+        &[("/x", to("/sub")), ("/sub", moved("sub/")), ("/sub/", missing())],
     );
     // A URL of this very host, as Host tells it; another host is another page.
     check_options(
@@ -868,29 +695,15 @@ fn hidden_names() {
 
 #[test]
 fn media_types() {
-    let folder = names(&[
-        "a.log",
-        "b.LOG",
-        "c.tar.gz",
-        "d",
-        "e.wasm",
-        "f.HTML",
-        "g.unknown",
-    ]);
+    let folder = names(&["a.log", "b.LOG", "c.tar.gz", "d", "e.wasm", "f.HTML", "g.unknown"]);
     let octets = "Content-Type: application/octet-stream\r\n";
     check_options(
         &folder,
         &[],
         &[
-            (
-                "/c.tar.gz",
-                named("c.tar.gz", "Content-Type: application/gzip\r\n"),
-            ),
+            ("/c.tar.gz", named("c.tar.gz", "Content-Type: application/gzip\r\n")),
             ("/d", named("d", octets)),
-            (
-                "/e.wasm",
-                named("e.wasm", "Content-Type: application/wasm\r\n"),
-            ),
+            ("/e.wasm", named("e.wasm", "Content-Type: application/wasm\r\n")),
             ("/f.HTML", named("f.HTML", HTML)),
             ("/g.unknown", named("g.unknown", octets)),
         ],
@@ -906,14 +719,8 @@ fn media_types() {
         &folder,
         &own,
         &[
-            (
-                "/a.log",
-                named("a.log", "Content-Type: text/x-log; charset=utf-8\r\n"),
-            ),
-            (
-                "/b.LOG",
-                named("b.LOG", "Content-Type: text/x-log; charset=utf-8\r\n"),
-            ),
+            ("/a.log", named("a.log", "Content-Type: text/x-log; charset=utf-8\r\n")),
+            ("/b.LOG", named("b.LOG", "Content-Type: text/x-log; charset=utf-8\r\n")),
             ("/e.wasm", named("e.wasm", "Content-Type: a/b\r\n")),
         ],
     );
@@ -924,9 +731,7 @@ fn with_lines(output: &[u8], lines: &str) -> Vec<u8> {
     let text = String::from_utf8(output.to_vec()).expect("UTF-8");
     match text.find("Content-Length:") {
         Some(at) => [&text[..at], lines, &text[at..]].concat().into(),
-        None => text
-            .replacen("\r\n\r\n", &format!("\r\n{lines}\r\n"), 1)
-            .into(),
+        None => text.replacen("\r\n\r\n", &format!("\r\n{lines}\r\n"), 1).into(),
     }
 }
 
@@ -944,10 +749,7 @@ fn fields_of_every_answer() {
     let lines = "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n\
                  X-Frame-Options: DENY\r\nX-Frame-Options: SAMEORIGIN\r\nX-Empty: \r\n";
     let file = named("a.txt", TEXT);
-    let not_modified = bare(
-        "304 Not Modified",
-        &validated_fields("\"5-6553f100.0\"", OLD_DATE),
-    );
+    let not_modified = bare("304 Not Modified", &validated_fields("\"5-6553f100.0\"", OLD_DATE));
     let options_answer = bare("204 No Content", "Allow: GET, HEAD, OPTIONS\r\n");
     let post = error_page(
         "405 Method Not Allowed",
@@ -958,36 +760,16 @@ fn fields_of_every_answer() {
         let with = |output: &[u8]| with_lines(output, lines);
         check_get(served, "200", "/a.txt", "", &with(&file));
         check_get(served, "301", "/sub", "", &with(&moved("sub/")));
-        check_get(
-            served,
-            "304",
-            "/a.txt",
-            "If-None-Match: *\r\n",
-            &with(&not_modified),
-        );
+        check_get(served, "304", "/a.txt", "If-None-Match: *\r\n", &with(&not_modified));
         check_get(served, "404", "/x", "", &with(&missing()));
         let limits = Limits::default();
         let input = b"OPTIONS /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
-        check(
-            served,
-            &limits,
-            "204",
-            input,
-            &with(&options_answer),
-            End::Idle,
-        );
+        check(served, &limits, "204", input, &with(&options_answer), End::Idle);
         let input = b"POST /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
         check(served, &limits, "405", input, &with(&post), End::Idle);
         let refused = error_page("400 Bad Request", "The Host field is missing.", "");
         let input = b"GET / HTTP/1.1\r\n\r\n";
-        check(
-            served,
-            &limits,
-            "400",
-            input,
-            &last(with(&refused)),
-            End::Lingers,
-        );
+        check(served, &limits, "400", input, &last(with(&refused)), End::Lingers);
     });
 }
 
@@ -1007,44 +789,16 @@ fn preflights() {
     let limits = Limits::default();
     folder.serve(&["--cors"], |served| {
         let output = bare("204 No Content", &[allow, methods, names, cors].concat());
-        check(
-            served,
-            &limits,
-            "a preflight",
-            input(asked).as_bytes(),
-            &output,
-            End::Idle,
-        );
+        check(served, &limits, "a preflight", input(asked).as_bytes(), &output, End::Idle);
         let output = bare("204 No Content", &[allow, methods, cors].concat());
         let fields = "Access-Control-Request-Method: GET\r\n";
-        check(
-            served,
-            &limits,
-            "without names",
-            input(fields).as_bytes(),
-            &output,
-            End::Idle,
-        );
+        check(served, &limits, "without names", input(fields).as_bytes(), &output, End::Idle);
         let output = bare("204 No Content", &[allow, cors].concat());
-        check(
-            served,
-            &limits,
-            "no preflight",
-            input("").as_bytes(),
-            &output,
-            End::Idle,
-        );
+        check(served, &limits, "no preflight", input("").as_bytes(), &output, End::Idle);
     });
     folder.serve(&[], |served| {
         let output = bare("204 No Content", allow);
-        check(
-            served,
-            &limits,
-            "without --cors",
-            input(asked).as_bytes(),
-            &output,
-            End::Idle,
-        );
+        check(served, &limits, "without --cors", input(asked).as_bytes(), &output, End::Idle);
     });
 }
 
@@ -1057,11 +811,7 @@ fn cache_control() {
     };
     let options = ["--cache-control", "public, max-age=600"];
     // Errors and redirects are gone a moment later, whatever files are.
-    check_options(
-        &folder,
-        &options,
-        &[("/a.txt", own(named("a.txt", TEXT))), ("/x", missing())],
-    );
+    check_options(&folder, &options, &[("/a.txt", own(named("a.txt", TEXT))), ("/x", missing())]);
 }
 
 #[test]
@@ -1073,11 +823,8 @@ fn client_address() {
             "Content-Type: {media_type}\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nVary: Accept\r\n"
         )
     };
-    let text = answer(
-        "200 OK",
-        &fields("text/plain; charset=utf-8"),
-        "Your IP address is 2001:db8::1\n",
-    );
+    let text =
+        answer("200 OK", &fields("text/plain; charset=utf-8"), "Your IP address is 2001:db8::1\n");
     let json = answer(
         "200 OK",
         &fields("application/json"),
@@ -1089,11 +836,7 @@ fn client_address() {
             ("/ip?format", "Accept: */*\r\n", &text),
             ("/ip", "Accept: application/json\r\n", &json),
             ("/ip", "Accept: application/json;q=0\r\n", &text),
-            (
-                "/ip",
-                "Accept: text/plain, application/json;q=0.5\r\n",
-                &text,
-            ),
+            ("/ip", "Accept: text/plain, application/json;q=0.5\r\n", &text),
         ] {
             check_get(served, &format!("/ip {accept}"), target, accept, output);
         }

@@ -55,9 +55,7 @@ impl Server {
     fn names(&self, target: &str) -> Vec<String> {
         let page = self.page(target);
         let names = page.split("<tr><td><bdi><a href=\"").skip(1);
-        names
-            .map(|row| row.split('"').next().unwrap().to_owned())
-            .collect()
+        names.map(|row| row.split('"').next().unwrap().to_owned()).collect()
     }
 }
 
@@ -93,11 +91,7 @@ fn listings() {
         "<form><h1>Index of <a href=\"../\">/</a> <bdi>empty</bdi></h1></form>\n\
          <p>This folder is empty.</p>\n"
     );
-    assert!(
-        server
-            .page("/")
-            .starts_with("<form><h1>Index of /</h1></form>\n<table>\n")
-    );
+    assert!(server.page("/").starts_with("<form><h1>Index of /</h1></form>\n<table>\n"));
     let json = "[\n{\"name\":\"x.txt\",\"type\":\"file\",\"size\":1025,\
                 \"mtime\":\"2017-07-09T09:50:41Z\",\"href\":\"x.txt\"}\n]\n";
     let accept = "Accept: application/json\r\n";
@@ -172,10 +166,7 @@ fn error_pages() {
     ];
     for (lines, media_type, expected) in rows {
         let (head, content) = server.get("/nothing", lines);
-        assert!(
-            head.contains(&format!("\r\nContent-Type: {media_type}\r\n")),
-            "{head}"
-        );
+        assert!(head.contains(&format!("\r\nContent-Type: {media_type}\r\n")), "{head}");
         assert_eq!(content, expected);
     }
 
@@ -187,33 +178,15 @@ fn error_pages() {
     let rows = [
         ("/nothing", "", "404 Not Found", "own 404"),
         ("/nothing", "Accept: */*\r\n", "404 Not Found", "own 404"),
-        (
-            "/nothing",
-            "Accept: text/html\r\n",
-            "404 Not Found",
-            "own 404",
-        ),
-        (
-            "/nothing",
-            "Accept: application/json\r\n",
-            "404 Not Found",
-            rows[1].2,
-        ),
-        (
-            "/nothing",
-            "Accept: text/plain\r\n",
-            "404 Not Found",
-            rows[0].2,
-        ),
+        ("/nothing", "Accept: text/html\r\n", "404 Not Found", "own 404"),
+        ("/nothing", "Accept: application/json\r\n", "404 Not Found", rows[1].2),
+        ("/nothing", "Accept: text/plain\r\n", "404 Not Found", rows[0].2),
         ("/file", range, "416 Range Not Satisfiable", "own 416"),
         ("/404.html", "", "200 OK", "own 404"),
     ];
     for (target, lines, status, expected) in rows {
         let (head, content) = server.get(target, lines);
-        assert!(
-            head.starts_with(&format!("HTTP/1.1 {status}\r\n")),
-            "{head}"
-        );
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}");
         assert_eq!(content, expected, "{target} {lines}");
         let own = expected.starts_with("own");
         let html = head.contains("\r\nContent-Type: text/html; charset=utf-8\r\n");
@@ -221,12 +194,7 @@ fn error_pages() {
         // What holds for the server's own pages would break the operator's.
         assert!(!head.contains("Content-Security-Policy"), "{head}");
     }
-    assert!(
-        server
-            .get("/file", range)
-            .0
-            .contains("\r\nContent-Range: bytes */3\r\n")
-    );
+    assert!(server.get("/file", range).0.contains("\r\nContent-Range: bytes */3\r\n"));
 }
 
 #[test]
@@ -260,16 +228,8 @@ fn check_says_what_would_be_and_ends() {
     let check = |words: &[&str]| run(&[words, &["--check", root]].concat());
     let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", "0"]);
     assert_eq!((status, errors.as_str()), (Some(0), ""));
-    let labels: Vec<&str> = text
-        .lines()
-        .map(|line| line.split(' ').next().unwrap())
-        .collect();
-    assert_eq!(
-        labels,
-        [
-            "Folder:", "Readers:", "URL:", "Threads:", "Paths:", "Sandbox:", "All"
-        ]
-    );
+    let labels: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(labels, ["Folder:", "Readers:", "URL:", "Threads:", "Paths:", "Sandbox:", "All"]);
     assert!(text.starts_with(&format!("Folder: {root}\n")), "{text}");
     // What would keep it from starting.
     let server = Server::start(folder.path());

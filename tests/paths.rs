@@ -103,10 +103,7 @@ fn no_target_leads_out() {
     for (target, status, body) in rows {
         let answer = client.get(target);
         assert_eq!(answer.status(), status, "{target}");
-        assert!(
-            !answer.text().contains(SECRET) && !answer.text().contains("root:"),
-            "{target}"
-        );
+        assert!(!answer.text().contains(SECRET) && !answer.text().contains("root:"), "{target}");
         if status == 200 && !body.is_empty() {
             assert_eq!(answer.text(), body, "{target}");
         }
@@ -222,14 +219,10 @@ fn redirects_to_folders_hold_wherever_they_are_read() {
         assert_eq!(answer.status(), 301, "{target}");
         assert_eq!(answer.field("Location"), Some(location), "{target}");
         // A URL by which a client may see us; the authority of an absolute-form is its own.
-        let path = target.find("://").map_or(target, |at| {
-            &target[at + 3 + target[at + 3..].find('/').expect("a path")..]
-        });
-        for prefix in [
-            "http://h",
-            "https://[2001:db8::1]:8443/files",
-            "http://h/a/b;c/d",
-        ] {
+        let path = target
+            .find("://")
+            .map_or(target, |at| &target[at + 3 + target[at + 3..].find('/').expect("a path")..]);
+        for prefix in ["http://h", "https://[2001:db8::1]:8443/files", "http://h/a/b;c/d"] {
             let found = resolve(&format!("{prefix}{path}"), location);
             let (path, query) = split_query(path);
             let expected = without_dots(&format!("{}{path}/", &prefix[found.origin.len()..]));
@@ -242,9 +235,7 @@ fn redirects_to_folders_hold_wherever_they_are_read() {
         }
         // And it is there.
         let found = resolve(&format!("http://h{path}"), location);
-        let query = found
-            .query
-            .map_or(String::new(), |query| format!("?{query}"));
+        let query = found.query.map_or(String::new(), |query| format!("?{query}"));
         let answer = client.get(&format!("{}{query}", found.path));
         assert_eq!(answer.status(), 200, "{target}");
     }
@@ -283,9 +274,7 @@ fn resolve(base: &str, reference: &str) -> Resolved {
         start + rest.find(['/', '?']).unwrap_or(rest.len())
     };
     // A scheme is what stands before a colon that comes before any slash (§4.2).
-    let colon = reference
-        .find(':')
-        .filter(|&at| !reference[..at].contains(['/', '?']));
+    let colon = reference.find(':').filter(|&at| !reference[..at].contains(['/', '?']));
     assert_eq!(colon, None, "{reference} has a scheme");
     assert!(!reference.starts_with("//"), "{reference} has an authority");
     let start = base.find("://").expect("a scheme") + 3;
@@ -341,9 +330,7 @@ fn an_install_tree_is_served_as_readme_says() {
     ]);
     let readme = include_str!("../README.md");
     let recipe = readme.split_once("\nNetwork boot ").expect("a recipe").1;
-    let command = recipe
-        .lines()
-        .find_map(|line| line.strip_prefix("    ipv6-httpd -p 80 "));
+    let command = recipe.lines().find_map(|line| line.strip_prefix("    ipv6-httpd -p 80 "));
     let options = command.and_then(|command| command.strip_suffix(" /srv/boot"));
     let options: Vec<&str> = options.expect("a command").split(' ').collect();
     for (options, status) in [(options.as_slice(), 200), (&["--no-listing"], 404)] {
@@ -352,11 +339,7 @@ fn an_install_tree_is_served_as_readme_says() {
         for (target, content) in [("/.treeinfo", "[general]"), ("/.disk/info", "Debian")] {
             let answer = client.get(target);
             assert_eq!(answer.status(), status, "{options:?} {target}");
-            assert_eq!(
-                answer.text() == content,
-                status == 200,
-                "{options:?} {target}"
-            );
+            assert_eq!(answer.text() == content, status == 200, "{options:?} {target}");
         }
         let answer = client.get("/images/pxeboot/vmlinuz");
         assert_eq!((answer.status(), answer.text()), (200, "kernel"));
@@ -364,12 +347,7 @@ fn an_install_tree_is_served_as_readme_says() {
 }
 
 /// A path, and what it gives where links may lead inside, anywhere, nowhere.
-type LinkRow = (
-    &'static str,
-    Option<&'static str>,
-    Option<&'static str>,
-    Option<&'static str>,
-);
+type LinkRow = (&'static str, Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
 fn links() -> (TempSite, Vec<LinkRow>) {
     let site = root_and_sibling();
@@ -478,22 +456,11 @@ fn links_lead_where_the_operator_lets_them() {
         let listing = client.get("/");
         let listed: Vec<String> = hrefs(listing.text()).collect();
         for href in &listed {
-            assert_eq!(
-                client.get(&format!("/{href}")).status(),
-                200,
-                "{mode} {href}"
-            );
+            assert_eq!(client.get(&format!("/{href}")).status(), 200, "{mode} {href}");
         }
-        assert_eq!(
-            listed.iter().any(|href| href == "sibling/"),
-            mode == "follow"
-        );
+        assert_eq!(listed.iter().any(|href| href == "sibling/"), mode == "follow");
         assert_eq!(listed.iter().any(|href| href == "to-sub/"), mode != "deny");
-        assert!(
-            !listed
-                .iter()
-                .any(|href| href.contains("loop") || href.contains("fifo"))
-        );
+        assert!(!listed.iter().any(|href| href.contains("loop") || href.contains("fifo")));
         // The redirect of a link to a folder names the link.
         let redirect = client.get("/to-sub");
         let location = (mode != "deny").then_some("to-sub/");
@@ -565,10 +532,7 @@ fn a_link_that_changes_while_it_is_followed_never_leads_out() {
             }
             let answer = client.get("/swapped/secret");
             let (status, text) = (answer.status(), answer.text());
-            assert!(
-                status == 404 || (status, text) == (200, "public"),
-                "{status} {text}"
-            );
+            assert!(status == 404 || (status, text) == (200, "public"), "{status} {text}");
         }
     });
 }
@@ -592,10 +556,8 @@ fn a_file_that_was_just_sent_is_not_sent_once_it_may_not_be() {
     assert_eq!(client.get("/sub/secret").status(), 404);
     assert_eq!(client.get("/away/secret").text(), "public");
     // It is replaced by another of the same size, which keeps its date.
-    let modified = fs::metadata(site.join("x/a/file"))
-        .expect("metadata")
-        .modified()
-        .expect("a date");
+    let modified =
+        fs::metadata(site.join("x/a/file")).expect("metadata").modified().expect("a date");
     assert_eq!(client.get("/file").text(), "file");
     let path = site.write("x/a/new", "FILE");
     let new = fs::File::options().write(true).open(&path).expect("open");
@@ -717,25 +679,11 @@ fn names_do_not_break_the_page_that_lists_them() {
     let link = "%3Cb%3E%26%22%27%1B%0A%FF";
     let listing = client.get("/");
     let text = listing.text();
-    assert!(
-        text.contains(&format!("<bdi><a href=\"{link}/\">{name}/</a></bdi>")),
-        "{text}"
-    );
-    assert!(
-        text.contains(&format!("<bdi><a href=\"x{link}\">x{name}</a></bdi>")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("<bdi><a href=\"{link}/\">{name}/</a></bdi>")), "{text}");
+    assert!(text.contains(&format!("<bdi><a href=\"x{link}\">x{name}</a></bdi>")), "{text}");
     let inner = client.get(&format!("/{link}/"));
-    assert!(
-        inner.text().contains(&format!("/{shown}</title>")),
-        "{}",
-        inner.text()
-    );
-    assert!(
-        inner.text().contains(&format!("<bdi>{shown}</bdi>")),
-        "{}",
-        inner.text()
-    );
+    assert!(inner.text().contains(&format!("/{shown}</title>")), "{}", inner.text());
+    assert!(inner.text().contains(&format!("<bdi>{shown}</bdi>")), "{}", inner.text());
     let json = client.get("/?format=json");
     let name = "\"name\":\"<b>&\\\"'\\u001b\\n\u{fffd}\"";
     assert!(json.text().contains(name), "{}", json.text());
@@ -759,16 +707,8 @@ fn hundreds_of_entries_are_listed_and_sorted() {
     let names = |order: &str, client: &mut Conversation| -> Vec<usize> {
         let listing = client.get(&format!("/many/{order}"));
         assert_eq!(listing.status(), 200);
-        let number = |href: String| {
-            href.trim_end_matches('/')
-                .rsplit("%20")
-                .next()?
-                .parse()
-                .ok()
-        };
-        hrefs(listing.text())
-            .map(|href| number(href).expect("a number"))
-            .collect()
+        let number = |href: String| href.trim_end_matches('/').rsplit("%20").next()?.parse().ok();
+        hrefs(listing.text()).map(|href| number(href).expect("a number")).collect()
     };
     let folders: Vec<usize> = (0..count).step_by(2).collect();
     let files: Vec<usize> = (1..count).step_by(2).collect();
@@ -784,11 +724,7 @@ fn hundreds_of_entries_are_listed_and_sorted() {
         ("?C=X&O=Y", folders.clone(), files.clone()),
     ];
     for (order, folders, files) in rows {
-        assert_eq!(
-            names(order, &mut client),
-            [folders, files].concat(),
-            "{order}"
-        );
+        assert_eq!(names(order, &mut client), [folders, files].concat(), "{order}");
     }
     // The buttons in the head of the table lead there.
     let button = |column: char, order: char| {
@@ -830,10 +766,7 @@ fn a_folder_without_listing_or_with_an_index() {
     let status = |options: &[&str], path: &str| {
         let server = TestServer::start(options, site.path());
         let answer = fetch(server.address(), path);
-        (
-            answer.status(),
-            answer.text().lines().next().unwrap_or_default().to_owned(),
-        )
+        (answer.status(), answer.text().lines().next().unwrap_or_default().to_owned())
     };
     let doctype = "<!doctype html>";
     let named = ["--index", "home.html", "--index", "index.htm"];
@@ -849,11 +782,7 @@ fn a_folder_without_listing_or_with_an_index() {
         (&named, "/a/", 200, doctype),
     ];
     for (options, path, code, first_line) in rows {
-        assert_eq!(
-            status(options, path),
-            (code, first_line.to_owned()),
-            "{options:?} {path}"
-        );
+        assert_eq!(status(options, path), (code, first_line.to_owned()), "{options:?} {path}");
     }
 }
 

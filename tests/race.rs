@@ -43,35 +43,16 @@ impl Place {
         let base = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&base);
         let place = Place(base);
-        for folder in [
-            "root/d/sub",
-            "root/a/b/c",
-            "root/x",
-            "root/deep/1/2",
-            "stage",
-        ] {
+        for folder in ["root/d/sub", "root/a/b/c", "root/x", "root/deep/1/2", "stage"] {
             fs::create_dir_all(place.path(folder)).expect("a folder");
         }
         let big = INSIDE.repeat(3_000);
-        for file in [
-            "root/d/f",
-            "root/d/sub/f",
-            "root/a/b/c/f",
-            "root/deep/1/2/f",
-            "root/d/f.gz",
-        ] {
+        for file in ["root/d/f", "root/d/sub/f", "root/a/b/c/f", "root/deep/1/2/f", "root/d/f.gz"] {
             fs::write(place.path(file), INSIDE.repeat(5)).expect("a file");
         }
         fs::write(place.path("root/d/big"), big).expect("a file");
         // The same names outside, wherever a link or a `..` too many might lead.
-        for folder in [
-            "outside/sub",
-            "outside/c",
-            "outside/b/c",
-            "outside/2",
-            "d/sub",
-            "b",
-        ] {
+        for folder in ["outside/sub", "outside/c", "outside/b/c", "outside/2", "d/sub", "b"] {
             fs::create_dir_all(place.path(folder)).expect("a folder");
         }
         let files = [
@@ -95,12 +76,7 @@ impl Place {
             "index.html",
         ];
         for file in files {
-            let text = OUTSIDE
-                .iter()
-                .copied()
-                .cycle()
-                .take(OUTSIDE_BYTES)
-                .collect::<Vec<u8>>();
+            let text = OUTSIDE.iter().copied().cycle().take(OUTSIDE_BYTES).collect::<Vec<u8>>();
             fs::write(place.path(file), text).expect("a file");
         }
         // Links that stay inside, as long as nobody moves anything.
@@ -219,15 +195,8 @@ struct Asker {
 impl Asker {
     fn new(place: &Place, symlinks: Symlinks, openat2: bool) -> Asker {
         let root = Directory::open(&place.path("root"), symlinks).expect("the root");
-        let root = if openat2 {
-            root
-        } else {
-            root.without_openat2()
-        };
-        let options = SiteOptions {
-            symlinks,
-            ..SiteOptions::default()
-        };
+        let root = if openat2 { root } else { root.without_openat2() };
+        let options = SiteOptions { symlinks, ..SiteOptions::default() };
         Asker {
             site: Site::open(root, options, 16),
             open_files: OpenFiles::default(),
@@ -238,24 +207,13 @@ impl Asker {
     /// The whole answer, as far as it is not the server's own.
     fn ask(&mut self, target: &str, fields: &str) -> (Status, Vec<u8>) {
         let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let head = HeadReader::default()
-            .read(head.as_bytes(), &Limits::default())
-            .map(|head| {
-                let client = || Client {
-                    address: Some([127, 0, 0, 1].into()),
-                    zone: None,
-                    server: None,
-                };
-                let now = Now::new(0, HttpDate(1_795_435_200));
-                let request = head.expect("a complete head").request;
-                self.site.respond(
-                    &request,
-                    &client,
-                    &mut self.open_files,
-                    &mut self.buffers,
-                    &now,
-                )
-            });
+        let head = HeadReader::default().read(head.as_bytes(), &Limits::default()).map(|head| {
+            let client =
+                || Client { address: Some([127, 0, 0, 1].into()), zone: None, server: None };
+            let now = Now::new(0, HttpDate(1_795_435_200));
+            let request = head.expect("a complete head").request;
+            self.site.respond(&request, &client, &mut self.open_files, &mut self.buffers, &now)
+        });
         let response = head.expect("a valid request");
         (response.status, everything(response))
     }
@@ -269,11 +227,8 @@ fn everything(response: Response) -> Vec<u8> {
         Body::Bytes(content) => bytes.extend_from_slice(&content),
         Body::File(file, range) => {
             let mut file = &*file;
-            file.seek(SeekFrom::Start(range.start))
-                .expect("a file has places");
-            file.take(range.end - range.start)
-                .read_to_end(&mut bytes)
-                .expect("read");
+            file.seek(SeekFrom::Start(range.start)).expect("a file has places");
+            file.take(range.end - range.start).read_to_end(&mut bytes).expect("read");
         }
         Body::Multipart { .. } => panic!("no ranges were asked for"),
         Body::Produced(mut source) => {
@@ -292,12 +247,9 @@ fn holds(bytes: &[u8], what: &[u8]) -> bool {
 
 #[test]
 fn not_one_byte_from_outside() {
-    let requests = std::env::var("RACE_REQUESTS")
-        .ok()
-        .map_or(REQUESTS, |text| {
-            text.parse()
-                .unwrap_or_else(|_| panic!("RACE_REQUESTS wants a number"))
-        });
+    let requests = std::env::var("RACE_REQUESTS").ok().map_or(REQUESTS, |text| {
+        text.parse().unwrap_or_else(|_| panic!("RACE_REQUESTS wants a number"))
+    });
     let place = Place::new("race");
     let (over, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     let begin = Instant::now();
@@ -318,17 +270,10 @@ fn not_one_byte_from_outside() {
             let (mut found, mut missing) = (0_u64, 0_u64);
             for number in 0..requests / askers.len() as u64 {
                 let target = TARGETS[number as usize % TARGETS.len()];
-                let fields = [
-                    "",
-                    "Accept-Encoding: gzip\r\n",
-                    "Accept: application/json\r\n",
-                ];
+                let fields = ["", "Accept-Encoding: gzip\r\n", "Accept: application/json\r\n"];
                 let fields = fields[number as usize / TARGETS.len() % 3];
                 let (status, bytes) = asker.ask(target, fields);
-                assert!(
-                    !holds(&bytes, OUTSIDE),
-                    "{symlinks:?}, openat2 {openat2}: {target}"
-                );
+                assert!(!holds(&bytes, OUTSIDE), "{symlinks:?}, openat2 {openat2}: {target}");
                 let length = format!("\"size\":{OUTSIDE_BYTES},");
                 assert!(
                     !holds(&bytes, length.as_bytes()),
@@ -368,10 +313,7 @@ fn not_one_byte_from_outside() {
         }
     });
     let rounds = rounds.load(Ordering::Relaxed);
-    println!(
-        "{requests} requests, {rounds} rounds of renaming, {:?}",
-        begin.elapsed()
-    );
+    println!("{requests} requests, {rounds} rounds of renaming, {:?}", begin.elapsed());
     assert!(rounds > 10, "nobody raced");
 }
 

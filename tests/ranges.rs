@@ -32,23 +32,13 @@ fn selections() {
         ("§14.1.2 two ranges", "bytes=0-1,5-8", 10, "0..2 5..9"),
         ("§14.1.2 one to the end", "bytes=0-1,5-", 10, "0..2 5..10"),
         ("§14.1.2 clamped", "bytes=5-1000", 10, "5..10"),
-        (
-            "§14.2 many that overlap are one",
-            "bytes=0-,1-,2-,3-,4-",
-            10,
-            "0..10",
-        ),
+        ("§14.2 many that overlap are one", "bytes=0-,1-,2-,3-,4-", 10, "0..10"),
         ("§14.1.2 all", "bytes=0-9", 10, "0..10"),
         ("§14.1.2 one more", "bytes=0-10", 10, "0..10"),
         ("§14.1.2 two more", "bytes=0-11", 10, "0..10"),
         ("§14.1.2 the last byte", "bytes=9-9", 10, "9..10"),
         ("§15.5.17 at the end", "bytes=10-", 10, "none"),
-        (
-            "§15.5.17 at the end, with a last",
-            "bytes=10-11",
-            10,
-            "none",
-        ),
+        ("§15.5.17 at the end, with a last", "bytes=10-11", 10, "none"),
         ("§15.5.17 beyond the end", "bytes=11-", 10, "none"),
         ("§15.5.17 beyond the end", "bytes=11-12", 10, "none"),
         ("§15.5.17 beyond the end", "bytes=12-12", 10, "none"),
@@ -60,18 +50,8 @@ fn selections() {
         ("§14.1.1 no hyphen, spaces", "bytes= 7 ", 10, "whole"),
         ("§14.1.1 a hyphen alone", "bytes=-", 10, "whole"),
         ("§14.1.1 last before first", "bytes=5-4", 10, "whole"),
-        (
-            "§14.1.1 last before first, behind one",
-            "bytes=0-2,5-4",
-            10,
-            "whole",
-        ),
-        (
-            "§14.1.1 last before first, before one",
-            "bytes=4-3,2-5",
-            10,
-            "whole",
-        ),
+        ("§14.1.1 last before first, behind one", "bytes=0-2,5-4", 10, "whole"),
+        ("§14.1.1 last before first, before one", "bytes=4-3,2-5", 10, "whole"),
         ("§14.1.1 signs", "bytes=--5,4--3", 10, "whole"),
         ("§14.1.1 letters", "bytes=A-", 10, "whole"),
         ("§14.1.1 letters", "bytes=A-Z", 10, "whole"),
@@ -80,19 +60,9 @@ fn selections() {
         ("§14.1.1 words", "bytes=Ran-dom, garbage", 10, "whole"),
         ("§14.1.1 hexadecimal", "bytes=0x01-0x02", 10, "whole"),
         ("§14.1.1 spaces alone", "bytes=         ", 10, "whole"),
-        (
-            "§5.6.1 empty elements alone",
-            "bytes= , , ,   ",
-            10,
-            "whole",
-        ),
+        ("§5.6.1 empty elements alone", "bytes= , , ,   ", 10, "whole"),
         ("§14.1.2 order is kept", "bytes=7-9,0-5", 10, "7..10 0..6"),
-        (
-            "§5.6.3 spaces around commas",
-            "bytes=0-0 ,\t2-2, 7-",
-            10,
-            "0..1 2..3 7..10",
-        ),
+        ("§5.6.3 spaces around commas", "bytes=0-0 ,\t2-2, 7-", 10, "0..1 2..3 7..10"),
         ("§5.6.1 empty elements", "bytes=,0-0,,2-2,", 10, "0..1 2..3"),
         ("§14.1.2 a suffix as long as all", "bytes=-10", 10, "0..10"),
         ("§14.1.2 a suffix longer than all", "bytes=-15", 10, "0..10"),
@@ -101,18 +71,8 @@ fn selections() {
         ("§14.1.2 the first byte", "bytes=0-0", 10, "0..1"),
         ("§14.1.2 the last byte as a suffix", "bytes=-1", 10, "9..10"),
         ("§14.1.2 a suffix of nothing", "bytes=-0", 10, "none"),
-        (
-            "§14.1.2 a suffix of nothing, beside one",
-            "bytes=-0,0-0",
-            10,
-            "0..1",
-        ),
-        (
-            "§14.1.2 an unsatisfiable one beside one",
-            "bytes=20-,3-4",
-            10,
-            "3..5",
-        ),
+        ("§14.1.2 a suffix of nothing, beside one", "bytes=-0,0-0", 10, "0..1"),
+        ("§14.1.2 an unsatisfiable one beside one", "bytes=20-,3-4", 10, "3..5"),
         ("§15.5.17 none of several", "bytes=20-,-0,30-40", 10, "none"),
         ("§14.2 an unknown unit", "items=0-5", 10, "whole"),
         ("§14.2 an unknown unit, more so", "seconds=0-", 10, "whole"),
@@ -134,106 +94,31 @@ fn selections() {
         ("§14.2 a gap of one", "bytes=0-3,5-9", 10, "0..4 5..10"),
         ("§14.2 equal", "bytes=2-3,2-3", 10, "2..4"),
         ("§14.2 one that joins two", "bytes=0-1,8-9,2-7", 10, "0..10"),
-        (
-            "§14.2 one that joins the first and third",
-            "bytes=0-1,9-9,4-5,1-4",
-            10,
-            "0..6 9..10",
-        ),
-        (
-            "§17.15 more than there is, in parts",
-            "bytes=0-8,2-2,3-8,9-9,0-9",
-            10,
-            "0..10",
-        ),
-        (
-            "§17.15 more than there is, and a gap",
-            "bytes=0-6,0-6,8-9",
-            10,
-            "whole",
-        ),
+        ("§14.2 one that joins the first and third", "bytes=0-1,9-9,4-5,1-4", 10, "0..6 9..10"),
+        ("§17.15 more than there is, in parts", "bytes=0-8,2-2,3-8,9-9,0-9", 10, "0..10"),
+        ("§17.15 more than there is, and a gap", "bytes=0-6,0-6,8-9", 10, "whole"),
         // Nothing to take parts of.
         ("§14.2 of nothing, from 0", "bytes=0-", 0, "whole"),
         ("§14.2 of nothing, a byte", "bytes=0-0", 0, "whole"),
         ("§14.2 of nothing, a slice", "bytes=0-1048575", 0, "whole"),
         ("§14.2 of nothing, further on", "bytes=5-9", 0, "whole"),
         ("§14.2 of nothing, several", "bytes=0-0,5-,-1", 0, "whole"),
-        (
-            "§14.2 of nothing, no bytes at its end",
-            "bytes=-0",
-            0,
-            "whole",
-        ),
+        ("§14.2 of nothing, no bytes at its end", "bytes=-0", 0, "whole"),
         ("§14.2 of nothing, a suffix", "bytes=-1", 0, "whole"),
-        (
-            "§14.1.2 of nothing, two suffixes",
-            "bytes=-1,-2",
-            0,
-            "whole",
-        ),
+        ("§14.1.2 of nothing, two suffixes", "bytes=-1,-2", 0, "whole"),
         // Large numbers.
         ("§14.1.2 2^31", "bytes=2147483648-", 10, "none"),
         ("§14.1.2 2^63", "bytes=9223372036854775808-", 10, "none"),
-        (
-            "§14.1.2 up to 2^63",
-            "bytes=5-9223372036854775808",
-            10,
-            "5..10",
-        ),
-        (
-            "§14.1.2 a suffix of 2^63",
-            "bytes=-9223372036854775808",
-            10,
-            "0..10",
-        ),
-        (
-            "§14.1.2 2^64 - 1",
-            "bytes=18446744073709551615-",
-            10,
-            "none",
-        ),
-        (
-            "§14.1.2 2^64 - 1 twice",
-            "bytes=18446744073709551615-18446744073709551615",
-            10,
-            "none",
-        ),
-        (
-            "§14.1.2 2^64",
-            "bytes=18446744073709551616-18446744073709551617",
-            10,
-            "none",
-        ),
-        (
-            "§14.1.2 up to 2^64",
-            "bytes=5-18446744073709551616",
-            10,
-            "5..10",
-        ),
-        (
-            "§14.1.2 a suffix of 2^64",
-            "bytes=-18446744073709551616",
-            10,
-            "0..10",
-        ),
-        (
-            "§14.1.1 last before first, beyond 2^64",
-            "bytes=99999999999999999999-1",
-            10,
-            "whole",
-        ),
-        (
-            "§14.1.2 5 GiB of 6",
-            "bytes=5368709120-5368709123",
-            6 << 30,
-            "5368709120..5368709124",
-        ),
-        (
-            "§14.1.2 a suffix of 6 GiB",
-            "bytes=-3",
-            6 << 30,
-            "6442450941..6442450944",
-        ),
+        ("§14.1.2 up to 2^63", "bytes=5-9223372036854775808", 10, "5..10"),
+        ("§14.1.2 a suffix of 2^63", "bytes=-9223372036854775808", 10, "0..10"),
+        ("§14.1.2 2^64 - 1", "bytes=18446744073709551615-", 10, "none"),
+        ("§14.1.2 2^64 - 1 twice", "bytes=18446744073709551615-18446744073709551615", 10, "none"),
+        ("§14.1.2 2^64", "bytes=18446744073709551616-18446744073709551617", 10, "none"),
+        ("§14.1.2 up to 2^64", "bytes=5-18446744073709551616", 10, "5..10"),
+        ("§14.1.2 a suffix of 2^64", "bytes=-18446744073709551616", 10, "0..10"),
+        ("§14.1.1 last before first, beyond 2^64", "bytes=99999999999999999999-1", 10, "whole"),
+        ("§14.1.2 5 GiB of 6", "bytes=5368709120-5368709123", 6 << 30, "5368709120..5368709124"),
+        ("§14.1.2 a suffix of 6 GiB", "bytes=-3", 6 << 30, "6442450941..6442450944"),
     ];
     for (rule, value, length, expected) in rows {
         let found = match select(value.as_bytes(), length, 64) {
@@ -242,9 +127,7 @@ fn selections() {
             Selection::One(range) => format!("{}..{}", range.start, range.end),
             Selection::Several(ranges) => {
                 assert!(ranges.len() > 1, "{rule}");
-                let ranges = ranges
-                    .iter()
-                    .map(|range| format!("{}..{}", range.start, range.end));
+                let ranges = ranges.iter().map(|range| format!("{}..{}", range.start, range.end));
                 ranges.collect::<Vec<_>>().join(" ")
             }
         };
@@ -264,11 +147,7 @@ fn many_ranges() {
     };
     assert_eq!(ranges.len(), 64);
     for count in [65, 200, 2_000] {
-        assert_eq!(
-            select(set(count).as_bytes(), 10_000, 64),
-            Selection::Whole,
-            "{count}"
-        );
+        assert_eq!(select(set(count).as_bytes(), 10_000, 64), Selection::Whole, "{count}");
     }
     // However few bytes they are together.
     let value = format!("bytes={}", "0-0,".repeat(65));
@@ -289,16 +168,8 @@ fn single_ranges() {
     let whole = answer("200 OK", &fields, CONTENT);
     let empty = answer("200 OK", &fields.replace("a-", "0-"), "");
     let part = |range: Range<usize>| {
-        let place = format!(
-            "Content-Range: bytes {}-{}/10\r\n",
-            range.start,
-            range.end - 1
-        );
-        answer(
-            "206 Partial Content",
-            &format!("{fields}{place}"),
-            &CONTENT[range],
-        )
+        let place = format!("Content-Range: bytes {}-{}/10\r\n", range.start, range.end - 1);
+        answer("206 Partial Content", &format!("{fields}{place}"), &CONTENT[range])
     };
     let unsatisfied = |length: u64| {
         error_page(
@@ -313,104 +184,29 @@ fn single_ranges() {
         "",
     );
     let rows: [(&str, &str, &str, Vec<u8>); 19] = [
-        (
-            "§15.3.7 a range",
-            "GET /a.txt",
-            "Range: bytes=3-5",
-            part(3..6),
-        ),
+        ("§15.3.7 a range", "GET /a.txt", "Range: bytes=3-5", part(3..6)),
         ("§14.2 of all", "GET /a.txt", "Range: bytes=0-", part(0..10)),
         ("§14.2 0-0", "GET /a.txt", "Range: bytes=0-0", part(0..1)),
-        (
-            "§14.2 a suffix",
-            "GET /a.txt",
-            "Range: bytes=-3",
-            part(7..10),
-        ),
-        (
-            "§14.2 Title-Case or not",
-            "GET /a.txt",
-            "rAnGe:bytes=3-5",
-            part(3..6),
-        ),
-        (
-            "§14.2 two that join",
-            "GET /a.txt",
-            "Range: bytes=0-1,2-3",
-            part(0..4),
-        ),
-        (
-            "§14.2 one of two",
-            "GET /a.txt",
-            "Range: bytes=3-4,20-",
-            part(3..5),
-        ),
-        (
-            "§14.2 an unknown unit",
-            "GET /a.txt",
-            "Range: lines=3-5",
-            whole.clone(),
-        ),
-        (
-            "§14.2 malformed",
-            "GET /a.txt",
-            "Range: bytes=5-3",
-            whole.clone(),
-        ),
-        (
-            "§14.2 garbage",
-            "GET /a.txt",
-            "Range: bytes=\u{e9}",
-            whole.clone(),
-        ),
-        (
-            "§14.2 two fields",
-            "GET /a.txt",
-            "Range: bytes=0-1\r\nRange: bytes=2-3",
-            whole.clone(),
-        ),
-        (
-            "§14.2 HEAD ignores it",
-            "HEAD /a.txt",
-            "Range: bytes=3-5",
-            head(&whole),
-        ),
-        (
-            "§14.2 HEAD ignores what cannot be",
-            "HEAD /a.txt",
-            "Range: bytes=10-",
-            head(&whole),
-        ),
-        (
-            "§15.5.17 beyond",
-            "GET /a.txt",
-            "Range: bytes=10-",
-            unsatisfied(10),
-        ),
-        (
-            "§14.2 of nothing",
-            "GET /empty.txt",
-            "Range: bytes=0-0",
-            empty.clone(),
-        ),
+        ("§14.2 a suffix", "GET /a.txt", "Range: bytes=-3", part(7..10)),
+        ("§14.2 Title-Case or not", "GET /a.txt", "rAnGe:bytes=3-5", part(3..6)),
+        ("§14.2 two that join", "GET /a.txt", "Range: bytes=0-1,2-3", part(0..4)),
+        ("§14.2 one of two", "GET /a.txt", "Range: bytes=3-4,20-", part(3..5)),
+        ("§14.2 an unknown unit", "GET /a.txt", "Range: lines=3-5", whole.clone()),
+        ("§14.2 malformed", "GET /a.txt", "Range: bytes=5-3", whole.clone()),
+        ("§14.2 garbage", "GET /a.txt", "Range: bytes=\u{e9}", whole.clone()),
+        ("§14.2 two fields", "GET /a.txt", "Range: bytes=0-1\r\nRange: bytes=2-3", whole.clone()),
+        ("§14.2 HEAD ignores it", "HEAD /a.txt", "Range: bytes=3-5", head(&whole)),
+        ("§14.2 HEAD ignores what cannot be", "HEAD /a.txt", "Range: bytes=10-", head(&whole)),
+        ("§15.5.17 beyond", "GET /a.txt", "Range: bytes=10-", unsatisfied(10)),
+        ("§14.2 of nothing", "GET /empty.txt", "Range: bytes=0-0", empty.clone()),
         (
             "§14.2 of nothing, with its tag",
             "GET /empty.txt",
             "Range: bytes=0-\r\nIf-Range: \"0-6553f100.0\"",
             empty.clone(),
         ),
-        (
-            "§14.1.2 a suffix of nothing",
-            "GET /empty.txt",
-            "Range: bytes=-5",
-            empty,
-        ),
-        (
-            "§14.2 of what is not there",
-            "GET /b.txt",
-            "Range: bytes=0-0",
-            missing,
-        ),
+        ("§14.1.2 a suffix of nothing", "GET /empty.txt", "Range: bytes=-5", empty),
+        ("§14.2 of what is not there", "GET /b.txt", "Range: bytes=0-0", missing),
         (
             "a word in the target is no field",
             "GET /a.txt?Range:%20bytes=3-5",
@@ -421,14 +217,7 @@ fn single_ranges() {
     folder.serve(&[], |served| {
         for (rule, request, fields, output) in rows {
             let input = format!("{request} HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
-            check(
-                served,
-                &Limits::default(),
-                rule,
-                input.as_bytes(),
-                &output,
-                End::Idle,
-            );
+            check(served, &Limits::default(), rule, input.as_bytes(), &output, End::Idle);
         }
         // Pages of the server's own are not taken apart.
         for target in ["/sub/", "/ip"] {
@@ -446,10 +235,7 @@ fn parts<'a>(answer: &Answer<'a>) -> Vec<(String, Range<u64>, u64, &'a [u8])> {
     let boundary = media_type
         .strip_prefix("multipart/byteranges; boundary=")
         .unwrap_or_else(|| panic!("{media_type}"));
-    assert!(
-        (1..=70).contains(&boundary.len()),
-        "RFC 2046 §5.1.1: {boundary}"
-    );
+    assert!((1..=70).contains(&boundary.len()), "RFC 2046 §5.1.1: {boundary}");
     assert!(
         boundary
             .bytes()
@@ -457,22 +243,15 @@ fn parts<'a>(answer: &Answer<'a>) -> Vec<(String, Range<u64>, u64, &'a [u8])> {
     );
     // §14.6, note 1: readers expect CR LF before the first delimiter as well.
     let delimiter = format!("\r\n--{boundary}\r\n");
-    let mut rest = answer
-        .content
-        .strip_prefix(delimiter.as_bytes())
-        .expect("the first delimiter");
+    let mut rest = answer.content.strip_prefix(delimiter.as_bytes()).expect("the first delimiter");
     let mut found = Vec::new();
     loop {
-        let end = rest
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .expect("the head of a part");
+        let end = rest.windows(4).position(|four| four == b"\r\n\r\n").expect("the head of a part");
         let head = std::str::from_utf8(&rest[..end]).expect("UTF-8");
         rest = &rest[end + 4..];
         let field = |name: &str| {
-            let mut lines = head
-                .split("\r\n")
-                .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            let mut lines =
+                head.split("\r\n").filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             let value = lines.next().unwrap_or_else(|| panic!("{name}"));
             assert_eq!(lines.next(), None, "{name} twice");
             value.to_owned()
@@ -489,18 +268,12 @@ fn parts<'a>(answer: &Answer<'a>) -> Vec<(String, Range<u64>, u64, &'a [u8])> {
         };
         let (content, after) = rest.split_at((last - first + 1) as usize);
         found.push((field("Content-Type"), first..last + 1, length, content));
-        let after = after
-            .strip_prefix(b"\r\n--")
-            .expect("a delimiter behind a part");
-        let after = after
-            .strip_prefix(boundary.as_bytes())
-            .expect("the boundary");
+        let after = after.strip_prefix(b"\r\n--").expect("a delimiter behind a part");
+        let after = after.strip_prefix(boundary.as_bytes()).expect("the boundary");
         if after == b"--\r\n" {
             return found;
         }
-        rest = after
-            .strip_prefix(b"\r\n")
-            .expect("a line break behind the delimiter");
+        rest = after.strip_prefix(b"\r\n").expect("a line break behind the delimiter");
     }
 }
 
@@ -512,26 +285,10 @@ fn several_ranges() {
     folder.serve(&[], |served| {
         let rows: [(&str, &str, &[Range<usize>]); 7] = [
             ("§14.6 two", "bytes=0-0,2-3", &[0..1, 2..4]),
-            (
-                "§14.6 in their order",
-                "bytes=100-199,0-9,50-59",
-                &[100..200, 0..10, 50..60],
-            ),
-            (
-                "§14.6 with a suffix",
-                "bytes=0-0,-1",
-                &[0..1, 39_999..40_000],
-            ),
-            (
-                "§14.6 joined where they touch",
-                "bytes=0-9,20-29,10-14",
-                &[0..15, 20..30],
-            ),
-            (
-                "§14.6 without the unsatisfiable",
-                "bytes=0-9,50000-,20-29",
-                &[0..10, 20..30],
-            ),
+            ("§14.6 in their order", "bytes=100-199,0-9,50-59", &[100..200, 0..10, 50..60]),
+            ("§14.6 with a suffix", "bytes=0-0,-1", &[0..1, 39_999..40_000]),
+            ("§14.6 joined where they touch", "bytes=0-9,20-29,10-14", &[0..15, 20..30]),
+            ("§14.6 without the unsatisfiable", "bytes=0-9,50000-,20-29", &[0..10, 20..30]),
             (
                 "§14.6 larger than memory should be",
                 "bytes=1-19000,19002-39990",
@@ -549,11 +306,7 @@ fn several_ranges() {
             let answer =
                 read_answer(&whole.output, false).unwrap_or_else(|wrong| panic!("{rule}: {wrong}"));
             assert_eq!(answer.status, 206, "{rule}");
-            assert_eq!(
-                answer.field("Content-Range"),
-                None,
-                "§15.3.7.2: not on the whole"
-            );
+            assert_eq!(answer.field("Content-Range"), None, "§15.3.7.2: not on the whole");
             assert_eq!(answer.field("ETag"), Some("\"9c40-6553f100.0\""), "{rule}");
             let found = parts(&answer);
             assert_eq!(found.len(), ranges.len(), "{rule}");
@@ -563,14 +316,7 @@ fn several_ranges() {
                 assert_eq!(*length, 40_000, "{rule}");
                 assert!(*bytes == &content[range.clone()], "{rule}");
             }
-            check(
-                served,
-                &Limits::default(),
-                rule,
-                input.as_bytes(),
-                &whole.output,
-                End::Idle,
-            );
+            check(served, &Limits::default(), rule, input.as_bytes(), &whole.output, End::Idle);
             // §14.2: HEAD knows no ranges.
             let input = input.replacen("GET", "HEAD", 1);
             let outcome = run(served, &Limits::default(), &[input.as_bytes()], usize::MAX);
@@ -621,16 +367,8 @@ fn beyond_four_gigabytes() {
         for (set, place, bytes) in [
             ("bytes=5368709120-", "5368709120-5368709122", &b"xy\0"[..]),
             ("bytes=-3", "5368709120-5368709122", b"xy\0"),
-            (
-                "bytes=4294967295-4294967296",
-                "4294967295-4294967296",
-                b"AB",
-            ),
-            (
-                "bytes=5368709122-9999999999",
-                "5368709122-5368709122",
-                b"\0",
-            ),
+            ("bytes=4294967295-4294967296", "4294967295-4294967296", b"AB"),
+            ("bytes=5368709122-9999999999", "5368709122-5368709122", b"\0"),
         ] {
             let fields = format!("{fields}Content-Range: bytes {place}/{LENGTH}\r\n");
             let expected = answer("206 Partial Content", &fields, bytes);

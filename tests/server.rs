@@ -23,11 +23,7 @@ use support::site::TempSite;
 use support::{DEADLINE, skip};
 
 fn small_site() -> TempSite {
-    TempSite::with(&[
-        ("a", "one"),
-        ("empty", ""),
-        ("index.html", "<p>index</p>\n"),
-    ])
+    TempSite::with(&[("a", "one"), ("empty", ""), ("index.html", "<p>index</p>\n")])
 }
 
 /// Of a file that no buffers between server and client hold.
@@ -36,12 +32,9 @@ const LARGE: u64 = 64 << 20;
 #[test]
 fn help_and_version() {
     let version = concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n");
-    for (option, expected) in [
-        ("-h", HELP),
-        ("--help", HELP),
-        ("-V", version),
-        ("--version", version),
-    ] {
+    for (option, expected) in
+        [("-h", HELP), ("--help", HELP), ("-V", version), ("--version", version)]
+    {
         let said = (Some(0), expected.to_owned(), String::new());
         assert_eq!(run(&[option]), said, "{option}");
         assert_eq!(run(&["--no-ip", option, "--nonsense"]), said, "{option}");
@@ -52,9 +45,7 @@ fn help_and_version() {
 
 /// The options of the help, each with what it says of a value.
 fn options() -> Vec<(Vec<String>, Option<String>)> {
-    let lines = HELP
-        .lines()
-        .filter(|line| line.trim_start().starts_with('-'));
+    let lines = HELP.lines().filter(|line| line.trim_start().starts_with('-'));
     let option = |line: &str| {
         let mut names = Vec::new();
         let mut value = None;
@@ -95,14 +86,8 @@ fn every_option_of_the_help_wants_what_it_says() {
                 Some(_) => {
                     let (status, out, error) = run(&[&name]);
                     assert_eq!((status, out.as_str()), (Some(2), ""), "{name}");
-                    assert!(
-                        error.starts_with(&format!("ipv6-httpd: {name} wants ")),
-                        "{error}"
-                    );
-                    assert!(
-                        error.ends_with('\n') && error.lines().count() == 1,
-                        "{error}"
-                    );
+                    assert!(error.starts_with(&format!("ipv6-httpd: {name} wants ")), "{error}");
+                    assert!(error.ends_with('\n') && error.lines().count() == 1, "{error}");
                 }
             }
         }
@@ -115,14 +100,8 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
     let workers = "wants a number from 1 to 1024";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
     let rows: [(&[&str], String); 39] = [
-        (
-            &["--nonsense"],
-            "there is no option --nonsense; see --help".into(),
-        ),
-        (
-            &["--nonsense=1"],
-            "there is no option --nonsense; see --help".into(),
-        ),
+        (&["--nonsense"], "there is no option --nonsense; see --help".into()),
+        (&["--nonsense=1"], "there is no option --nonsense; see --help".into()),
         (&["-x"], "there is no option -x; see --help".into()),
         (&["-p0x"], format!("-p {port}, not '0x'")),
         (&["-p"], format!("-p {port}")),
@@ -134,35 +113,14 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--port=-1"], format!("--port {port}, not '-1'")),
         (&["-w", "0"], format!("-w {workers}, not '0'")),
         (&["-w", "1025"], format!("-w {workers}, not '1025'")),
-        (
-            &["--workers=many"],
-            format!("--workers {workers}, not 'many'"),
-        ),
-        (
-            &["--symlinks", "some"],
-            "--symlinks wants inside, follow or deny, not 'some'".into(),
-        ),
-        (
-            &["--log", "xml"],
-            "--log wants simple, common, combined, json or off, not 'xml'".into(),
-        ),
-        (
-            &["--hidden=yes"],
-            "--hidden takes no value, not even 'yes'".into(),
-        ),
+        (&["--workers=many"], format!("--workers {workers}, not 'many'")),
+        (&["--symlinks", "some"], "--symlinks wants inside, follow or deny, not 'some'".into()),
+        (&["--log", "xml"], "--log wants simple, common, combined, json or off, not 'xml'".into()),
+        (&["--hidden=yes"], "--hidden takes no value, not even 'yes'".into()),
         (&["--no-ip="], "--no-ip takes no value, not even ''".into()),
-        (
-            &["--index", "a/b"],
-            "--index wants the name of a file, not 'a/b'".into(),
-        ),
-        (
-            &["--index", ".."],
-            "--index wants the name of a file, not '..'".into(),
-        ),
-        (
-            &["--fallback", "../x"],
-            "--fallback wants a file beneath DIRECTORY, not '../x'".into(),
-        ),
+        (&["--index", "a/b"], "--index wants the name of a file, not 'a/b'".into()),
+        (&["--index", ".."], "--index wants the name of a file, not '..'".into()),
+        (&["--fallback", "../x"], "--fallback wants a file beneath DIRECTORY, not '../x'".into()),
         (
             &["--redirect-all", "//h"],
             "--redirect-all wants a path that begins with /, or a URL, not '//h'".into(),
@@ -205,22 +163,10 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--bind", "[::1"], format!("{bind}, not '[::1'")),
         (&["--bind", "[::1]80"], format!("{bind}, not '[::1]80'")),
         (&["--bind", "[::1]:x"], format!("{bind}, not '[::1]:x'")),
-        (
-            &["--bind", "192.0.2.256"],
-            format!("{bind}, not '192.0.2.256'"),
-        ),
-        (
-            &["--bind", "192.0.2.1:99999"],
-            format!("{bind}, not '192.0.2.1:99999'"),
-        ),
-        (
-            &["a", "b"],
-            "one directory can be served, not 'a' and 'b'".into(),
-        ),
-        (
-            &["--", "a", "-x"],
-            "one directory can be served, not 'a' and '-x'".into(),
-        ),
+        (&["--bind", "192.0.2.256"], format!("{bind}, not '192.0.2.256'")),
+        (&["--bind", "192.0.2.1:99999"], format!("{bind}, not '192.0.2.1:99999'")),
+        (&["a", "b"], "one directory can be served, not 'a' and 'b'".into()),
+        (&["--", "a", "-x"], "one directory can be served, not 'a' and '-x'".into()),
     ];
     for (words, error) in rows {
         let error = format!("ipv6-httpd: {error}\n");
@@ -232,13 +178,8 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
             "ipv6-httpd: --bind fe80::1%{zone}: there is no interface '{zone}'; there are "
         );
         assert_eq!((status, out.as_str()), (Some(2), ""));
-        let names = error
-            .strip_prefix(&start)
-            .and_then(|rest| rest.strip_suffix('\n'));
-        assert!(
-            names.is_some_and(|names| names.split(", ").any(|name| name == "lo")),
-            "{error}"
-        );
+        let names = error.strip_prefix(&start).and_then(|rest| rest.strip_suffix('\n'));
+        assert!(names.is_some_and(|names| names.split(", ").any(|name| name == "lo")), "{error}");
     }
     // Bytes that are no UTF-8 are shown as well as can be.
     let mut command = command();
@@ -254,24 +195,12 @@ fn a_start_that_fails_is_one_line_and_status_1() {
     let path = |name: &str| site.join(name).to_str().expect("UTF-8").to_owned();
     let folder = path("");
     let missing = path("missing");
-    assert_eq!(
-        run(&["-p0", &missing]),
-        failed(format!("there is no directory '{missing}'"))
-    );
+    assert_eq!(run(&["-p0", &missing]), failed(format!("there is no directory '{missing}'")));
     let file = path("a");
-    assert_eq!(
-        run(&["-p0", &file]),
-        failed(format!("'{file}' is not a directory"))
-    );
+    assert_eq!(run(&["-p0", &file]), failed(format!("'{file}' is not a directory")));
     let below = path("a/b");
-    assert_eq!(
-        run(&["-p0", &below]),
-        failed(format!("'{below}' is not a directory"))
-    );
-    assert_eq!(
-        run(&["-p0", ""]),
-        failed("there is no directory ''".to_owned())
-    );
+    assert_eq!(run(&["-p0", &below]), failed(format!("'{below}' is not a directory")));
+    assert_eq!(run(&["-p0", ""]), failed("there is no directory ''".to_owned()));
     // An address that is nobody's (RFC 3849, RFC 5737).
     let (v4, v6) = ("192.0.2.1", "2001:db8::1");
     assert_eq!(first_complaint(&["-b", v4, &folder]), waiting_for(v4));
@@ -279,10 +208,7 @@ fn a_start_that_fails_is_one_line_and_status_1() {
         assert_eq!(first_complaint(&["-b", v6, &folder]), waiting_for(v6));
         let (status, out, error) = run(&["-b", "fe80::1", &folder]);
         assert_eq!((status, out.as_str()), (Some(1), ""));
-        assert!(
-            error.starts_with("ipv6-httpd: fe80::1 is link-local and needs a zone"),
-            "{error}"
-        );
+        assert!(error.starts_with("ipv6-httpd: fe80::1 is link-local and needs a zone"), "{error}");
         assert_eq!(error.lines().count(), 1);
     }
 }
@@ -318,11 +244,7 @@ fn a_taken_port_is_named() {
     }
     for (address, listener) in taken {
         let listener = listener.expect("a port");
-        let port = listener
-            .local_addr()
-            .expect("its address")
-            .port()
-            .to_string();
+        let port = listener.local_addr().expect("its address").port().to_string();
         let error = format!(
             "ipv6-httpd: port {port} of {address} is taken: another server runs there; \
              choose one with --port\n"
@@ -333,22 +255,14 @@ fn a_taken_port_is_named() {
         // Half a server would surprise more than none.
         let (status, out, error) = run(&["-p", &port, folder]);
         assert_eq!((status, out.as_str()), (Some(1), ""));
-        assert!(
-            error.starts_with(&format!("ipv6-httpd: port {port} of ")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("ipv6-httpd: port {port} of ")), "{error}");
     }
 }
 
 #[test]
 fn a_port_below_1024_without_the_right_says_what_to_do() {
     // A network of its own, where the bound is 1024 whatever this machine says.
-    let starter = [
-        "unshare",
-        "-n",
-        "setpriv",
-        "--bounding-set=-net_bind_service",
-    ];
+    let starter = ["unshare", "-n", "setpriv", "--bounding-set=-net_bind_service"];
     if !works(&starter) {
         return;
     }
@@ -372,10 +286,7 @@ fn a_folder_that_may_not_be_read_is_named() {
     for path in [&folder, &inner] {
         let mut command = command_behind(starter);
         command.args(["-p", "0"]).arg(path);
-        let error = format!(
-            "ipv6-httpd: no right to read the directory '{}'\n",
-            path.display()
-        );
+        let error = format!("ipv6-httpd: no right to read the directory '{}'\n", path.display());
         assert_eq!(finish(command), (Some(1), String::new(), error));
     }
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -409,10 +320,7 @@ fn it_says_where_it_is() {
     assert_eq!(announced(&server), expected(server.port, &v6(server.port)));
     assert_eq!(fetch(server.address(), "/a").text(), "one");
     // One port for all, also where the system chose it.
-    for bind in [
-        ["-b", "::1", "-b", "127.0.0.1"],
-        ["-b", "127.0.0.1", "-b", "[::1]"],
-    ] {
+    for bind in [["-b", "::1", "-b", "127.0.0.1"], ["-b", "127.0.0.1", "-b", "[::1]"]] {
         let server = TestServer::start(&bind, site.path());
         let urls = v6(server.port) + &v4(server.port);
         let said: Vec<String> = announced(&server).lines().map(str::to_owned).collect();
@@ -468,16 +376,9 @@ fn an_address_of_one_family_leaves_the_other_alone() {
         return skip("no IPv6");
     }
     let server = TestServer::start(&["-b", "0.0.0.0"], site.path());
-    assert!(
-        server.urls.iter().all(|url| !url.contains('[')),
-        "{:?}",
-        server.urls
-    );
+    assert!(server.urls.iter().all(|url| !url.contains('[')), "{:?}", server.urls);
     assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, server.port)).is_err());
-    assert_eq!(
-        fetch((Ipv4Addr::LOCALHOST, server.port).into(), "/a").text(),
-        "one"
-    );
+    assert_eq!(fetch((Ipv4Addr::LOCALHOST, server.port).into(), "/a").text(), "one");
 }
 
 /// In a network of its own, with an interface whose addresses are known.
@@ -497,13 +398,7 @@ fn in_a_network(before: &str) -> Vec<String> {
          for i in $(seq 600); do ip address | grep -q tentative || break; sleep 0.1; done
          exec \"$0\" \"$@\""
     );
-    vec![
-        "unshare".into(),
-        "-n".into(),
-        "sh".into(),
-        "-c".into(),
-        script,
-    ]
+    vec!["unshare".into(), "-n".into(), "sh".into(), "-c".into(), script]
 }
 
 const LINK_LOCAL: &str =
@@ -525,10 +420,7 @@ fn urls_stand_in_the_order_in_which_they_are_useful() {
         // Two sockets, and the same to see from outside.
         ("echo 1 >$s/bindv6only;", &both),
         // No address of that family anywhere.
-        (
-            "for c in all default; do echo 1 >$s/conf/$c/disable_ipv6; done;",
-            &ipv4,
-        ),
+        ("for c in all default; do echo 1 >$s/conf/$c/disable_ipv6; done;", &ipv4),
     ];
     let site = small_site();
     for (before, urls) in rows {
@@ -581,10 +473,7 @@ fn a_zone_is_a_name_or_a_number() {
         return;
     }
     for zone in ["%net0", "%7"] {
-        for form in [
-            format!("fe80::ff:fe00:1{zone}"),
-            format!("[fe80::ff:fe00:1{zone}]:8080"),
-        ] {
+        for form in [format!("fe80::ff:fe00:1{zone}"), format!("[fe80::ff:fe00:1{zone}]:8080")] {
             let mut command = command_behind(&starter);
             command.args(["-b", &form]).arg(site.path());
             let server = TestServer::launch(command);
@@ -620,17 +509,12 @@ fn options_may_be_written_as_people_do() {
     ];
     for (words, content) in rows {
         let mut command = command();
-        command
-            .args(words.iter().map(|word| os(word)))
-            .current_dir(site.path());
+        command.args(words.iter().map(|word| os(word))).current_dir(site.path());
         let server = TestServer::launch(command);
         assert_eq!(fetch(server.address(), "/a").text(), content, "{words:?}");
     }
     let mut command = command();
-    command
-        .args(["--port", "0", "--index"])
-        .arg(os(b"\xff"))
-        .arg(site.path());
+    command.args(["--port", "0", "--index"]).arg(os(b"\xff")).arg(site.path());
     site.write(b"\xff", "index of bytes");
     let server = TestServer::launch(command);
     assert_eq!(fetch(server.address(), "/").text(), "index of bytes");
@@ -643,20 +527,8 @@ fn options_do_what_they_say() {
     site.write("x.log", "log");
     site.write("sub/y", "y");
     let rows: [(&[&str], &str, u16, &str, Option<&str>); 14] = [
-        (
-            &[],
-            "/about",
-            404,
-            "Content-Type",
-            Some("text/plain; charset=utf-8"),
-        ),
-        (
-            &["--try-html"],
-            "/about",
-            200,
-            "Content-Type",
-            Some("text/html; charset=utf-8"),
-        ),
+        (&[], "/about", 404, "Content-Type", Some("text/plain; charset=utf-8")),
+        (&["--try-html"], "/about", 200, "Content-Type", Some("text/html; charset=utf-8")),
         (
             &["--fallback", "index.html"],
             "/no/such",
@@ -664,74 +536,22 @@ fn options_do_what_they_say() {
             "Content-Type",
             Some("text/html; charset=utf-8"),
         ),
-        (
-            &["--fallback", "/a"],
-            "/no/such",
-            200,
-            "Content-Length",
-            Some("3"),
-        ),
-        (
-            &["--redirect-all", "/a"],
-            "/no/such",
-            302,
-            "Location",
-            Some("/a"),
-        ),
+        (&["--fallback", "/a"], "/no/such", 200, "Content-Length", Some("3")),
+        (&["--redirect-all", "/a"], "/no/such", 302, "Location", Some("/a")),
         (&["--redirect-all", "/a"], "/a", 200, "Location", None),
-        (
-            &["--redirect-all", "/missing"],
-            "/missing",
-            404,
-            "Location",
-            None,
-        ),
+        (&["--redirect-all", "/missing"], "/missing", 404, "Location", None),
         (&[], "/a", 200, "Cache-Control", Some("no-cache")),
-        (
-            &["--cache-control", "max-age=60"],
-            "/a",
-            200,
-            "Cache-Control",
-            Some("max-age=60"),
-        ),
-        (
-            &["--header", "X-One: 1", "--header", "X-Two:  2"],
-            "/a",
-            200,
-            "X-Two",
-            Some("2"),
-        ),
-        (
-            &["--header", "X-One: 1"],
-            "/missing",
-            404,
-            "X-One",
-            Some("1"),
-        ),
-        (
-            &["--cors"],
-            "/a",
-            200,
-            "Access-Control-Allow-Origin",
-            Some("*"),
-        ),
-        (
-            &["--media-type", "log=text/x-log"],
-            "/x.log",
-            200,
-            "Content-Type",
-            Some("text/x-log"),
-        ),
+        (&["--cache-control", "max-age=60"], "/a", 200, "Cache-Control", Some("max-age=60")),
+        (&["--header", "X-One: 1", "--header", "X-Two:  2"], "/a", 200, "X-Two", Some("2")),
+        (&["--header", "X-One: 1"], "/missing", 404, "X-One", Some("1")),
+        (&["--cors"], "/a", 200, "Access-Control-Allow-Origin", Some("*")),
+        (&["--media-type", "log=text/x-log"], "/x.log", 200, "Content-Type", Some("text/x-log")),
         (&["--no-listing"], "/sub/", 404, "Location", None),
     ];
     for (options, path, status, field, value) in rows {
         let server = TestServer::start(options, site.path());
         let answer = fetch(server.address(), path);
-        assert_eq!(
-            (answer.status(), answer.field(field)),
-            (status, value),
-            "{options:?} {path}"
-        );
+        assert_eq!((answer.status(), answer.field(field)), (status, value), "{options:?} {path}");
     }
 }
 
@@ -740,11 +560,7 @@ fn a_fallback_that_is_not_there_is_said() {
     let site = TempSite::new();
     let mut server = TestServer::start(&["--fallback", "indx.html"], site.path());
     let said = "ipv6-httpd: --fallback: there is no file 'indx.html' in the folder, as yet\n";
-    assert!(
-        server.err.wait_until(|errors| errors == said),
-        "{}",
-        server.err.text()
-    );
+    assert!(server.err.wait_until(|errors| errors == said), "{}", server.err.text());
     server.signal("TERM");
     assert!(server.wait().success());
 }
@@ -761,10 +577,7 @@ fn ip_tells_clients_their_address() {
         let mut client = Conversation::open(address);
         let text = client.get("/ip");
         assert_eq!(text.text(), format!("Your IP address is {ip}\n"));
-        assert_eq!(
-            text.field("Content-Type"),
-            Some("text/plain; charset=utf-8")
-        );
+        assert_eq!(text.field("Content-Type"), Some("text/plain; charset=utf-8"));
         assert_eq!(text.field("Cache-Control"), Some("no-store"));
         client.send("GET /ip HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\n\r\n");
         let json = client.answer();
@@ -831,11 +644,7 @@ fn sigterm_lets_downloads_finish_and_begins_nothing_new() {
         let text = server.out.whole();
         let line = format!("\"GET /large HTTP/1.1\" 200 {LARGE}\n");
         assert!(text.contains(&line), "{text}");
-        assert_eq!(
-            text.contains("Caught SIGINT, dying\n"),
-            name == "INT",
-            "{text}"
-        );
+        assert_eq!(text.contains("Caught SIGINT, dying\n"), name == "INT", "{text}");
     }
 }
 
@@ -908,11 +717,7 @@ fn a_client_that_takes_nothing_delays_the_end_by_ten_seconds() {
     let started = Instant::now();
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
-    assert!(
-        started.elapsed() >= Duration::from_secs(9),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() >= Duration::from_secs(9), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -941,16 +746,11 @@ fn the_first_process_of_a_container_can_be_stopped() {
 /// The times that a line may have that was written between two moments.
 fn times(before: u64, offset: i64, form: fn(&Calendar) -> String) -> Vec<String> {
     let moments = before..=now();
-    moments
-        .map(|second| form(&Calendar::new(second as i64 + offset)))
-        .collect()
+    moments.map(|second| form(&Calendar::new(second as i64 + offset))).collect()
 }
 
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
 #[test]
@@ -960,10 +760,7 @@ fn lines_of_the_log_are_exact() {
     let zone = ("ABC-05:30", 19_800);
     let simple = |c: &Calendar| {
         let month = c.month_name();
-        format!(
-            "{:02}/{month}/{:04} {:02}:{:02}:{:02}",
-            c.day, c.year, c.hour, c.minute, c.second
-        )
+        format!("{:02}/{month}/{:04} {:02}:{:02}:{:02}", c.day, c.year, c.hour, c.minute, c.second)
     };
     let common = |c: &Calendar| {
         let month = c.month_name();
@@ -974,26 +771,15 @@ fn lines_of_the_log_are_exact() {
     };
     let json = |c: &Calendar| {
         let (year, month, day) = (c.year, c.month, c.day);
-        format!(
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}+05:30",
-            c.hour, c.minute, c.second
-        )
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}+05:30", c.hour, c.minute, c.second)
     };
     let fields = "Referer: http://h/?\"q\"\r\nUser-Agent: x\\y\r\n";
     let request = format!("GET /a?\"\x1b[31m\\ HTTP/1.1\r\nHost: h\r\n{fields}\r\n")
         .replace("\x1b", "\u{9b}");
     type Row<'r> = (&'r str, fn(&Calendar) -> String, &'r str);
     let rows: [Row<'_>; 4] = [
-        (
-            "simple",
-            simple,
-            "CLIENT - - [TIME] \"GET /a?\\x22\\xc2\\x9b[31m\\x5c HTTP/1.1\" 200 3",
-        ),
-        (
-            "common",
-            common,
-            "CLIENT - - [TIME] \"GET /a?\\x22\\xc2\\x9b[31m\\x5c HTTP/1.1\" 200 3",
-        ),
+        ("simple", simple, "CLIENT - - [TIME] \"GET /a?\\x22\\xc2\\x9b[31m\\x5c HTTP/1.1\" 200 3"),
+        ("common", common, "CLIENT - - [TIME] \"GET /a?\\x22\\xc2\\x9b[31m\\x5c HTTP/1.1\" 200 3"),
         (
             "combined",
             common,
@@ -1009,10 +795,7 @@ fn lines_of_the_log_are_exact() {
     ];
     for (format, form, expected) in rows {
         let mut command = command();
-        command
-            .env("TZ", zone.0)
-            .args(["--port", "0", "--log", format])
-            .arg(site.path());
+        command.env("TZ", zone.0).args(["--port", "0", "--log", format]).arg(site.path());
         let server = TestServer::launch(command);
         for (at, address) in server.addresses().into_iter().enumerate() {
             let before = now();
@@ -1022,12 +805,7 @@ fn lines_of_the_log_are_exact() {
             let line = server.log_of(at + 1).pop().expect("a line");
             let expected = expected.replace("CLIENT", &address.ip().to_string());
             let times = times(before, zone.1, form);
-            assert!(
-                times
-                    .iter()
-                    .any(|time| line == expected.replace("TIME", time)),
-                "{line}"
-            );
+            assert!(times.iter().any(|time| line == expected.replace("TIME", time)), "{line}");
         }
     }
     let server = TestServer::start(&["--log", "off"], site.path());
@@ -1051,10 +829,7 @@ fn the_log_says_what_was_sent() {
     site.age("a");
     let server = TestServer::start(&["-w", "1"], site.path());
     let address = (Ipv4Addr::LOCALHOST, server.port).into();
-    let tag = fetch(address, "/a")
-        .field("ETag")
-        .expect("a tag")
-        .to_owned();
+    let tag = fetch(address, "/a").field("ETag").expect("a tag").to_owned();
     let head = |line: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n");
     let with = |line: &str, field: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n");
     // What is sent, and the line's part from the request on.
@@ -1063,40 +838,19 @@ fn the_log_says_what_was_sent() {
         (head("GET /"), "\"GET / HTTP/1.1\" 200 13"),
         (head("HEAD /a"), "\"HEAD /a HTTP/1.1\" 200 -"),
         (head("GET /empty"), "\"GET /empty HTTP/1.1\" 200 -"),
-        (
-            with("GET /a", &format!("If-None-Match: {tag}")),
-            "\"GET /a HTTP/1.1\" 304 -",
-        ),
-        (
-            with("GET /a", "Range: bytes=1-"),
-            "\"GET /a HTTP/1.1\" 206 2",
-        ),
-        (
-            with("GET /large", "Range: bytes=0-99999"),
-            "\"GET /large HTTP/1.1\" 206 100000",
-        ),
+        (with("GET /a", &format!("If-None-Match: {tag}")), "\"GET /a HTTP/1.1\" 304 -"),
+        (with("GET /a", "Range: bytes=1-"), "\"GET /a HTTP/1.1\" 206 2"),
+        (with("GET /large", "Range: bytes=0-99999"), "\"GET /large HTTP/1.1\" 206 100000"),
         (head("GET /sub"), "\"GET /sub HTTP/1.1\" 301 SENT"),
         (head("GET /x"), "\"GET /x HTTP/1.1\" 404 SENT"),
         (head("DELETE /a"), "\"DELETE /a HTTP/1.1\" 405 SENT"),
         (head("OPTIONS *"), "\"OPTIONS * HTTP/1.1\" 204 -"),
         (head("GET http://h/a"), "\"GET http://h/a HTTP/1.1\" 200 3"),
-        (
-            "GET /a HTTP/1.0\r\n\r\n".into(),
-            "\"GET /a HTTP/1.0\" 200 3",
-        ),
-        (
-            "\r\nGET /a HTTP/1.0\r\n\r\n".into(),
-            "\"GET /a HTTP/1.0\" 200 3",
-        ),
+        ("GET /a HTTP/1.0\r\n\r\n".into(), "\"GET /a HTTP/1.0\" 200 3"),
+        ("\r\nGET /a HTTP/1.0\r\n\r\n".into(), "\"GET /a HTTP/1.0\" 200 3"),
         (head("GET /\x1b[2J"), "\"GET /\\x1b[2J HTTP/1.1\" 400 SENT"),
-        (
-            head("GET /\"\\'\u{e4}"),
-            "\"GET /\\x22\\x5c'\\xc3\\xa4 HTTP/1.1\" 404 SENT",
-        ),
-        (
-            "\x16\x03\x01\x02\r\n\r\n".into(),
-            "\"\\x16\\x03\\x01\\x02\" 400 SENT",
-        ),
+        (head("GET /\"\\'\u{e4}"), "\"GET /\\x22\\x5c'\\xc3\\xa4 HTTP/1.1\" 404 SENT"),
+        ("\x16\x03\x01\x02\r\n\r\n".into(), "\"\\x16\\x03\\x01\\x02\" 400 SENT"),
         ("nonsense\r\n\r\n".into(), "\"nonsense\" 400 SENT"),
     ];
     for (at, (request, expected)) in rows.iter().enumerate() {
@@ -1128,9 +882,7 @@ fn the_log_says_what_was_sent() {
     drop(client);
     let line = without_time(&server.log_of(before + 21).pop().expect("a line"));
     let sent = line.strip_prefix("127.0.0.1 - -  \"GET /large HTTP/1.1\" 200 ");
-    let sent: u64 = sent
-        .and_then(|sent| sent.parse().ok())
-        .unwrap_or_else(|| panic!("{line}"));
+    let sent: u64 = sent.and_then(|sent| sent.parse().ok()).unwrap_or_else(|| panic!("{line}"));
     assert!((90_000..LARGE).contains(&sent), "{line}");
 }
 
@@ -1220,9 +972,8 @@ fn an_idle_server_is_never_woken() {
     let site = small_site();
     let server = TestServer::start(&[], site.path());
     let addresses = server.addresses();
-    let mut idle: Vec<Conversation> = (0..20)
-        .map(|at| Conversation::open(addresses[at % addresses.len()]))
-        .collect();
+    let mut idle: Vec<Conversation> =
+        (0..20).map(|at| Conversation::open(addresses[at % addresses.len()])).collect();
     for client in &mut idle {
         assert_eq!(client.get("/a").text(), "one");
     }
@@ -1243,11 +994,8 @@ fn switches(pid: u32) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
     let count = |task: fs::DirEntry| -> u64 {
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.and_then(|count| count.trim().parse().ok())
-            .expect("a number")
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse().ok()).expect("a number")
     };
     tasks.flatten().map(count).sum()
 }

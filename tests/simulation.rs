@@ -36,10 +36,7 @@ const CONNECTIONS: u64 = 100_000;
 fn lives_of_connections() {
     let number = |name: &str| {
         let text = env::var(name).ok()?;
-        Some(
-            text.parse()
-                .unwrap_or_else(|_| panic!("{name} wants a number")),
-        )
+        Some(text.parse().unwrap_or_else(|_| panic!("{name} wants a number")))
     };
     let seed: u64 = number("SIMULATION_SEED").unwrap_or(1);
     let connections: u64 = number("SIMULATION_CONNECTIONS").unwrap_or(CONNECTIONS);
@@ -62,11 +59,7 @@ fn lives_of_connections() {
         let threads: Vec<_> = (0..cores.min(8)).map(|_| scope.spawn(work)).collect();
         let mut total = Tally::default();
         for thread in threads {
-            total.add(
-                &thread
-                    .join()
-                    .expect("the simulation failed; the seed is above"),
-            );
+            total.add(&thread.join().expect("the simulation failed; the seed is above"));
         }
         total
     });
@@ -219,9 +212,8 @@ struct Handles {
 
 impl Handles {
     fn new() -> Handles {
-        let files: Vec<Arc<File>> = (0..192)
-            .map(|_| Arc::new(File::open("/dev/null").expect("/dev/null")))
-            .collect();
+        let files: Vec<Arc<File>> =
+            (0..192).map(|_| Arc::new(File::open("/dev/null").expect("/dev/null"))).collect();
         let descriptors = || files.iter().map(|file| file.as_raw_fd());
         let first = descriptors().min().expect("some");
         let last = descriptors().max().expect("some");
@@ -229,21 +221,13 @@ impl Handles {
         for (at, descriptor) in descriptors().enumerate() {
             by_descriptor[(descriptor - first) as usize] = at;
         }
-        Handles {
-            versions: vec![(0, 0); files.len()],
-            files,
-            first,
-            by_descriptor,
-        }
+        Handles { versions: vec![(0, 0); files.len()], files, first, by_descriptor }
     }
 
     /// One that nothing refers to any more.
     fn free(&mut self) -> usize {
         let free = |file: &Arc<File>| Arc::strong_count(file) == 1;
-        self.files
-            .iter()
-            .position(free)
-            .expect("more handles than answers on their way")
+        self.files.iter().position(free).expect("more handles than answers on their way")
     }
 
     fn of(&self, file: &File) -> (u64, u64) {
@@ -299,32 +283,18 @@ impl<'h> World<'h> {
             tally: Tally::default(),
         };
         for _ in 0..NAMES {
-            world.resources.push(Resource {
-                kind: Kind::Missing,
-                key: 0,
-                length: 0,
-                file: None,
-            });
+            world.resources.push(Resource { kind: Kind::Missing, key: 0, length: 0, file: None });
         }
         for name in 0..NAMES as usize {
             world.change(name);
         }
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::new(&mut world)).collect();
         // An operator stops some servers; a board that slept finds that hours have passed.
-        let mut drain = world
-            .chance
-            .one_in(12)
-            .then(|| world.chance.between(1_000, 40_000));
-        let mut jump = world
-            .chance
-            .one_in(6)
-            .then(|| world.chance.between(1_000, 60_000));
+        let mut drain = world.chance.one_in(12).then(|| world.chance.between(1_000, 40_000));
+        let mut jump = world.chance.one_in(6).then(|| world.chance.between(1_000, 60_000));
         let mut events = 0;
-        while let Some(at) = clients
-            .iter()
-            .enumerate()
-            .filter_map(|(at, client)| Some((client.wake?, at)))
-            .min()
+        while let Some(at) =
+            clients.iter().enumerate().filter_map(|(at, client)| Some((client.wake?, at))).min()
         {
             let (mut moment, at) = at;
             events += 1;
@@ -414,12 +384,7 @@ impl<'h> World<'h> {
             self.handles.versions[handle] = (key, length);
             (handle, Arc::clone(&self.handles.files[handle]))
         });
-        self.resources[name] = Resource {
-            kind,
-            key,
-            length,
-            file,
-        };
+        self.resources[name] = Resource { kind, key, length, file };
     }
 }
 
@@ -504,12 +469,7 @@ impl Respond for Desk<'_, '_> {
                 }
                 (Kind::Produced, _) => {
                     let piece = world.chance.between(1, 5_000);
-                    let source = Pieces {
-                        key,
-                        next: 0,
-                        length,
-                        piece,
-                    };
+                    let source = Pieces { key, next: 0, length, piece };
                     (Status::Ok, Body::Produced(Box::new(source)))
                 }
                 (Kind::File, Some((_, file))) => {
@@ -583,9 +543,7 @@ impl Respond for Desk<'_, '_> {
 impl Desk<'_, '_> {
     fn give(&mut self, given: Given, body: Body) -> Response {
         let number = self.given.len().to_string();
-        let mut response = Response::new(given.status)
-            .with("X-Number", &number)
-            .with_body(body);
+        let mut response = Response::new(given.status).with("X-Number", &number).with_body(body);
         if given.has_note {
             response.note = number.into_bytes();
         }
@@ -662,11 +620,7 @@ impl Script {
         };
         for _ in 0..count {
             script.add_request(chance, true);
-            if script
-                .items
-                .last()
-                .is_some_and(|item| item.verdict != Verdict::Persists)
-            {
+            if script.items.last().is_some_and(|item| item.verdict != Verdict::Persists) {
                 script.add_rest(chance);
                 return script;
             }
@@ -703,8 +657,7 @@ impl Script {
         if chance.one_in(16) {
             // RFC 9112 §2.2: empty lines before a request are ignored.
             let lines: &[u8] = b"\r\n\r\n";
-            self.bytes
-                .extend_from_slice(&lines[..chance.between(1, 2) as usize * 2]);
+            self.bytes.extend_from_slice(&lines[..chance.between(1, 2) as usize * 2]);
         }
         let methods = [
             "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD",
@@ -739,14 +692,8 @@ impl Script {
         self.bytes.extend_from_slice(line.as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
         if !http10 || chance.one_in(2) {
-            let hosts = [
-                "h",
-                "",
-                "[::1]:8080",
-                "[fe80::1%eth0]",
-                "xn--bcher-kva.example:80",
-                "192.0.2.1",
-            ];
+            let hosts =
+                ["h", "", "[::1]:8080", "[fe80::1%eth0]", "xn--bcher-kva.example:80", "192.0.2.1"];
             self.field("Host", chance.of(&hosts).as_bytes());
         }
         for _ in 0..chance.below(4) {
@@ -786,11 +733,7 @@ impl Script {
             _ => {}
         }
         closes |= self.add_content(chance, http10, may_close) || tunnels;
-        let verdict = if closes {
-            Verdict::Closes
-        } else {
-            Verdict::Persists
-        };
+        let verdict = if closes { Verdict::Closes } else { Verdict::Persists };
         self.end(start, line.as_bytes(), verdict);
     }
 
@@ -871,8 +814,7 @@ impl Script {
         }
         self.bytes.extend_from_slice(b"0\r\n");
         if chance.one_in(4) {
-            self.bytes
-                .extend_from_slice(b"Trailer: x\r\nHost: g\r\nA:\r\n");
+            self.bytes.extend_from_slice(b"Trailer: x\r\nHost: g\r\nA:\r\n");
         }
         self.bytes.extend_from_slice(b"\r\n");
     }
@@ -928,11 +870,8 @@ impl Script {
             self.bytes.extend_from_slice(bytes);
             status
         };
-        let line: Vec<u8> = self.bytes[start..]
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default()
-            .to_vec();
+        let line: Vec<u8> =
+            self.bytes[start..].split(|&byte| byte == b'\n').next().unwrap_or_default().to_vec();
         let line = line.strip_suffix(b"\r").unwrap_or(&line).to_vec();
         self.end(start, &line, Verdict::Refused(status));
     }
@@ -943,18 +882,11 @@ impl Script {
         let Some(item) = self.items.pop() else { return };
         let start = item.bytes.start;
         // At least a letter of the request-line: empty lines are no request.
-        let empty = self.bytes[start..]
-            .iter()
-            .take_while(|byte| b"\r\n".contains(byte))
-            .count();
+        let empty = self.bytes[start..].iter().take_while(|byte| b"\r\n".contains(byte)).count();
         let length = chance.between(empty as u64 + 1, item.bytes.len() as u64 - 1);
         self.bytes.truncate(start + length as usize);
         let line = &self.bytes[start + empty..];
-        let line = line
-            .split(|&byte| byte == b'\r')
-            .next()
-            .unwrap_or_default()
-            .to_vec();
+        let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default().to_vec();
         self.end(start, &line, Verdict::Stalls);
         if let Some(item) = self.items.last_mut() {
             // Until its line is there, nothing is known of it.
@@ -965,9 +897,7 @@ impl Script {
     /// What a client may still be sending when it is too late.
     fn add_rest(&mut self, chance: &mut Chance) {
         match chance.below(4) {
-            0 => self
-                .bytes
-                .extend_from_slice(b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n"),
+            0 => self.bytes.extend_from_slice(b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n"),
             1 => self.garbage = chance.below(3_000),
             2 if chance.one_in(64) => self.garbage = 1_500_000,
             _ => {}
@@ -1155,10 +1085,7 @@ impl Client {
             _ => Reader::Fast,
         };
         let (arrivals, arrived_at) = arrivals(&mut chance, &script, start, total, reader);
-        let stalls = script
-            .items
-            .last()
-            .is_some_and(|item| item.verdict == Verdict::Stalls);
+        let stalls = script.items.last().is_some_and(|item| item.verdict == Verdict::Stalls);
         let half_close = chance
             .one_in(if stalls { 6 } else { 3 })
             .then(|| arrived_at + chance.below(2) * chance.below(3_000));
@@ -1247,11 +1174,7 @@ impl Client {
     /// When the driver will look at the deadline.
     fn deadline(&self) -> u64 {
         let deadline = self.connection.deadline_milliseconds();
-        if self.sweeps {
-            (deadline / 1_000 + 1) * 1_000
-        } else {
-            deadline
-        }
+        if self.sweeps { (deadline / 1_000 + 1) * 1_000 } else { deadline }
     }
 
     /// The driver's loop, as in `server::worker`.
@@ -1274,10 +1197,7 @@ impl Client {
                     }
                 }
                 Step::Write(chunk) => {
-                    assert!(
-                        self.shut_down.is_none(),
-                        "bytes after the end of the sending side"
-                    );
+                    assert!(self.shut_down.is_none(), "bytes after the end of the sending side");
                     assert!(
                         !chunk.bytes.is_empty() || chunk.file.is_some(),
                         "nothing is to be sent"
@@ -1309,14 +1229,10 @@ impl Client {
                         came: self.taken,
                         last_sent: self.last_activity,
                     };
-                    self.connection
-                        .sent(count as usize, &limits, &now, &mut desk);
+                    self.connection.sent(count as usize, &limits, &now, &mut desk);
                 }
                 Step::ShutDownWriting => {
-                    assert!(
-                        self.shut_down.is_none(),
-                        "the sending side is closed but once"
-                    );
+                    assert!(self.shut_down.is_none(), "the sending side is closed but once");
                     self.shut_down = Some(now.milliseconds);
                     self.sending = None;
                     world.tally.lingered += 1;
@@ -1334,11 +1250,7 @@ impl Client {
     /// Gives the connection the next bytes. `false`: nothing is there.
     fn read(&mut self, world: &mut World<'_>) -> bool {
         let now = world.now;
-        while self
-            .arrivals
-            .get(self.arrived)
-            .is_some_and(|(_, until)| *until <= self.taken)
-        {
+        while self.arrivals.get(self.arrived).is_some_and(|(_, until)| *until <= self.taken) {
             self.arrived += 1;
         }
         match self.arrivals.get(self.arrived) {
@@ -1418,17 +1330,9 @@ impl Client {
                 wake = wake.min(end.max(now + 1));
             }
             if self.connection.is_idle() {
-                assert_eq!(
-                    self.connection.held_bytes(),
-                    0,
-                    "an idle connection holds memory"
-                );
+                assert_eq!(self.connection.held_bytes(), 0, "an idle connection holds memory");
                 let noted = self.given.iter().filter(|given| given.has_note).count();
-                assert_eq!(
-                    self.records.len(),
-                    noted,
-                    "idle, and an answer is not recorded"
-                );
+                assert_eq!(self.records.len(), noted, "idle, and an answer is not recorded");
             }
         }
         if let Some(reset) = self.reset {
@@ -1442,10 +1346,9 @@ impl Client {
         let (delay, room) = match self.reader {
             Reader::Fast => (0, u64::MAX / 4),
             Reader::Short => (self.chance.below(40), self.chance.between(1, 60_000)),
-            Reader::Slow => (
-                self.chance.between(5_000, 25_000),
-                self.chance.between(4_096, 500_000),
-            ),
+            Reader::Slow => {
+                (self.chance.between(5_000, 25_000), self.chance.between(4_096, 500_000))
+            }
             Reader::Starving => (1_000, self.chance.between(1, 100)),
             Reader::Never => (u64::MAX / 2, 0),
         };
@@ -1515,23 +1418,14 @@ impl Client {
             let item = item.unwrap_or_else(|| panic!("answers what was not asked: {given:?}"));
             let closes = self.check_verdict(number, item, given, limits);
             let last = number + 1 == self.given.len();
-            assert!(
-                !closes || last,
-                "answers after an answer that closes: {item:?}"
-            );
+            assert!(!closes || last, "answers after an answer that closes: {item:?}");
             let (head, content) = wire_form(number, item, given, closes, self.is_head(item, given));
             let start = wire.len();
             let sent = take(&mut wire, [head.as_slice()].into_iter(), item);
             let before = wire.len();
             let whole = sent && take(&mut wire, content.pieces(), item);
-            assert!(
-                whole || wire.is_empty(),
-                "number {number} is not as it should be: {item:?}"
-            );
-            assert!(
-                complete || start == 0,
-                "an answer after one that was broken off"
-            );
+            assert!(whole || wire.is_empty(), "number {number} is not as it should be: {item:?}");
+            assert!(complete || start == 0, "an answer after one that was broken off");
             complete &= whole;
             if given.has_note {
                 let record = records.next().expect("every answer is recorded");
@@ -1550,17 +1444,10 @@ impl Client {
                 None => {}
             }
         }
-        assert!(
-            wire.is_empty(),
-            "bytes that nobody asked for: {:?}",
-            wire.escape_ascii()
-        );
+        assert!(wire.is_empty(), "bytes that nobody asked for: {:?}", wire.escape_ascii());
         assert_eq!(records.next(), None, "a record of nothing");
         if let Some(before) = self.drained_at {
-            assert!(
-                self.given.len() <= before + 1,
-                "a server that stops begins but one answer"
-            );
+            assert!(self.given.len() <= before + 1, "a server that stops begins but one answer");
         }
         if exact {
             tally.exact += 1;
@@ -1574,10 +1461,7 @@ impl Client {
         let draining = self.drained_at.is_some_and(|before| number >= before);
         if given.reject == Some(Status::RequestTimeout) {
             // Whatever it was, it did not come in time. Exactly then only where it stalls.
-            assert!(
-                self.disturbed || item.verdict == Verdict::Stalls,
-                "408 for {item:?}"
-            );
+            assert!(self.disturbed || item.verdict == Verdict::Stalls, "408 for {item:?}");
             let began = self.arrival_of(item.bytes.start);
             assert!(
                 given.milliseconds >= began + limits.head_milliseconds,
@@ -1616,11 +1500,7 @@ impl Client {
             (Verdict::Refused(status), Some(found)) => {
                 assert_eq!(found, status, "{item:?}");
                 let most = given.line.len().min(item.line.len());
-                assert_eq!(
-                    given.line[..most],
-                    item.line[..most],
-                    "the line that was refused"
-                );
+                assert_eq!(given.line[..most], item.line[..most], "the line that was refused");
                 true
             }
             _ => panic!("{item:?} was answered with {given:?}"),
@@ -1639,11 +1519,7 @@ impl Client {
     fn content_grace(&self, item: &Item, limits: &Limits) -> u64 {
         let bytes = &self.script.bytes[item.bytes.clone()];
         let has_content = bytes.windows(4).any(|window| window == b"\r\n\r\n");
-        if has_content {
-            limits.head_milliseconds
-        } else {
-            0
-        }
+        if has_content { limits.head_milliseconds } else { 0 }
     }
 
     fn arrival_of(&self, at: usize) -> u64 {
@@ -1661,10 +1537,8 @@ impl Client {
         });
         let asked = asked.count();
         // A client that half-closes long after a stalled head gets its 408 before that.
-        let timed_out = self
-            .given
-            .last()
-            .is_some_and(|given| given.reject == Some(Status::RequestTimeout));
+        let timed_out =
+            self.given.last().is_some_and(|given| given.reject == Some(Status::RequestTimeout));
         let late =
             last.is_some_and(|item| item.verdict == Verdict::Stalls) && self.half_close.is_some();
         assert!(
@@ -1703,15 +1577,9 @@ fn arrivals(
     let style = chance.below(4);
     // As long as may pass between the first byte of a request and its last.
     let mut patience = 8_000;
-    let mut boundaries = script
-        .items
-        .iter()
-        .map(|item| item.bytes.end as u64)
-        .peekable();
-    let stall = script
-        .items
-        .last()
-        .filter(|item| item.verdict == Verdict::Stalls && chance.one_in(2));
+    let mut boundaries = script.items.iter().map(|item| item.bytes.end as u64).peekable();
+    let stall =
+        script.items.last().filter(|item| item.verdict == Verdict::Stalls && chance.one_in(2));
     while at < total {
         if stall.is_some_and(|item| item.bytes.contains(&(at as usize))) {
             // Byte by byte, and never all of them: each one in time does not help.
@@ -1733,11 +1601,7 @@ fn arrivals(
         };
         let next = boundaries.peek().copied().unwrap_or(total).max(at + 1);
         // Pauses between requests are long only where the server has nothing left to send.
-        let end = if style == 3 && reader == Reader::Fast {
-            next
-        } else {
-            at + piece
-        };
+        let end = if style == 3 && reader == Reader::Fast { next } else { at + piece };
         let end = end.min(total);
         arrivals.push((moment, end));
         while boundaries.next_if(|boundary| *boundary <= end).is_some() {
@@ -1771,11 +1635,7 @@ fn send(chunk: &Chunk<'_>, room: u64, world: &mut World<'_>, output: &mut Vec<u8
         output.extend_from_slice(bytes);
         if from_memory == chunk.bytes.len() as u64 {
             let most = (range.end.min(length) - range.start).min(room - from_memory);
-            let count = most.min(if chunk.bytes.is_empty() {
-                1 << 20
-            } else {
-                64 << 10
-            });
+            let count = most.min(if chunk.bytes.is_empty() { 1 << 20 } else { 64 << 10 });
             append(key, range.start..range.start + count, output);
             sent += count;
         }
@@ -1810,11 +1670,7 @@ fn wire_form(
         head.extend_from_slice(b"Connection: keep-alive\r\n");
     }
     head.extend_from_slice(b"\r\n");
-    let content = if is_head || bodiless {
-        Content(Vec::new())
-    } else {
-        content
-    };
+    let content = if is_head || bodiless { Content(Vec::new()) } else { content };
     (head, content)
 }
 

@@ -94,11 +94,7 @@ impl Drop for Running {
 }
 
 fn get(mut stream: impl Read + Write, path: &str) -> String {
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, content) = answer.split_once("\r\n\r\n").unwrap();
@@ -153,10 +149,7 @@ fn passed_sockets_of_three_kinds_are_served() {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     };
-    assert_eq!(
-        get(unix(), "/ip"),
-        "HTTP/1.1 200 OK Your IP address is unix:\n"
-    );
+    assert_eq!(get(unix(), "/ip"), "HTTP/1.1 200 OK Your IP address is unix:\n");
     assert_eq!(get(unix(), "/"), "HTTP/1.1 200 OK hello");
     assert_eq!(server.terminate(), Some(0));
     let out = folder.text("out");
@@ -178,22 +171,15 @@ fn a_large_file_goes_through_a_unix_socket() {
     fs::write(folder.path("site/large"), &content).unwrap();
     let unix = UnixListener::bind(folder.path("socket")).unwrap();
     let mut server = Running::start(
-        command(
-            &folder,
-            "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null;",
-            &[],
-        )
-        .stdin(OwnedFd::from(unix)),
+        command(&folder, "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null;", &[])
+            .stdin(OwnedFd::from(unix)),
     );
     let stream = UnixStream::connect(folder.path("socket")).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let answer = get(stream, "/large");
     assert_eq!(answer.len(), "HTTP/1.1 200 OK ".len() + content.len());
     assert_eq!(server.terminate(), Some(0));
-    assert_eq!(
-        folder.text("out").lines().next(),
-        Some("Listening on a unix socket")
-    );
+    assert_eq!(folder.text("out").lines().next(), Some("Listening on a unix socket"));
 }
 
 #[test]
@@ -239,21 +225,15 @@ fn what_is_no_listening_socket_is_one_line() {
         let status = command(&folder, script, &[]).status().unwrap();
         assert_eq!(status.code(), Some(1), "{script}");
         // C libraries word these two differently.
-        let said = folder
-            .text("err")
-            .replace("Not a socket", "Socket operation on non-socket");
+        let said = folder.text("err").replace("Not a socket", "Socket operation on non-socket");
         assert_eq!(said, format!("ipv6-httpd: {wanted}\n"), "{script}");
     }
     let folder = Folder::new("datagram");
     let datagram = UnixDatagram::unbound().unwrap();
-    let status = command(
-        &folder,
-        "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null;",
-        &[],
-    )
-    .stdin(OwnedFd::from(datagram))
-    .status()
-    .unwrap();
+    let status = command(&folder, "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null;", &[])
+        .stdin(OwnedFd::from(datagram))
+        .status()
+        .unwrap();
     assert_eq!(status.code(), Some(1));
 }
 
@@ -275,14 +255,8 @@ fn the_manager_is_told() {
     let name = format!("ipv6-httpd-test-{}", std::process::id());
     let abstract_address = UnixAddress::from_abstract_name(&name).unwrap();
     let rows = [
-        (
-            UnixDatagram::bind(&path).unwrap(),
-            path.display().to_string(),
-        ),
-        (
-            UnixDatagram::bind_addr(&abstract_address).unwrap(),
-            format!("@{name}"),
-        ),
+        (UnixDatagram::bind(&path).unwrap(), path.display().to_string()),
+        (UnixDatagram::bind_addr(&abstract_address).unwrap(), format!("@{name}")),
     ];
     for (manager, address) in rows {
         manager.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -298,9 +272,7 @@ fn the_manager_is_told() {
         );
         let ready = told();
         // The log has a thread of its own, which may come later.
-        until("the announcement", || {
-            folder.text("out").ends_with("quit\n")
-        });
+        until("the announcement", || folder.text("out").ends_with("quit\n"));
         let place = folder.text("out").lines().next().unwrap().to_owned();
         assert_eq!(ready, format!("READY=1\nSTATUS={place}"), "{address}");
         for _ in 0..3 {
@@ -328,10 +300,7 @@ fn a_watchdog_of_somebody_else_is_left_alone() {
     receive(&manager, &mut message);
     server.terminate();
     let length = receive(&manager, &mut message);
-    assert_eq!(
-        &message[..length],
-        b"STOPPING=1\nSTATUS=Finishing what is running"
-    );
+    assert_eq!(&message[..length], b"STOPPING=1\nSTATUS=Finishing what is running");
 }
 
 #[test]
@@ -353,11 +322,7 @@ fn a_manager_that_is_gone_is_no_reason_to_end() {
 
 fn healthcheck(options: &[&str]) -> Output {
     let words = words();
-    Command::new(&words[0])
-        .args(&words[1..])
-        .args(options)
-        .output()
-        .unwrap()
+    Command::new(&words[0]).args(&words[1..]).args(options).output().unwrap()
 }
 
 #[test]

@@ -27,26 +27,17 @@ fn sources() -> BTreeMap<String, String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
     visit(&src, &mut paths);
-    let name = |path: &Path| {
-        path.strip_prefix(&src)
-            .expect("beneath src")
-            .display()
-            .to_string()
-    };
+    let name = |path: &Path| path.strip_prefix(&src).expect("beneath src").display().to_string();
     let text = |path: &Path| {
         let text = fs::read_to_string(path).expect("UTF-8");
-        text.split("#[cfg(test)]\nmod tests {")
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()
     };
     paths.iter().map(|path| (name(path), text(path))).collect()
 }
 
 /// The code of a file without its comments.
 fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
+    text.lines().map(|line| line.split("//").next().unwrap_or_default())
 }
 
 #[test]
@@ -62,10 +53,7 @@ fn imports_follow_the_map() {
         ("http/", &[]),
         ("qr.rs", &[]),
         ("site/", &["http", "config", "sys"]),
-        (
-            "server/",
-            &["http", "site", "access", "config", "qr", "sys"],
-        ),
+        ("server/", &["http", "site", "access", "config", "qr", "sys"]),
         ("sys/", &[]),
     ];
     for (file, text) in sources() {
@@ -104,11 +92,7 @@ fn unsafe_code_is_in_sys_alone_and_each_block_says_why() {
             {
                 continue;
             }
-            assert!(
-                file.starts_with("sys/"),
-                "{file}:{}: unsafe outside sys/",
-                number + 1
-            );
+            assert!(file.starts_with("sys/"), "{file}:{}: unsafe outside sys/", number + 1);
             let declares = line.contains("unsafe extern") || line.contains("unsafe fn");
             let before = lines[number.saturating_sub(4)..number].join("\n");
             assert!(
@@ -123,32 +107,18 @@ fn unsafe_code_is_in_sys_alone_and_each_block_says_why() {
 #[test]
 fn the_core_knows_no_sockets_threads_or_clock() {
     for (file, text) in sources() {
-        if !["http/", "site/", "access/"]
-            .iter()
-            .any(|part| file.starts_with(part))
-        {
+        if !["http/", "site/", "access/"].iter().any(|part| file.starts_with(part)) {
             continue;
         }
         // core::net has addresses and no sockets.
-        for word in [
-            "std::net",
-            "std::thread",
-            "Instant",
-            "SystemTime::now",
-            "println!",
-            "std::env",
-        ] {
-            assert!(
-                !code(&text).any(|line| line.contains(word)),
-                "{file} uses {word}"
-            );
+        for word in
+            ["std::net", "std::thread", "Instant", "SystemTime::now", "println!", "std::env"]
+        {
+            assert!(!code(&text).any(|line| line.contains(word)), "{file} uses {word}");
         }
         if file.starts_with("http/") {
             for word in ["std::fs::read", "File::open", "std::io", "static mut"] {
-                assert!(
-                    !code(&text).any(|line| line.contains(word)),
-                    "{file} uses {word}"
-                );
+                assert!(!code(&text).any(|line| line.contains(word)), "{file} uses {word}");
             }
         }
     }
@@ -158,10 +128,7 @@ fn the_core_knows_no_sockets_threads_or_clock() {
 fn there_is_no_crate_and_nothing_beside_the_known() {
     let manifest = read("Cargo.toml");
     for line in manifest.lines() {
-        assert!(
-            !(line.starts_with('[') && line.contains("dependencies")),
-            "Cargo.toml: {line}"
-        );
+        assert!(!(line.starts_with('[') && line.contains("dependencies")), "Cargo.toml: {line}");
         assert!(!line.starts_with("build"), "Cargo.toml: {line}");
     }
     let known = [
@@ -175,11 +142,7 @@ fn there_is_no_crate_and_nothing_beside_the_known() {
         "target",
     ];
     for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the checkout") {
-        let name = entry
-            .expect("an entry")
-            .file_name()
-            .into_string()
-            .expect("UTF-8");
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
         let fine =
             name.starts_with('.') || name.starts_with("LICENSE") || known.contains(&name.as_str());
         assert!(fine, "{name} does not belong at the top");
@@ -189,14 +152,8 @@ fn there_is_no_crate_and_nothing_beside_the_known() {
 #[test]
 fn every_file_says_what_it_is() {
     for (file, text) in sources() {
-        assert!(
-            text.starts_with("//! "),
-            "{file} has no first line that says what belongs in it"
-        );
-        let long = text
-            .lines()
-            .enumerate()
-            .find(|(_, line)| line.chars().count() > 120);
+        assert!(text.starts_with("//! "), "{file} has no first line that says what belongs in it");
+        let long = text.lines().enumerate().find(|(_, line)| line.chars().count() > 120);
         assert!(long.is_none(), "{file}: {long:?} is too long");
         for mark in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("] {
             assert!(!text.contains(mark), "{file} holds {mark}");
@@ -209,25 +166,16 @@ fn the_map_names_every_file() {
     let readme = read("README.md");
     for file in sources().keys() {
         let name = file.rsplit('/').next().expect("a name");
-        assert!(
-            name == "mod.rs" || readme.contains(name),
-            "README.md has no {file} in its map"
-        );
+        assert!(name == "mod.rs" || readme.contains(name), "README.md has no {file} in its map");
     }
 }
 
 #[test]
 fn help_and_readme_are_the_same() {
     let help = ipv6_httpd::cli::HELP;
-    assert!(
-        read("README.md").contains(help),
-        "README.md does not hold the help text as it is"
-    );
+    assert!(read("README.md").contains(help), "README.md does not hold the help text as it is");
     for line in help.lines() {
-        assert!(
-            line.chars().count() <= 80,
-            "too wide for a terminal: {line}"
-        );
+        assert!(line.chars().count() <= 80, "too wide for a terminal: {line}");
     }
 }
 
@@ -248,10 +196,7 @@ fn the_help_names_what_the_command_line_takes() {
     let arms = code.lines().filter(|line| line.contains("=>"));
     for line in arms.filter(|line| line.trim_start().starts_with("\"-")) {
         let (pattern, _) = line.split_once("=>").expect("an arm");
-        for option in pattern
-            .split('|')
-            .map(|option| option.trim().trim_matches('"'))
-        {
+        for option in pattern.split('|').map(|option| option.trim().trim_matches('"')) {
             assert!(options.contains(&option), "the help does not name {option}");
         }
     }
@@ -297,10 +242,7 @@ fn messages_are_quoted_as_they_are_said() {
                 assert!(!runs.is_empty(), "{file}: {message}: too short");
                 for run in runs {
                     let run = run.join(" ");
-                    assert!(
-                        said.contains(&run),
-                        "{file}: {message}: src/ has no '{run}'"
-                    );
+                    assert!(said.contains(&run), "{file}: {message}: src/ has no '{run}'");
                 }
                 checked += 1;
             }

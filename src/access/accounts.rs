@@ -157,11 +157,7 @@ impl Accounts {
         let password: &[u8] = if is_possible { &sent.password } else { b"" };
         let digest = digest_of(&[&self.key, &sent.user, b":", password]);
         let mut state = self.state();
-        let State {
-            users,
-            hashing,
-            failures,
-        } = &mut *state;
+        let State { users, hashing, failures } = &mut *state;
         let account = users.find(&sent.user);
         let is_proven = |account: &Account| {
             let proven = account.proven.as_ref();
@@ -329,8 +325,7 @@ fn wait_seconds(
 impl State {
     /// Returns what was held against the client before.
     fn failed(&mut self, client: Household, now_milliseconds: u64) -> Failures {
-        self.failures
-            .retain(|(_, failures)| !failures.is_forgotten(now_milliseconds));
+        self.failures.retain(|(_, failures)| !failures.is_forgotten(now_milliseconds));
         let known = self.failures.iter().position(|(other, _)| *other == client);
         // The latest is the last, and the first has to make room.
         let (_, mut failures) = match known {
@@ -348,11 +343,7 @@ impl State {
 
     /// It was no failure. Earlier ones stay: whoever has one account may be guessing another.
     fn forgive(&mut self, client: Household, before: Failures) {
-        for (_, failures) in self
-            .failures
-            .iter_mut()
-            .filter(|(other, _)| *other == client)
-        {
+        for (_, failures) in self.failures.iter_mut().filter(|(other, _)| *other == client) {
             failures.count = failures.count.saturating_sub(1);
             if failures.count == before.count {
                 failures.last_milliseconds = before.last_milliseconds;
@@ -365,9 +356,7 @@ impl State {
 /// Where a name lies among the accounts when it comes to decoys.
 fn point(decoy_key: &Digest, user: &[u8]) -> u64 {
     let digest = digest_of(&[decoy_key, user]);
-    digest
-        .first_chunk()
-        .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 fn digest_of(parts: &[&[u8]]) -> Digest {
@@ -423,10 +412,7 @@ mod tests {
     }
 
     fn credentials((user, password): (&str, &str)) -> Credentials {
-        Credentials {
-            user: user.into(),
-            password: password.into(),
-        }
+        Credentials { user: user.into(), password: password.into() }
     }
 
     fn client(text: &str) -> Peer {
@@ -470,23 +456,14 @@ mod tests {
         }
         // Whatever it sends, from anywhere in its /64, right or not.
         assert_eq!(accounts.check(&wrong, guesser, 0), Outcome::Wait(4));
-        assert_eq!(
-            accounts.check(&ana, client("2001:db8::ffff"), 3_001),
-            Outcome::Wait(1)
-        );
+        assert_eq!(accounts.check(&ana, client("2001:db8::ffff"), 3_001), Outcome::Wait(1));
         // Others do not.
-        assert_eq!(
-            accounts.check(&ana, client("2001:db8:0:1::1"), 0),
-            user("ana")
-        );
+        assert_eq!(accounts.check(&ana, client("2001:db8:0:1::1"), 0), user("ana"));
         // To wait is no failure.
         assert_eq!(accounts.check(&wrong, guesser, 4_000), Outcome::Wrong);
         assert_eq!(accounts.check(&wrong, guesser, 4_000), Outcome::Wait(8));
         // A right password is no failure either, and does not make good for those before it.
-        assert_eq!(
-            accounts.check(&credentials(BO), guesser, 12_000),
-            user(BO.0)
-        );
+        assert_eq!(accounts.check(&credentials(BO), guesser, 12_000), user(BO.0));
         assert_eq!(accounts.check(&ana, guesser, 12_000), user("ana"));
         assert_eq!(accounts.check(&wrong, guesser, 12_000), Outcome::Wrong);
         assert_eq!(accounts.check(&ana, guesser, 12_000), Outcome::Wait(16));
@@ -538,10 +515,7 @@ mod tests {
         assert_eq!(accounts.check(&ana, home, 1_000), Outcome::Wait(3));
         assert_eq!(accounts.check(&ana, home, 4_000), user("ana"));
         // The household waits again, and for the user nothing is forgotten.
-        assert_eq!(
-            accounts.check(&wrong("nobody"), neighbour, 4_000),
-            Outcome::Wrong
-        );
+        assert_eq!(accounts.check(&wrong("nobody"), neighbour, 4_000), Outcome::Wrong);
         assert_eq!(accounts.check(&ana, home, 4_999), Outcome::Wait(8));
         assert_eq!(accounts.check(&ana, home, 5_000), user("ana"));
         assert_eq!(accounts.check(&wrong("ana"), home, 5_000), Outcome::Wait(7));
@@ -570,23 +544,13 @@ mod tests {
     fn neighbours_on_a_link_do_not_wait_for_each_other() {
         let accounts = accounts();
         let wrong = credentials(("ana", "guess"));
-        let on = |address: &str, zone| Peer {
-            zone,
-            ..client(address)
-        };
+        let on = |address: &str, zone| Peer { zone, ..client(address) };
         for _ in 0..FAILURES_FREE {
             assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0), Outcome::Wrong);
         }
-        assert_eq!(
-            accounts.check(&wrong, on("fe80::1", 2), 0),
-            Outcome::Wait(4)
-        );
+        assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0), Outcome::Wait(4));
         for other in [on("fe80::2", 2), on("fe80::1", 3), Peer::UNKNOWN] {
-            assert_eq!(
-                accounts.check(&wrong, other, 0),
-                Outcome::Wrong,
-                "{other:?}"
-            );
+            assert_eq!(accounts.check(&wrong, other, 0), Outcome::Wrong, "{other:?}");
         }
     }
 
@@ -601,11 +565,7 @@ mod tests {
         assert_eq!(accounts.check(&ana, at(101), 0), user("ana"));
         let mut state = accounts.state();
         let account = state.users.find(b"ana").expect("ana");
-        let places: Vec<_> = account
-            .places
-            .iter()
-            .map(|&((place, _), _)| place)
-            .collect();
+        let places: Vec<_> = account.places.iter().map(|&((place, _), _)| place).collect();
         let latest = [94, 95, 97, 98, 99, 100, 96, 101].map(|number| at(number).address);
         assert_eq!(places, latest);
     }
@@ -636,10 +596,8 @@ mod tests {
             let accounts = Accounts::parse(file(&[("ana", 1_000, salt)]).as_bytes(), 2);
             let accounts = accounts.expect("an auth file");
             for password in edges {
-                let (known, unknown) = (
-                    cost(&accounts, "ana", password),
-                    cost(&accounts, "eve", password),
-                );
+                let (known, unknown) =
+                    (cost(&accounts, "ana", password), cost(&accounts, "eve", password));
                 assert!(known >= 1_000);
                 assert_eq!(known, unknown, "salt {salt}, password {password}");
             }
@@ -657,10 +615,8 @@ mod tests {
         let accounts = Accounts::parse(file(&[("ana", 1_000, 16)]).as_bytes(), 2);
         let accounts = accounts.expect("an auth file");
         for password in 0..=PASSWORD_BYTES_MAX {
-            let (known, unknown) = (
-                cost(&accounts, "ana", password),
-                cost(&accounts, "eve", password),
-            );
+            let (known, unknown) =
+                (cost(&accounts, "ana", password), cost(&accounts, "eve", password));
             assert_eq!(known, unknown, "{password}");
         }
         // One that is too long costs what the shortest costs.
@@ -688,12 +644,7 @@ mod tests {
 
     #[test]
     fn with_mixed_rounds_an_unknown_name_costs_what_some_known_one_costs() {
-        let users = [
-            ("abc", 1_000, 16),
-            ("bcd", 1_000, 0),
-            ("cde", 2_000, 8),
-            ("def", 4_000, 16),
-        ];
+        let users = [("abc", 1_000, 16), ("bcd", 1_000, 0), ("cde", 2_000, 8), ("def", 4_000, 16)];
         let text = file(&users);
         let accounts = Accounts::parse(text.as_bytes(), 2).expect("an auth file");
         let known = users.map(|(name, ..)| cost(&accounts, name, 40));
@@ -702,10 +653,7 @@ mod tests {
             names.iter().map(|name| cost(accounts, name, 40)).collect()
         };
         let first = costs(&accounts);
-        assert!(
-            first.iter().all(|cost| known.contains(cost)),
-            "{first:?} {known:?}"
-        );
+        assert!(first.iter().all(|cost| known.contains(cost)), "{first:?} {known:?}");
         let spread = known.iter().filter(|cost| first.contains(cost)).count();
         assert!(spread > 1, "{first:?}");
         // Again, and after a restart.
@@ -756,15 +704,9 @@ mod tests {
         let changed = text.replace(&line("ana"), &line("bo").replace("bo b\u{e4}r", "ana"));
         assert_eq!(accounts.replace(changed.as_bytes()), Ok(()));
         assert_eq!(accounts.check(&ana, home, 0), Outcome::Wrong);
-        assert_eq!(
-            accounts.check(&credentials(("ana", BO.1)), home, 0),
-            user("ana")
-        );
+        assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0), user("ana"));
         assert_eq!(accounts.replace(FILE.as_bytes()), Ok(()));
-        assert_eq!(
-            accounts.check(&credentials(("ana", BO.1)), home, 0),
-            Outcome::Wrong
-        );
+        assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0), Outcome::Wrong);
         assert_eq!(accounts.check(&ana, home, 0), user("ana"));
     }
 
@@ -778,11 +720,8 @@ mod tests {
             assert!(attempts.failures.len() <= CLIENTS_MAX);
         }
         // The latest are.
-        let remembered: Vec<Household> = attempts
-            .failures
-            .iter()
-            .map(|(client, _)| *client)
-            .collect();
+        let remembered: Vec<Household> =
+            attempts.failures.iter().map(|(client, _)| *client).collect();
         let latest = 10_000 - CLIENTS_MAX as u32..10_000;
         let latest: Vec<_> = latest.map(household).collect();
         assert_eq!(remembered, latest);
@@ -796,10 +735,7 @@ mod tests {
                 let accounts = Arc::clone(&accounts);
                 thread::spawn(move || {
                     let found = accounts.check(&credentials(BO), client("192.0.2.1"), 0);
-                    assert!(
-                        matches!(found, Outcome::User(_) | Outcome::Busy),
-                        "{found:?}"
-                    );
+                    assert!(matches!(found, Outcome::User(_) | Outcome::Busy), "{found:?}");
                 })
             })
             .collect();
@@ -831,18 +767,12 @@ mod tests {
             (String::new(), "there is no line USER:HASH in it"),
             ("# nobody\n".to_owned(), "there is no line USER:HASH in it"),
             ("ana\n".to_owned(), "line 1: it must be USER:HASH"),
-            (
-                format!("\n:{hash}"),
-                "line 2: the user must have a name without control characters",
-            ),
+            (format!("\n:{hash}"), "line 2: the user must have a name without control characters"),
             (
                 format!("a\tb:{hash}"),
                 "line 1: the user must have a name without control characters",
             ),
-            (
-                format!("a:{hash}\nb:{hash}\na:{hash}"),
-                "line 3: there is a user 'a' already",
-            ),
+            (format!("a:{hash}\nb:{hash}\na:{hash}"), "line 3: there is a user 'a' already"),
             (
                 "ana:secret".to_owned(),
                 "line 1: the hash must begin with $5$: make it with 'openssl passwd -5'",
@@ -851,14 +781,8 @@ mod tests {
                 "ana:$6$salt$x".to_owned(),
                 "line 1: the hash must begin with $5$: make it with 'openssl passwd -5'",
             ),
-            (
-                "ana:$5$salt".to_owned(),
-                "line 1: the hash must be $5$SALT$DIGITS",
-            ),
-            (
-                format!("ana:{hash}:x"),
-                "line 1: behind the salt must be 43 of a-z A-Z 0-9 . /",
-            ),
+            ("ana:$5$salt".to_owned(), "line 1: the hash must be $5$SALT$DIGITS"),
+            (format!("ana:{hash}:x"), "line 1: behind the salt must be 43 of a-z A-Z 0-9 . /"),
             (
                 format!("ana: {hash}"),
                 "line 1: the hash must begin with $5$: make it with 'openssl passwd -5'",

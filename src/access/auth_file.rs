@@ -52,11 +52,7 @@ impl AuthFile {
             path: path.to_owned(),
             root: root.to_owned(),
             credentials: sys::credentials_directory(),
-            seen: Mutex::new(Seen {
-                state: state_of(path),
-                is_fresh: true,
-                ..Seen::default()
-            }),
+            seen: Mutex::new(Seen { state: state_of(path), is_fresh: true, ..Seen::default() }),
         };
         let text = file.read()?;
         let accounts = Accounts::parse(&text, hashing_max).map_err(|error| file.wrong(&error))?;
@@ -98,9 +94,7 @@ impl AuthFile {
         let error = self.read_into(accounts).err();
         let is_fresh = |state: sys::FileState| {
             let written = [state.modified_seconds, state.changed_seconds];
-            written
-                .into_iter()
-                .any(|second| (now.date.0 - second).abs() <= TICK_SECONDS)
+            written.into_iter().any(|second| (now.date.0 - second).abs() <= TICK_SECONDS)
         };
         seen.is_fresh = state.is_some_and(is_fresh);
         seen.state = state;
@@ -288,12 +282,8 @@ mod tests {
         folder.write("users", &["a"]);
         let (file, accounts) = folder.open();
         let written = state_of(&folder.path("users")).expect("a file");
-        let fresh = |milliseconds| {
-            Now::new(
-                milliseconds,
-                HttpDate(written.changed_seconds + TICK_SECONDS),
-            )
-        };
+        let fresh =
+            |milliseconds| Now::new(milliseconds, HttpDate(written.changed_seconds + TICK_SECONDS));
         assert_eq!(file.refresh(&accounts, &fresh(0)), None);
         folder.write("users", &["b"]);
         // As if the clock of the file system had not moved on.
@@ -325,14 +315,8 @@ mod tests {
             // Again, in another way: another change.
             (&|| folder.write_text("users", "broken too\n"), broken),
             (&|| folder.set_mode("users", 0o644), open),
-            (
-                &|| fs::remove_file(folder.path("users")).expect("gone"),
-                missing,
-            ),
-            (
-                &|| fs::create_dir(folder.path("users")).expect("a folder"),
-                cannot_be,
-            ),
+            (&|| fs::remove_file(folder.path("users")).expect("gone"), missing),
+            (&|| fs::create_dir(folder.path("users")).expect("a folder"), cannot_be),
             (
                 &|| {
                     fs::remove_dir(folder.path("users")).expect("gone");

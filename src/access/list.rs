@@ -75,15 +75,8 @@ impl AccessList {
         let allows = rules.iter().any(|rule| rule.verdict == Verdict::Allow);
         AccessList {
             rules: rules.to_vec(),
-            otherwise: if allows {
-                Verdict::Deny
-            } else {
-                Verdict::Allow
-            },
-            local: Mutex::new(Local {
-                networks: connected_networks(&[]),
-                stale_milliseconds: 0,
-            }),
+            otherwise: if allows { Verdict::Deny } else { Verdict::Allow },
+            local: Mutex::new(Local { networks: connected_networks(&[]), stale_milliseconds: 0 }),
         }
     }
 
@@ -194,11 +187,7 @@ mod tests {
         let rule = |word: &str| {
             let (sign, place) = word.split_at(1);
             Rule {
-                verdict: if sign == "+" {
-                    Verdict::Allow
-                } else {
-                    Verdict::Deny
-                },
+                verdict: if sign == "+" { Verdict::Allow } else { Verdict::Deny },
                 place: place.parse().expect("a place"),
             }
         };
@@ -224,21 +213,9 @@ mod tests {
         let rows = [
             ("", "192.0.2.1 2001:db8::1", ""),
             ("-192.0.2.0/24", "192.0.3.1 2001:db8::1", "192.0.2.1"),
-            (
-                "+192.0.2.0/24",
-                "192.0.2.1",
-                "192.0.3.1 2001:db8::1 ::1 127.0.0.1",
-            ),
-            (
-                "+192.0.2.0/24 -192.0.2.7",
-                "192.0.2.6",
-                "192.0.2.7 192.0.3.1",
-            ),
-            (
-                "-192.0.2.0/24 +192.0.2.7",
-                "192.0.2.7",
-                "192.0.2.6 192.0.3.1",
-            ),
+            ("+192.0.2.0/24", "192.0.2.1", "192.0.3.1 2001:db8::1 ::1 127.0.0.1"),
+            ("+192.0.2.0/24 -192.0.2.7", "192.0.2.6", "192.0.2.7 192.0.3.1"),
+            ("-192.0.2.0/24 +192.0.2.7", "192.0.2.7", "192.0.2.6 192.0.3.1"),
             (
                 "-::/0 +2001:db8::/32 -2001:db8:1::/48",
                 "2001:db8::1",
@@ -247,11 +224,7 @@ mod tests {
             ("+192.0.2.0/24 -192.0.2.0/24", "", "192.0.2.1"),
             ("-192.0.2.0/24 +192.0.2.0/24", "", "192.0.2.1"),
             ("+0.0.0.0/0", "192.0.2.1", "2001:db8::1"),
-            (
-                "+0.0.0.0/0 +::/0 -192.0.2.1",
-                "192.0.2.2 2001:db8::1",
-                "192.0.2.1",
-            ),
+            ("+0.0.0.0/0 +::/0 -192.0.2.1", "192.0.2.2 2001:db8::1", "192.0.2.1"),
             (
                 "+local",
                 "127.0.0.1 127.9.9.9 ::1 fe80::1 192.168.1.36 2001:db8:1:2::36 fd12:3456::36 10.9.0.1",
@@ -259,11 +232,7 @@ mod tests {
             ),
             ("+local -192.168.1.36", "192.168.1.37", "192.168.1.36"),
             ("-local", "192.0.2.1", "192.168.1.36 ::1 fe80::1"),
-            (
-                "+::/0 -local +fd12:3456::35",
-                "fd12:3456::35 2001:db8::1",
-                "fd12:3456::36 192.0.2.1",
-            ),
+            ("+::/0 -local +fd12:3456::35", "fd12:3456::35 2001:db8::1", "fd12:3456::36 192.0.2.1"),
         ];
         for (rules, allowed, denied) in rows {
             let list = list(rules);
@@ -280,12 +249,9 @@ mod tests {
     fn what_is_always_local_is_not_lost_where_nothing_can_be_looked_up() {
         let list = list("+local");
         list.local.lock().expect("the lock").stale_milliseconds = u64::MAX;
-        for (address, expected) in [
-            ("127.9.9.9", true),
-            ("::1", true),
-            ("fe80::7", true),
-            ("192.0.2.1", false),
-        ] {
+        for (address, expected) in
+            [("127.9.9.9", true), ("::1", true), ("fe80::7", true), ("192.0.2.1", false)]
+        {
             assert_eq!(list.allows(client(address), 0), expected, "{address}");
         }
     }
@@ -295,10 +261,7 @@ mod tests {
         let index = (1..100).find(|&index| sys::interface_name(index).is_some());
         let index = index.expect("an interface");
         let list = list(&format!("-fe80::/10 +fe80::/10%{index}"));
-        let at = |zone| Peer {
-            zone,
-            ..client("fe80::1")
-        };
+        let at = |zone| Peer { zone, ..client("fe80::1") };
         assert!(list.allows(at(index), 0));
         assert!(!list.allows(at(index + 1), 0));
     }

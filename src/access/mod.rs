@@ -69,12 +69,7 @@ impl Access {
         root: &Path,
         workers: usize,
     ) -> Result<Option<Access>, String> {
-        let AccessOptions {
-            rules,
-            trusted_proxies,
-            proxy_protocol,
-            auth_file,
-        } = options;
+        let AccessOptions { rules, trusted_proxies, proxy_protocol, auth_file } = options;
         if rules.is_empty() && trusted_proxies.is_empty() && auth_file.is_none() {
             return Ok(None);
         }
@@ -132,17 +127,10 @@ impl Access {
         let users = users.map(|count| format!("Users: {count}"));
         let proxies = &self.trusted_proxies;
         let proxies = (!proxies.is_empty()).then(|| {
-            let header = if self.proxy_protocol {
-                ", with a PROXY header"
-            } else {
-                ""
-            };
+            let header = if self.proxy_protocol { ", with a PROXY header" } else { "" };
             format!("Proxies: {}{header}", joined(proxies))
         });
-        [list, local, users, proxies]
-            .into_iter()
-            .flatten()
-            .collect()
+        [list, local, users, proxies].into_iter().flatten().collect()
     }
 
     /// Whether somebody at this address is believed for whom it speaks.
@@ -162,10 +150,9 @@ impl Access {
         match source {
             // No client has such an address, so nobody is named.
             Source::Client(address) if address.is_unspecified() => Peer::UNKNOWN,
-            Source::Client(address) => Peer {
-                is_proxy: self.trusts(address, 0),
-                ..Peer::behind_proxy(address)
-            },
+            Source::Client(address) => {
+                Peer { is_proxy: self.trusts(address, 0), ..Peer::behind_proxy(address) }
+            }
             Source::Proxy => proxy,
             Source::Unknown => Peer::UNKNOWN,
         }
@@ -193,11 +180,9 @@ impl Access {
             Ok(Source::Proxy) => Ok(peer),
             Ok(Source::Client(address)) => Ok(Peer::behind_proxy(address)),
             Ok(Source::Unknown) => Ok(Peer::UNKNOWN),
-            Err(reject) => Err(Refusal {
-                status: reject.status,
-                reason: reject.reason,
-                field: None,
-            }),
+            Err(reject) => {
+                Err(Refusal { status: reject.status, reason: reject.reason, field: None })
+            }
         }
     }
 
@@ -261,11 +246,7 @@ fn log_in(
             ("Retry-After", "1".to_owned()),
         ),
     };
-    Err(Refusal {
-        status,
-        reason,
-        field: Some(field),
-    })
+    Err(Refusal { status, reason, field: Some(field) })
 }
 
 const USERS_KEPT: &str = "; the users stay as they were";

@@ -30,11 +30,7 @@ impl Network {
             }
             _ => return None,
         };
-        Some(Network {
-            address,
-            prefix_bits,
-            zone: 0,
-        })
+        Some(Network { address, prefix_bits, zone: 0 })
     }
 
     /// Whether an address, that of a client on the interface `zone`, lies in it.
@@ -72,9 +68,8 @@ impl FromStr for Network {
             None => (text.as_str(), None),
             Some((address, bits)) => (address, Some(bits)),
         };
-        let address: IpAddr = address
-            .parse()
-            .map_err(|_| format!("'{address}' is no IPv6 or IPv4 address"))?;
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("'{address}' is no IPv6 or IPv4 address"))?;
         let bits_max = if address.is_ipv6() { 128 } else { 32 };
         let prefix_bits = bits.map_or(Some(bits_max), parse_bits);
         let network = prefix_bits
@@ -83,15 +78,11 @@ impl FromStr for Network {
         if let IpAddr::V6(address) = network.address {
             if let Some(v4) = address.to_ipv4_mapped() {
                 let bits = network.prefix_bits.saturating_sub(96);
-                return Err(format!(
-                    "IPv4 clients are known by IPv4 addresses: write {v4}/{bits}"
-                ));
+                return Err(format!("IPv4 clients are known by IPv4 addresses: write {v4}/{bits}"));
             }
         }
         if network.address != address {
-            return Err(format!(
-                "it has bits behind its prefix: did you mean {network}?"
-            ));
+            return Err(format!("it has bits behind its prefix: did you mean {network}?"));
         }
         let zone = zone.map_or(Ok(0), |zone| parse_zone(network, zone))?;
         Ok(Network { zone, ..network })
@@ -101,9 +92,7 @@ impl FromStr for Network {
 /// Digits without a sign or leading zeros.
 fn parse_bits(text: &str) -> Option<u8> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number && (text == "0" || !text.starts_with('0')))
-        .then(|| text.parse().ok())
-        .flatten()
+    (is_number && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
 }
 
 /// RFC 4007 §6: a zone tells link-local addresses apart. The others need none.
@@ -111,9 +100,7 @@ fn parse_zone(network: Network, zone: &str) -> Result<u32, String> {
     match network.address {
         IpAddr::V6(address) if is_link_local(address, network.prefix_bits) => {}
         _ => {
-            return Err(format!(
-                "only link-local networks have a zone, {network} has none"
-            ));
+            return Err(format!("only link-local networks have a zone, {network} has none"));
         }
     }
     sys::interface_called(zone).ok_or_else(|| format!("there is no interface '{zone}'"))
@@ -164,18 +151,9 @@ mod tests {
             ("fe80::%IF/10", Ok("fe80::/10%N")),
             ("fe80::1%IF", Ok("fe80::1/128%N")),
             ("fe80::1%N", Ok("fe80::1/128%N")),
-            (
-                "192.0.2.1/24",
-                Err("it has bits behind its prefix: did you mean 192.0.2.0/24?"),
-            ),
-            (
-                "192.0.2.1/0",
-                Err("it has bits behind its prefix: did you mean 0.0.0.0/0?"),
-            ),
-            (
-                "2001:db8::1/64",
-                Err("it has bits behind its prefix: did you mean 2001:db8::/64?"),
-            ),
+            ("192.0.2.1/24", Err("it has bits behind its prefix: did you mean 192.0.2.0/24?")),
+            ("192.0.2.1/0", Err("it has bits behind its prefix: did you mean 0.0.0.0/0?")),
+            ("2001:db8::1/64", Err("it has bits behind its prefix: did you mean 2001:db8::/64?")),
             (
                 "::ffff:192.0.2.0/120",
                 Err("IPv4 clients are known by IPv4 addresses: write 192.0.2.0/24"),
@@ -184,66 +162,31 @@ mod tests {
                 "::ffff:192.0.2.1",
                 Err("IPv4 clients are known by IPv4 addresses: write 192.0.2.1/32"),
             ),
-            (
-                "::ffff:0:0/96",
-                Err("IPv4 clients are known by IPv4 addresses: write 0.0.0.0/0"),
-            ),
+            ("::ffff:0:0/96", Err("IPv4 clients are known by IPv4 addresses: write 0.0.0.0/0")),
             (
                 "2001:db8::/32%IF",
                 Err("only link-local networks have a zone, 2001:db8::/32 has none"),
             ),
-            (
-                "192.0.2.0/24%IF",
-                Err("only link-local networks have a zone, 192.0.2.0/24 has none"),
-            ),
-            (
-                "fe00::/8%IF",
-                Err("only link-local networks have a zone, fe00::/8 has none"),
-            ),
+            ("192.0.2.0/24%IF", Err("only link-local networks have a zone, 192.0.2.0/24 has none")),
+            ("fe00::/8%IF", Err("only link-local networks have a zone, fe00::/8 has none")),
             ("fe80::/10%nope", Err("there is no interface 'nope'")),
             ("fe80::/10%+1", Err("there is no interface '+1'")),
             ("fe80::/10%01", Err("there is no interface '01'")),
             ("fe80::/10%0", Err("there is no interface '0'")),
             ("fe80::/10%", Err("there is no interface ''")),
-            (
-                "192.0.2.0/33",
-                Err("the number behind the slash must be 0 to 32"),
-            ),
-            (
-                "2001:db8::/129",
-                Err("the number behind the slash must be 0 to 128"),
-            ),
-            (
-                "2001:db8::/256",
-                Err("the number behind the slash must be 0 to 128"),
-            ),
-            (
-                "192.0.2.0/024",
-                Err("the number behind the slash must be 0 to 32"),
-            ),
-            (
-                "192.0.2.0/+24",
-                Err("the number behind the slash must be 0 to 32"),
-            ),
-            (
-                "192.0.2.0/",
-                Err("the number behind the slash must be 0 to 32"),
-            ),
-            (
-                "192.0.2.0/255.255.255.0",
-                Err("the number behind the slash must be 0 to 32"),
-            ),
+            ("192.0.2.0/33", Err("the number behind the slash must be 0 to 32")),
+            ("2001:db8::/129", Err("the number behind the slash must be 0 to 128")),
+            ("2001:db8::/256", Err("the number behind the slash must be 0 to 128")),
+            ("192.0.2.0/024", Err("the number behind the slash must be 0 to 32")),
+            ("192.0.2.0/+24", Err("the number behind the slash must be 0 to 32")),
+            ("192.0.2.0/", Err("the number behind the slash must be 0 to 32")),
+            ("192.0.2.0/255.255.255.0", Err("the number behind the slash must be 0 to 32")),
             ("192.0.2/24", Err("'192.0.2' is no IPv6 or IPv4 address")),
-            (
-                "[2001:db8::]/32",
-                Err("'[2001:db8::]' is no IPv6 or IPv4 address"),
-            ),
+            ("[2001:db8::]/32", Err("'[2001:db8::]' is no IPv6 or IPv4 address")),
             ("", Err("'' is no IPv6 or IPv4 address")),
         ];
         for (text, expected) in rows {
-            let text = text
-                .replace("IF", &name)
-                .replace("%N", &format!("%{index}"));
+            let text = text.replace("IF", &name).replace("%N", &format!("%{index}"));
             let found = text.parse::<Network>().map(|network| network.to_string());
             let expected = match expected {
                 Ok(expected) => Ok(expected.replace("%N", &format!("%{index}"))),
@@ -274,21 +217,13 @@ mod tests {
         for (network, address, expected) in rows {
             let network: Network = network.parse().expect("a network");
             let address = address.parse().expect("an address");
-            assert_eq!(
-                network.contains(address, 0),
-                expected,
-                "{address} in {network}"
-            );
+            assert_eq!(network.contains(address, 0), expected, "{address} in {network}");
         }
         let (_, index) = loopback();
         let network: Network = format!("fe80::/10%{index}").parse().expect("a network");
         let address = "fe80::1".parse().expect("an address");
         for (zone, expected) in [(index, true), (index + 1, false), (0, false)] {
-            assert_eq!(
-                network.contains(address, zone),
-                expected,
-                "on interface {zone}"
-            );
+            assert_eq!(network.contains(address, zone), expected, "on interface {zone}");
         }
     }
 }

@@ -17,18 +17,11 @@ pub struct Peer {
 
 impl Peer {
     /// A client that nobody has named. It may be anybody, so its fields are not a proxy's.
-    pub const UNKNOWN: Peer = Peer {
-        address: None,
-        zone: 0,
-        is_proxy: false,
-    };
+    pub const UNKNOWN: Peer = Peer { address: None, zone: 0, is_proxy: false };
 
     /// A client that a proxy has named. Zones of other machines mean nothing here.
     pub fn behind_proxy(address: IpAddr) -> Peer {
-        Peer {
-            address: Some(address),
-            ..Peer::UNKNOWN
-        }
+        Peer { address: Some(address), ..Peer::UNKNOWN }
     }
 
     /// Whose requests are counted together with those of this one.
@@ -84,11 +77,7 @@ mod tests {
 
     fn household(address: &str, zone: u32) -> Household {
         let address = Some(address.parse().expect("an address"));
-        let peer = Peer {
-            address,
-            zone,
-            is_proxy: false,
-        };
+        let peer = Peer { address, zone, is_proxy: false };
         peer.household()
     }
 
@@ -110,13 +99,7 @@ mod tests {
             ("64:ff9b::192.0.2.1", 0, "192.0.2.1", 0, true),
             ("64:ff9b:1::1", 0, "64:ff9b:1::2", 0, false),
             ("2001:0:1:2:3:4:3fff:fdfe", 0, "192.0.2.1", 0, true),
-            (
-                "2001:0:1:2:3:4:3fff:fdfe",
-                0,
-                "2001:0:1:2:3:4:3fff:fdfd",
-                0,
-                false,
-            ),
+            ("2001:0:1:2:3:4:3fff:fdfe", 0, "2001:0:1:2:3:4:3fff:fdfd", 0, false),
             ("2002:c000:201::1", 0, "2002:c000:201::2", 0, true),
         ];
         for (one, zone, other, other_zone, expected) in rows {

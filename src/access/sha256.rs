@@ -17,11 +17,7 @@ const BLOCK_BYTES: usize = 64;
 impl Sha256 {
     /// Of nothing yet.
     pub fn new() -> Sha256 {
-        Sha256 {
-            state: INITIAL,
-            block: [0; BLOCK_BYTES],
-            length: 0,
-        }
+        Sha256 { state: INITIAL, block: [0; BLOCK_BYTES], length: 0 }
     }
 
     /// The digest of one piece.
@@ -131,10 +127,7 @@ fn extend(words: &mut [u32; 16]) {
         let (old, new) = (word(1), word(14));
         let sigma_0 = old.rotate_right(7) ^ old.rotate_right(18) ^ old >> 3;
         let sigma_1 = new.rotate_right(17) ^ new.rotate_right(19) ^ new >> 10;
-        let next = sigma_1
-            .wrapping_add(word(9))
-            .wrapping_add(sigma_0)
-            .wrapping_add(word(0));
+        let next = sigma_1.wrapping_add(word(9)).wrapping_add(sigma_0).wrapping_add(word(0));
         if let Some(slot) = words.get_mut(at) {
             *slot = next;
         }

@@ -32,42 +32,27 @@ impl PasswordHash {
             None => (ROUNDS, rest),
             Some(rest) => {
                 let (number, rest) = rest.split_once('$').unwrap_or((rest, ""));
-                let rounds = number
-                    .parse()
-                    .ok()
-                    .filter(|rounds| ROUNDS_ALLOWED.contains(rounds));
+                let rounds = number.parse().ok().filter(|rounds| ROUNDS_ALLOWED.contains(rounds));
                 let (min, max) = (ROUNDS_ALLOWED.start(), ROUNDS_ALLOWED.end());
                 let rounds =
                     rounds.ok_or_else(|| format!("rounds must be a number from {min} to {max}"))?;
                 (rounds, rest)
             }
         };
-        let (salt, digits) = rest
-            .split_once('$')
-            .ok_or("the hash must be $5$SALT$DIGITS")?;
+        let (salt, digits) = rest.split_once('$').ok_or("the hash must be $5$SALT$DIGITS")?;
         if salt.len() > SALT_BYTES_MAX || !salt.bytes().all(is_digit) {
-            return Err(format!(
-                "the salt must be up to {SALT_BYTES_MAX} of a-z A-Z 0-9 . /"
-            ));
+            return Err(format!("the salt must be up to {SALT_BYTES_MAX} of a-z A-Z 0-9 . /"));
         }
         let digits = <[u8; DIGITS]>::try_from(digits.as_bytes())
             .ok()
             .filter(|digits| digits.iter().all(|&byte| is_digit(byte)))
             .ok_or_else(|| format!("behind the salt must be {DIGITS} of a-z A-Z 0-9 . /"))?;
-        Ok(PasswordHash {
-            rounds,
-            salt: salt.into(),
-            digits,
-        })
+        Ok(PasswordHash { rounds, salt: salt.into(), digits })
     }
 
     /// One that no password fits.
     pub fn nobody() -> PasswordHash {
-        PasswordHash {
-            rounds: ROUNDS,
-            salt: Vec::new(),
-            digits: [b' '; DIGITS],
-        }
+        PasswordHash { rounds: ROUNDS, salt: Vec::new(), digits: [b' '; DIGITS] }
     }
 
     /// Whether it was made from this password. Takes as long as that takes, right or wrong.
@@ -79,9 +64,10 @@ impl PasswordHash {
 
 /// Compares in a time that does not depend on where the difference is.
 pub fn is_same<const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
-    let difference = one.iter().zip(other).fold(0, |difference, (one, other)| {
-        std::hint::black_box(difference | (one ^ other))
-    });
+    let difference = one
+        .iter()
+        .zip(other)
+        .fold(0, |difference, (one, other)| std::hint::black_box(difference | (one ^ other)));
     difference == 0
 }
 
@@ -184,12 +170,7 @@ mod tests {
             "a very much longer text to encrypt.  This one even stretches over morethan one line.";
         // (salt as far as it counts, rounds as far as they count, password, digits)
         let rows = [
-            (
-                "saltstring",
-                5000,
-                "Hello world!",
-                "5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
-            ),
+            ("saltstring", 5000, "Hello world!", "5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
             (
                 "saltstringsaltst",
                 10000,
@@ -202,12 +183,7 @@ mod tests {
                 "This is just a test",
                 "Un/5jzAHMgOGZ5.mWJpuVolil07guHPvOW8mGRcvxa5",
             ),
-            (
-                "anotherlongsalts",
-                1400,
-                long,
-                "Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1",
-            ),
+            ("anotherlongsalts", 1400, long, "Rx.j8H.h8HjEDGomFU8bDkXm3XIUnzyxf12oP84Bnq1"),
             (
                 "short",
                 77777,

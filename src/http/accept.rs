@@ -125,11 +125,7 @@ fn thousandths(value: &[u8]) -> Option<u16> {
     if digits.len() > 3 {
         return None;
     }
-    let fraction = if digits.is_empty() {
-        0
-    } else {
-        decimal(digits)?
-    };
+    let fraction = if digits.is_empty() { 0 } else { decimal(digits)? };
     let scale = [1_000, 100, 10, 1].get(digits.len())?;
     match (whole, fraction * scale) {
         (b"0", fraction) => u16::try_from(fraction).ok(),

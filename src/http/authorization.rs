@@ -33,10 +33,7 @@ pub fn basic(fields: Fields<'_>) -> Option<Credentials> {
     }
     let pair = base64(token)?;
     let (user, password) = split_once(&pair, b':')?;
-    Some(Credentials {
-        user: user.to_vec(),
-        password: password.to_vec(),
-    })
+    Some(Credentials { user: user.to_vec(), password: password.to_vec() })
 }
 
 /// RFC 4648 §4, with its padding, and with no second way to write the same.
@@ -80,36 +77,20 @@ mod tests {
 
     #[test]
     fn credentials() {
-        type Row = (
-            &'static str,
-            &'static [u8],
-            Option<(&'static [u8], &'static [u8])>,
-        );
+        type Row = (&'static str, &'static [u8], Option<(&'static [u8], &'static [u8])>);
         let rows: [Row; 20] = [
             (
                 "RFC 7617 §2",
                 b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
                 Some((b"Aladdin", b"open sesame")),
             ),
-            (
-                "RFC 7617 §2.1",
-                b"Basic dGVzdDoxMjPCow==",
-                Some((b"test", b"123\xc2\xa3")),
-            ),
+            ("RFC 7617 §2.1", b"Basic dGVzdDoxMjPCow==", Some((b"test", b"123\xc2\xa3"))),
             ("the scheme in any case", b"bAsIc YTpi", Some((b"a", b"b"))),
             ("several spaces", b"Basic   YTpi", Some((b"a", b"b"))),
-            (
-                "the first colon separates",
-                b"Basic YTpiOmM=",
-                Some((b"a", b"b:c")),
-            ),
+            ("the first colon separates", b"Basic YTpiOmM=", Some((b"a", b"b:c"))),
             ("an empty password", b"Basic YTo=", Some((b"a", b""))),
             ("an empty user", b"Basic OmI=", Some((b"", b"b"))),
-            (
-                "all digits",
-                b"Basic +/09azAZOg==",
-                Some((b"\xfb\xfd=k0\x19", b"")),
-            ),
+            ("all digits", b"Basic +/09azAZOg==", Some((b"\xfb\xfd=k0\x19", b""))),
             ("no other white space", b"Basic \tYTpi", None),
             ("no colon", b"Basic YWI=", None),
             ("another scheme", b"Bearer YTpi", None),
@@ -128,18 +109,12 @@ mod tests {
             let head = HeadReader::default().read(&head, &Limits::default());
             let fields = head.expect("valid").expect("complete").request.fields;
             let found = basic(fields);
-            let found = found
-                .as_ref()
-                .map(|found| (&found.user[..], &found.password[..]));
+            let found = found.as_ref().map(|found| (&found.user[..], &found.password[..]));
             assert_eq!(found, expected, "{rule}");
         }
         let twice =
             b"GET / HTTP/1.0\r\nAuthorization: Basic YTpi\r\nAuthorization: Basic YTpi\r\n\r\n";
         let head = HeadReader::default().read(twice, &Limits::default());
-        assert_eq!(
-            basic(head.expect("valid").expect("complete").request.fields),
-            None,
-            "twice"
-        );
+        assert_eq!(basic(head.expect("valid").expect("complete").request.fields), None, "twice");
     }
 }

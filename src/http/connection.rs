@@ -28,11 +28,7 @@ impl Now {
     /// A moment.
     pub fn new(milliseconds: u64, date: HttpDate) -> Now {
         let date_text = date.text().unwrap_or(*b"Thu, 01 Jan 1970 00:00:00 GMT");
-        Now {
-            milliseconds,
-            date,
-            date_text,
-        }
+        Now { milliseconds, date, date_text }
     }
 
     /// The time goes on. The text of the date is made once a second.
@@ -207,9 +203,7 @@ impl Connection {
             return;
         };
         outgoing.sent(bytes as u64, site);
-        self.sent_bytes = self
-            .sent_bytes
-            .saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        self.sent_bytes = self.sent_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         if outgoing.is_empty() {
             site.buffers().give(std::mem::take(&mut outgoing.bytes));
             self.outgoing = None;
@@ -238,10 +232,8 @@ impl Connection {
     ) {
         let start = self.consumed.checked_sub(self.answered_head_bytes);
         let head = start.and_then(|start| self.received.get(start..self.consumed));
-        let outgoing = self
-            .outgoing
-            .as_mut()
-            .and_then(|outgoing| outgoing.take_back().then_some(outgoing));
+        let outgoing =
+            self.outgoing.as_mut().and_then(|outgoing| outgoing.take_back().then_some(outgoing));
         // It was valid when it came.
         let parsed = head.map(|head| HeadReader::default().read(head, limits));
         let (Some(outgoing), Some(Ok(Some(parsed)))) = (outgoing, parsed) else {
@@ -285,10 +277,8 @@ impl Connection {
             && !first_line(self.unread(), limits.request_line_bytes_max).is_empty();
         if self.outgoing.is_none() && unfinished && !self.draining {
             // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
-            let timeout = Reject {
-                status: Status::RequestTimeout,
-                reason: "The request took too long.",
-            };
+            let timeout =
+                Reject { status: Status::RequestTimeout, reason: "The request took too long." };
             self.refuse(timeout, limits, now, site);
         } else {
             self.input = Input::Closed;
@@ -359,11 +349,7 @@ impl Connection {
                     return Plan::Write;
                 }
             }
-            let waiting = if self.outgoing.is_some() {
-                Plan::Write
-            } else {
-                Plan::Read
-            };
+            let waiting = if self.outgoing.is_some() { Plan::Write } else { Plan::Read };
             match &mut self.input {
                 Input::ProxyHeader => match self.read_proxy_header(limits, now, site) {
                     Some(input) => self.input = input,
@@ -458,11 +444,7 @@ impl Connection {
                         _ => limits.head_milliseconds,
                     };
                 let is_wanted = site.proxied(header.source);
-                Some(if is_wanted {
-                    Input::Head
-                } else {
-                    Input::Closed
-                })
+                Some(if is_wanted { Input::Head } else { Input::Closed })
             }
             Err(reject) => {
                 // Whoever this is does not expect an answer. It is written down all the same:
@@ -581,10 +563,7 @@ impl Connection {
         let buffers = site.buffers();
         let outgoing = self.outgoing.get_or_insert_with(|| {
             let bytes = buffers.take();
-            Box::new(Outgoing {
-                bytes,
-                ..Outgoing::default()
-            })
+            Box::new(Outgoing { bytes, ..Outgoing::default() })
         });
         outgoing.push(response, framing, now, buffers);
         if framing.then == Then::Close {
@@ -632,11 +611,7 @@ impl Framing {
             Version::Http10 => fields.list_has("Connection", "keep-alive"),
         };
         let then = if persists { Then::Persist } else { Then::Close };
-        Framing {
-            method: Some(request.method),
-            version: request.version,
-            then,
-        }
+        Framing { method: Some(request.method), version: request.version, then }
     }
 }
 
@@ -712,8 +687,7 @@ impl Outgoing {
             Body::Bytes(bytes) => bytes.len(),
             _ => 0,
         };
-        self.bytes
-            .reserve(response.fields().len() + in_memory + FRAMING_BYTES);
+        self.bytes.reserve(response.fields().len() + in_memory + FRAMING_BYTES);
         response.write_head(&mut self.bytes, framing.version, framing.then, now);
         self.queued_bytes += (self.bytes.len() - before) as u64;
         let content_start = self.queued_bytes;
@@ -740,12 +714,7 @@ impl Outgoing {
                         self.bytes.extend_from_slice(&first.head);
                         range = first.range;
                     }
-                    self.stream = Stream::Multipart {
-                        file,
-                        range,
-                        rest,
-                        end,
-                    };
+                    self.stream = Stream::Multipart { file, range, rest, end };
                 }
                 Body::Produced(source) => self.stream = Stream::Produced(source),
             }
@@ -780,11 +749,7 @@ impl Outgoing {
         };
         // Its content is the last, and not empty.
         let end = self.queued_bytes;
-        if self
-            .pending
-            .back()
-            .is_some_and(|last| last.content.end == end)
-        {
+        if self.pending.back().is_some_and(|last| last.content.end == end) {
             self.pending.pop_back();
         }
         self.stream = Stream::None;
@@ -814,9 +779,9 @@ impl Outgoing {
     /// Makes the next bytes of a body that is made piece by piece, once the last are sent.
     fn refill(&mut self) {
         match &mut self.stream {
-            Stream::Multipart {
-                range, rest, end, ..
-            } if range.is_empty() && self.start == self.bytes.len() => {
+            Stream::Multipart { range, rest, end, .. }
+                if range.is_empty() && self.start == self.bytes.len() =>
+            {
                 self.stream_head = None;
                 self.start = 0;
                 self.bytes.clear();
@@ -834,8 +799,7 @@ impl Outgoing {
                 source.produce(&mut self.bytes);
                 // Bytes past the end of an answer would be taken for the beginning of the next.
                 let owed = self.queued_bytes - self.sent_bytes;
-                self.bytes
-                    .truncate(usize::try_from(owed).unwrap_or(usize::MAX));
+                self.bytes.truncate(usize::try_from(owed).unwrap_or(usize::MAX));
             }
             _ => {}
         }
@@ -871,10 +835,6 @@ impl Pending {
     fn answered(self, sent_bytes: u64) -> Answered {
         let content_bytes =
             sent_bytes.clamp(self.content.start, self.content.end) - self.content.start;
-        Answered {
-            note: self.note,
-            status: self.status,
-            content_bytes,
-        }
+        Answered { note: self.note, status: self.status, content_bytes }
     }
 }

@@ -31,9 +31,7 @@ impl ContentLength {
         }
         if length.is_some() {
             // §6.3 step 3: both present is how smuggling starts, so we close.
-            return Err(Reject::bad(
-                "Both Transfer-Encoding and Content-Length are present.",
-            ));
+            return Err(Reject::bad("Both Transfer-Encoding and Content-Length are present."));
         }
         if version == Version::Http10 {
             // §6.1: the framing is faulty.
@@ -43,10 +41,7 @@ impl ContentLength {
             (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
                 // RFC 9110 §6.6.2: Trailer names what will follow. Go refuses these as well.
                 let frames = FRAMING_FIELDS.iter().chain(&["trailer"]);
-                if frames
-                    .into_iter()
-                    .any(|name| fields.list_has("Trailer", name))
-                {
+                if frames.into_iter().any(|name| fields.list_has("Trailer", name)) {
                     return Err(TRAILER_FRAMES);
                 }
                 Ok(ContentLength::Chunked)
@@ -187,10 +182,7 @@ impl ContentDecoder {
     pub fn new(length: ContentLength) -> Option<ContentDecoder> {
         let state = match length {
             ContentLength::None => return None,
-            ContentLength::Known(left) => DecoderState::Data {
-                left,
-                chunked: false,
-            },
+            ContentLength::Known(left) => DecoderState::Data { left, chunked: false },
             ContentLength::Chunked => CHUNK_START,
         };
         Some(ContentDecoder {
@@ -307,10 +299,7 @@ impl ContentDecoder {
     }
 }
 
-const CHUNK_START: DecoderState = DecoderState::Line {
-    size: 0,
-    place: Place::Start,
-};
+const CHUNK_START: DecoderState = DecoderState::Line { size: 0, place: Place::Start };
 
 /// One byte of the line that begins a chunk. White space is taken only where §7.1.1 has BWS, which
 /// RFC 9110 §5.6.3 says a recipient must parse: beside `;` and `=`, and never before CR LF.
@@ -333,10 +322,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
         (P::Size { .. } | P::Name | P::Token | P::QuotedEnd, b'\r') => P::Lf,
         (P::Lf, b'\n') if size == 0 => return Ok(DecoderState::TrailerStart),
         (P::Lf, b'\n') => {
-            return Ok(DecoderState::Data {
-                left: size,
-                chunked: true,
-            });
+            return Ok(DecoderState::Data { left: size, chunked: true });
         }
         (P::Size { .. } | P::Semicolon | P::Name | P::NameEnd | P::Token | P::QuotedEnd, b';') => {
             P::NameStart
@@ -355,10 +341,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
         (P::Quoted | P::Escaped, _) if is_field_content(&[byte]) => P::Quoted,
         _ => return Err(MALFORMED),
     };
-    Ok(DecoderState::Line {
-        size: next_size,
-        place,
-    })
+    Ok(DecoderState::Line { size: next_size, place })
 }
 
 #[cfg(test)]
@@ -377,31 +360,15 @@ mod tests {
                 b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n",
                 Some(35),
             ),
-            (
-                "§7.1 zeros before a size",
-                b"003\r\nabc\r\n000\r\n\r\n",
-                Some(17),
-            ),
-            (
-                "§7.1.1 extensions are ignored",
-                b"3;a=b;c=\"d\"\r\nabc\r\n0;x\r\n\r\n",
-                Some(25),
-            ),
-            (
-                "§7.1.2 trailers are ignored",
-                b"0\r\nA: b\r\nC: d\r\n\r\n",
-                Some(17),
-            ),
+            ("§7.1 zeros before a size", b"003\r\nabc\r\n000\r\n\r\n", Some(17)),
+            ("§7.1.1 extensions are ignored", b"3;a=b;c=\"d\"\r\nabc\r\n0;x\r\n\r\n", Some(25)),
+            ("§7.1.2 trailers are ignored", b"0\r\nA: b\r\nC: d\r\n\r\n", Some(17)),
             ("§7.1 a size is not empty", b"\r\n", None),
             ("§7.1 a size is hexadecimal", b"g\r\n", None),
             ("§7.1 no sign", b"-1\r\n", None),
             ("§7.1 no 0x", b"0x3\r\nabc\r\n", None),
             ("§7.1 no space before", b" 3\r\nabc\r\n", None),
-            (
-                "§7.1 chunk data has the length it says",
-                b"3\r\nabcd\r\n",
-                None,
-            ),
+            ("§7.1 chunk data has the length it says", b"3\r\nabcd\r\n", None),
             ("§7.1 sizes that overflow", b"fffffffffffffffff\r\n", None),
             ("§7.1 a lone LF ends nothing", b"3\nabc\r\n", None),
             ("§7.1 a lone CR ends nothing", b"3\rabc\r\n", None),
@@ -419,25 +386,13 @@ mod tests {
             ("§7.1.1 a name is not empty", b"5;\r\nabcde\r\n", None),
             ("§7.1.1 a value is not empty", b"5;a=\r\nabcde\r\n", None),
             ("§7.1.1 no control characters", b"5;\x01\r\nabcde\r\n", None),
-            (
-                "§7.1.1 nothing after a quoted-string",
-                b"5;a=\"b\"c\r\n",
-                None,
-            ),
+            ("§7.1.1 nothing after a quoted-string", b"5;a=\"b\"c\r\n", None),
             ("§7.1.2 a trailer has a colon", b"0\r\nx\r\n\r\n", None),
-            (
-                "§7.1.2 no white space before a trailer",
-                b"0\r\n X: y\r\n\r\n",
-                None,
-            ),
+            ("§7.1.2 no white space before a trailer", b"0\r\n X: y\r\n\r\n", None),
             ("§7.1.2 none before the colon", b"0\r\nX : y\r\n\r\n", None),
             ("§7.1.2 a name is not empty", b"0\r\n: y\r\n\r\n", None),
             ("§7.1.2 no line goes on", b"0\r\nX: y\r\n z\r\n\r\n", None),
-            (
-                "§7.1.2 a request is no trailer",
-                b"0\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
-                None,
-            ),
+            ("§7.1.2 a request is no trailer", b"0\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", None),
         ];
         for (rule, bytes, expected) in rows {
             for cut in 0..=bytes.len() {
@@ -448,19 +403,10 @@ mod tests {
                 let (first, second) = trailing.split_at(cut);
                 let mut decoder = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
                 let taken = decoder.take(first).and_then(|taken| {
-                    Ok(taken
-                        + if taken < cut {
-                            0
-                        } else {
-                            decoder.take(second)?
-                        })
+                    Ok(taken + if taken < cut { 0 } else { decoder.take(second)? })
                 });
                 assert_eq!(taken.ok(), expected, "{rule}, cut at {cut}");
-                assert_eq!(
-                    decoder.is_done(),
-                    expected.is_some(),
-                    "{rule}, cut at {cut}"
-                );
+                assert_eq!(decoder.is_done(), expected.is_some(), "{rule}, cut at {cut}");
             }
         }
     }
@@ -478,105 +424,36 @@ mod tests {
             ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let with = |text: &str, more: &[u8]| [text.as_bytes(), more].concat();
         let text = || (0..=255_u8).filter(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f);
-        let text_but = |but: &[u8]| {
-            text()
-                .filter(|byte| !but.contains(byte))
-                .collect::<Vec<_>>()
-        };
+        let text_but = |but: &[u8]| text().filter(|byte| !but.contains(byte)).collect::<Vec<_>>();
         // (place, bytes before, bytes that complete the content for most of those that may stand,
         // bytes that may stand)
         let rows: [(&str, &[u8], &[u8], Vec<u8>); 22] = [
-            (
-                "the first of a size",
-                b"",
-                b"\r\n",
-                with("123456789abcdefABCDEF0", b""),
-            ),
+            ("the first of a size", b"", b"\r\n", with("123456789abcdefABCDEF0", b"")),
             ("after a size", b"0", b"", with(DIGITS, b"; \t\r")),
             ("after white space", b"0 ", b"a\r\n\r\n", with("", b"; \t")),
-            (
-                "the first of a name",
-                b"0;",
-                b"\r\n\r\n",
-                with(TCHARS, b" \t"),
-            ),
-            (
-                "after white space and ;",
-                b"0 ; ",
-                b"\r\n\r\n",
-                with(TCHARS, b" \t"),
-            ),
+            ("the first of a name", b"0;", b"\r\n\r\n", with(TCHARS, b" \t")),
+            ("after white space and ;", b"0 ; ", b"\r\n\r\n", with(TCHARS, b" \t")),
             ("in a name", b"0;a", b"\r\n\r\n", with(TCHARS, b"=; \t\r")),
             ("after a name", b"0;a ", b"x\r\n\r\n", with("", b"=; \t")),
             ("after =", b"0;a=", b"\r\n\r\n", with(TCHARS, b" \t\"")),
-            (
-                "after = and white space",
-                b"0;a = ",
-                b"\r\n\r\n",
-                with(TCHARS, b" \t\""),
-            ),
+            ("after = and white space", b"0;a = ", b"\r\n\r\n", with(TCHARS, b" \t\"")),
             ("in a token", b"0;a=b", b"\r\n\r\n", with(TCHARS, b"; \t\r")),
-            (
-                "in a quoted-string",
-                b"0;a=\"",
-                b"\"\r\n\r\n",
-                text_but(b""),
-            ),
-            (
-                "after a backslash",
-                b"0;a=\"\\",
-                b"\"\r\n\r\n",
-                text_but(b""),
-            ),
-            (
-                "after a quoted-string",
-                b"0;a=\"b\"",
-                b"x\r\n\r\n",
-                with("", b"; \t\r"),
-            ),
-            (
-                "after white space behind a value",
-                b"0;a=b ",
-                b"x\r\n\r\n",
-                with("", b"; \t"),
-            ),
+            ("in a quoted-string", b"0;a=\"", b"\"\r\n\r\n", text_but(b"")),
+            ("after a backslash", b"0;a=\"\\", b"\"\r\n\r\n", text_but(b"")),
+            ("after a quoted-string", b"0;a=\"b\"", b"x\r\n\r\n", with("", b"; \t\r")),
+            ("after white space behind a value", b"0;a=b ", b"x\r\n\r\n", with("", b"; \t")),
             ("the LF of the line", b"0\r", b"\r\n", with("", b"\n")),
-            (
-                "the CR after data",
-                b"1\r\nx",
-                b"\n0\r\n\r\n",
-                with("", b"\r"),
-            ),
-            (
-                "the LF after data",
-                b"1\r\nx\r",
-                b"0\r\n\r\n",
-                with("", b"\n"),
-            ),
-            (
-                "the first of a trailer",
-                b"0\r\n",
-                b":\r\n\r\n",
-                with(TCHARS, b"\r"),
-            ),
-            (
-                "in the name of a trailer",
-                b"0\r\nA",
-                b":\r\n\r\n",
-                with(TCHARS, b":"),
-            ),
+            ("the CR after data", b"1\r\nx", b"\n0\r\n\r\n", with("", b"\r")),
+            ("the LF after data", b"1\r\nx\r", b"0\r\n\r\n", with("", b"\n")),
+            ("the first of a trailer", b"0\r\n", b":\r\n\r\n", with(TCHARS, b"\r")),
+            ("in the name of a trailer", b"0\r\nA", b":\r\n\r\n", with(TCHARS, b":")),
             (
                 "in the value of a trailer",
                 b"0\r\nA:",
                 b"\r\n\r\n",
                 text_but(b"").into_iter().chain(*b"\r").collect(),
             ),
-            (
-                "the LF of a trailer",
-                b"0\r\nA:\r",
-                b"\r\n",
-                with("", b"\n"),
-            ),
+            ("the LF of a trailer", b"0\r\nA:\r", b"\r\n", with("", b"\n")),
             ("the last LF", b"0\r\n\r", b"", with("", b"\n")),
         ];
         for (place, before, after, may_stand) in rows {
@@ -584,11 +461,7 @@ mod tests {
                 let mut decoder = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
                 assert_eq!(decoder.take(before), Ok(before.len()), "before {place}");
                 let taken = decoder.take(&[byte]);
-                assert_eq!(
-                    taken.is_ok(),
-                    may_stand.contains(&byte),
-                    "{place}: {byte:#04x}"
-                );
+                assert_eq!(taken.is_ok(), may_stand.contains(&byte), "{place}: {byte:#04x}");
                 // And for an ordinary one the content can be completed.
                 if may_stand.first() == Some(&byte) {
                     let rest = decoder.take(after);

@@ -6,19 +6,11 @@ use super::grammar::decimal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HttpDate(pub i64);
 
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 /// The months as HTTP-date, RFC 5322 and every log line name them.
-pub const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+pub const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY_SECONDS: i64 = 86_400;
 
 /// A moment taken apart in the proleptic Gregorian calendar.
@@ -55,11 +47,7 @@ impl Calendar {
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         Calendar {
             year: i64::from(year_of_era) + era * 400 + i64::from(month <= 2),
             month: month as u8,
@@ -73,10 +61,7 @@ impl Calendar {
 
     /// The English name of the month, of three letters.
     pub fn month_name(&self) -> &'static str {
-        MONTHS
-            .get(usize::from(self.month) - 1)
-            .copied()
-            .unwrap_or("")
+        MONTHS.get(usize::from(self.month) - 1).copied().unwrap_or("")
     }
 }
 
@@ -114,9 +99,7 @@ impl HttpDate {
             return None;
         }
         let mut text = *b"Sun, 00 Jan 0000 00:00:00 GMT";
-        let weekday = DAYS
-            .get(usize::from(moment.weekday))
-            .map_or("Sun", |name| &name[..3]);
+        let weekday = DAYS.get(usize::from(moment.weekday)).map_or("Sun", |name| &name[..3]);
         put(&mut text, 0, weekday.as_bytes());
         put(&mut text, 5, &two_digits(moment.day));
         put(&mut text, 8, moment.month_name().as_bytes());
@@ -162,56 +145,17 @@ fn weekday_number(name: &[u8], length: usize) -> Option<i64> {
 
 /// `06 Nov 1994 08:49:37 GMT`
 fn imf_fixdate(weekday: i64, rest: &[u8]) -> Option<HttpDate> {
-    let [
-        d1,
-        d2,
-        b' ',
-        m1,
-        m2,
-        m3,
-        b' ',
-        y1,
-        y2,
-        y3,
-        y4,
-        b' ',
-        time @ ..,
-        b' ',
-        b'G',
-        b'M',
-        b'T',
-    ] = rest
+    let [d1, d2, b' ', m1, m2, m3, b' ', y1, y2, y3, y4, b' ', time @ .., b' ', b'G', b'M', b'T'] =
+        rest
     else {
         return None;
     };
-    moment(
-        weekday,
-        decimal(&[*y1, *y2, *y3, *y4])?,
-        &[*m1, *m2, *m3],
-        decimal(&[*d1, *d2])?,
-        time,
-    )
+    moment(weekday, decimal(&[*y1, *y2, *y3, *y4])?, &[*m1, *m2, *m3], decimal(&[*d1, *d2])?, time)
 }
 
 /// `06-Nov-94 08:49:37 GMT`
 fn rfc850_date(weekday: i64, rest: &[u8], now: HttpDate) -> Option<HttpDate> {
-    let [
-        d1,
-        d2,
-        b'-',
-        m1,
-        m2,
-        m3,
-        b'-',
-        y1,
-        y2,
-        b' ',
-        time @ ..,
-        b' ',
-        b'G',
-        b'M',
-        b'T',
-    ] = rest
+    let [d1, d2, b'-', m1, m2, m3, b'-', y1, y2, b' ', time @ .., b' ', b'G', b'M', b'T'] = rest
     else {
         return None;
     };
@@ -230,36 +174,11 @@ fn rfc850_date(weekday: i64, rest: &[u8], now: HttpDate) -> Option<HttpDate> {
 
 /// `Nov  6 08:49:37 1994`
 fn asctime_date(weekday: i64, rest: &[u8]) -> Option<HttpDate> {
-    let [
-        m1,
-        m2,
-        m3,
-        b' ',
-        d1,
-        d2,
-        b' ',
-        time @ ..,
-        b' ',
-        y1,
-        y2,
-        y3,
-        y4,
-    ] = rest
-    else {
+    let [m1, m2, m3, b' ', d1, d2, b' ', time @ .., b' ', y1, y2, y3, y4] = rest else {
         return None;
     };
-    let day = if *d1 == b' ' {
-        decimal(&[*d2])?
-    } else {
-        decimal(&[*d1, *d2])?
-    };
-    moment(
-        weekday,
-        decimal(&[*y1, *y2, *y3, *y4])?,
-        &[*m1, *m2, *m3],
-        day,
-        time,
-    )
+    let day = if *d1 == b' ' { decimal(&[*d2])? } else { decimal(&[*d1, *d2])? };
+    moment(weekday, decimal(&[*y1, *y2, *y3, *y4])?, &[*m1, *m2, *m3], day, time)
 }
 
 fn moment(weekday: i64, year: u64, month: &[u8], day: u64, time: &[u8]) -> Option<HttpDate> {
@@ -274,9 +193,7 @@ fn moment(weekday: i64, year: u64, month: &[u8], day: u64, time: &[u8]) -> Optio
 fn civil_day(year: i64, month: &[u8], day: u64) -> Option<i64> {
     let month = MONTHS.iter().position(|name| name.as_bytes() == month)? as u8 + 1;
     let day = u8::try_from(day).ok()?;
-    (1..=days_in_month(year, month))
-        .contains(&day)
-        .then(|| days_from_civil(year, month, day))
+    (1..=days_in_month(year, month)).contains(&day).then(|| days_from_civil(year, month, day))
 }
 
 /// `08:49:37`; a leap second counts as the first of the next minute.
@@ -284,11 +201,8 @@ fn seconds_of_day(time: &[u8]) -> Option<i64> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = time else {
         return None;
     };
-    let (hour, minute, second) = (
-        decimal(&[*h1, *h2])?,
-        decimal(&[*m1, *m2])?,
-        decimal(&[*s1, *s2])?,
-    );
+    let (hour, minute, second) =
+        (decimal(&[*h1, *h2])?, decimal(&[*m1, *m2])?, decimal(&[*s1, *s2])?);
     let valid = hour < 24 && minute < 60 && second < 61;
     valid.then(|| i64::try_from(hour * 3_600 + minute * 60 + second).ok())?
 }
@@ -314,21 +228,14 @@ mod tests {
                 row.escape_ascii()
             );
         }
-        assert_eq!(
-            HttpDate(784_111_777).text().as_ref(),
-            Some(b"Sun, 06 Nov 1994 08:49:37 GMT")
-        );
+        assert_eq!(HttpDate(784_111_777).text().as_ref(), Some(b"Sun, 06 Nov 1994 08:49:37 GMT"));
     }
 
     #[test]
     fn every_day_there_and_back() {
         let mut seconds = 0;
         while let Some(text) = HttpDate(seconds).text() {
-            assert_eq!(
-                HttpDate::parse(&text, NOW),
-                Some(HttpDate(seconds)),
-                "{seconds}"
-            );
+            assert_eq!(HttpDate::parse(&text, NOW), Some(HttpDate(seconds)), "{seconds}");
             // A step that meets every time of day, and each month, up to the year 9999.
             seconds += 27 * DAY_SECONDS + 12_345;
         }

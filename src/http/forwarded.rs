@@ -35,9 +35,7 @@ pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result
     // Empty elements do not count here: RFC 9110 §5.6.1.2.
     let forwarded = rightmost(fields.list("Forwarded").map(forwarded_for), &is_trusted);
     if fields.all("X-Forwarded-For").next().is_some() && forwarded != x_forwarded_for {
-        return Err(Reject::bad(
-            "Forwarded and X-Forwarded-For do not name the same client.",
-        ));
+        return Err(Reject::bad("Forwarded and X-Forwarded-For do not name the same client."));
     }
     Ok(forwarded)
 }
@@ -62,9 +60,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut rest = Some(element);
     while let Some(text) = rest {
         let mut quotes = Quotes::default();
-        let end = text
-            .iter()
-            .position(|&byte| quotes.pass(byte) && byte == b';');
+        let end = text.iter().position(|&byte| quotes.pass(byte) && byte == b';');
         let pair = end.map_or(Some(text), |at| text.get(..at))?;
         rest = end.and_then(|at| text.get(at + 1..));
         let pair = trim_ows(pair);
@@ -139,8 +135,7 @@ fn ipv6(text: &str) -> Option<IpAddr> {
     };
     let is_zone = |zone: &str| !zone.is_empty() && zone.bytes().all(|byte| byte.is_ascii_graphic());
     let address: Ipv6Addr = address.parse().ok()?;
-    zone.is_none_or(is_zone)
-        .then(|| IpAddr::from(address).to_canonical())
+    zone.is_none_or(is_zone).then(|| IpAddr::from(address).to_canonical())
 }
 
 /// RFC 7239 §6: a number, or a name that hides it.
@@ -174,21 +169,14 @@ mod tests {
             Source::Proxy => Some("the proxy itself".to_owned()),
             Source::Unknown => None,
         };
-        client(fields, is_trusted)
-            .map(name)
-            .map_err(|reject| reject.reason)
+        client(fields, is_trusted).map(name).map_err(|reject| reject.reason)
     }
 
     fn assert_rows(name: &str, rows: &[(&str, &[u8], Option<&str>)]) {
         for (rule, value, expected) in rows {
             let line = [name.as_bytes(), b": ", value].concat();
             let found = outcome(&[&line]);
-            assert_eq!(
-                found,
-                Ok(expected.map(str::to_owned)),
-                "{rule}: {}",
-                line.escape_ascii()
-            );
+            assert_eq!(found, Ok(expected.map(str::to_owned)), "{rule}: {}", line.escape_ascii());
         }
     }
 
@@ -208,48 +196,24 @@ mod tests {
                     b"203.0.113.9, 192.0.2.1, 10.0.0.2,fd00::2",
                     Some("192.0.2.1"),
                 ),
-                (
-                    "all trusted: the leftmost",
-                    b"10.0.0.1, 10.0.0.2",
-                    Some("10.0.0.1"),
-                ),
+                ("all trusted: the leftmost", b"10.0.0.1, 10.0.0.2", Some("10.0.0.1")),
                 (
                     "white space, and empty elements at the left",
                     b" ,,\t192.0.2.1 ",
                     Some("192.0.2.1"),
                 ),
                 ("an empty element at the right", b"192.0.2.1, ", None),
-                (
-                    "an empty element before a trusted one",
-                    b"192.0.2.1,,10.0.0.1",
-                    None,
-                ),
+                ("an empty element before a trusted one", b"192.0.2.1,,10.0.0.1", None),
                 ("nothing", b"", None),
                 ("only commas", b",,", None),
                 ("IPv6", b"2001:DB8::0:1", Some("2001:db8::1")),
                 ("IPv6 in brackets", b"[2001:db8::1]", Some("2001:db8::1")),
-                (
-                    "IPv6 with a port",
-                    b"[2001:db8::1]:4711",
-                    Some("2001:db8::1"),
-                ),
+                ("IPv6 with a port", b"[2001:db8::1]:4711", Some("2001:db8::1")),
                 ("IPv4 with a port", b"192.0.2.1:4711", Some("192.0.2.1")),
                 ("IPv4 in IPv6", b"::ffff:192.0.2.1", Some("192.0.2.1")),
-                (
-                    "IPv4 in IPv6 in brackets",
-                    b"[::ffff:192.0.2.1]:1",
-                    Some("192.0.2.1"),
-                ),
-                (
-                    "junk at the right: the proxy does not tell",
-                    b"192.0.2.1, junk",
-                    None,
-                ),
-                (
-                    "junk at the left is not reached",
-                    b"junk, 192.0.2.1",
-                    Some("192.0.2.1"),
-                ),
+                ("IPv4 in IPv6 in brackets", b"[::ffff:192.0.2.1]:1", Some("192.0.2.1")),
+                ("junk at the right: the proxy does not tell", b"192.0.2.1, junk", None),
+                ("junk at the left is not reached", b"junk, 192.0.2.1", Some("192.0.2.1")),
                 (
                     "an unknown one before trusted ones is the client",
                     b"192.0.2.1, unknown, 10.0.0.1, 10.0.0.2",
@@ -258,26 +222,14 @@ mod tests {
                 ("unknown", b"unknown", None),
                 ("hidden", b"_hidden", None),
                 ("a unix socket", b"unix:", None),
-                (
-                    "a quote hides nothing here",
-                    b"\", 192.0.2.1",
-                    Some("192.0.2.1"),
-                ),
+                ("a quote hides nothing here", b"\", 192.0.2.1", Some("192.0.2.1")),
                 ("a zone is taken off", b"fe80::1%eth0", Some("fe80::1")),
                 ("a zone in a URL's form", b"fe80::1%25eth0", Some("fe80::1")),
                 ("a zone with a dot", b"fe80::1%eth0.7", Some("fe80::1")),
                 ("a zone with a colon", b"fe80::1%eth0:7", Some("fe80::1")),
                 ("a zone in brackets", b"[fe80::1%eth0]", Some("fe80::1")),
-                (
-                    "a zone in brackets, and a port",
-                    b"[fe80::1%25eth0]:80",
-                    Some("fe80::1"),
-                ),
-                (
-                    "a zone of a trusted one",
-                    b"192.0.2.1, fd00::2%3",
-                    Some("192.0.2.1"),
-                ),
+                ("a zone in brackets, and a port", b"[fe80::1%25eth0]:80", Some("fe80::1")),
+                ("a zone of a trusted one", b"192.0.2.1, fd00::2%3", Some("192.0.2.1")),
                 ("a zone without a name", b"fe80::1%", None),
                 ("a zone without a name in brackets", b"[fe80::1%]", None),
                 ("a zone with a space", b"fe80::1%a b", None),
@@ -302,25 +254,15 @@ mod tests {
                 ("not UTF-8", b"\xff\xfe", None),
             ],
         );
-        let lines: [&[u8]; 2] = [
-            b"X-Forwarded-For: 192.0.2.1, 192.0.2.2",
-            b"x-forwarded-for: 192.0.2.3",
-        ];
-        assert_eq!(
-            outcome(&lines),
-            Ok(Some("192.0.2.3".to_owned())),
-            "several lines are one list"
-        );
+        let lines: [&[u8]; 2] =
+            [b"X-Forwarded-For: 192.0.2.1, 192.0.2.2", b"x-forwarded-for: 192.0.2.3"];
+        assert_eq!(outcome(&lines), Ok(Some("192.0.2.3".to_owned())), "several lines are one list");
         assert_eq!(
             outcome(&[b"X-Forwarded-For: 192.0.2.1", b"X-Forwarded-For:"]),
             Ok(None),
             "an empty line is an empty element"
         );
-        assert_eq!(
-            outcome(&[]),
-            Ok(Some("the proxy itself".to_owned())),
-            "no field"
-        );
+        assert_eq!(outcome(&[]), Ok(Some("the proxy itself".to_owned())), "no field");
     }
 
     #[test]
@@ -328,21 +270,13 @@ mod tests {
         assert_rows(
             "Forwarded",
             &[
-                (
-                    "§4",
-                    b"for=192.0.2.60;proto=http;by=203.0.113.43",
-                    Some("192.0.2.60"),
-                ),
+                ("§4", b"for=192.0.2.60;proto=http;by=203.0.113.43", Some("192.0.2.60")),
                 (
                     "§4 names in any case",
                     b"For=\"[2001:db8:cafe::17]:4711\"",
                     Some("2001:db8:cafe::17"),
                 ),
-                (
-                    "§4 a list",
-                    b"for=192.0.2.43, for=198.51.100.17",
-                    Some("198.51.100.17"),
-                ),
+                ("§4 a list", b"for=192.0.2.43, for=198.51.100.17", Some("198.51.100.17")),
                 (
                     "a trusted one is passed over",
                     b"for=192.0.2.43, for=10.0.0.1;by=10.0.0.2",
@@ -350,11 +284,7 @@ mod tests {
                 ),
                 ("§6.2 unknown", b"for=unknown", None),
                 ("§6.3 hidden", b"for=_hidden", None),
-                (
-                    "§6.3 hidden, behind one that is trusted",
-                    b"for=_SEVKISEK, for=10.0.0.1",
-                    None,
-                ),
+                ("§6.3 hidden, behind one that is trusted", b"for=_SEVKISEK, for=10.0.0.1", None),
                 ("nothing", b"", None),
                 ("only commas", b",,", None),
                 (
@@ -367,31 +297,11 @@ mod tests {
                     b"for=192.0.2.1, ,",
                     Some("192.0.2.1"),
                 ),
-                (
-                    "no for behind one that is trusted",
-                    b"for=192.0.2.1, by=_x, for=10.0.0.1",
-                    None,
-                ),
-                (
-                    "§6 a port that is hidden",
-                    b"for=\"192.0.2.1:_p\"",
-                    Some("192.0.2.1"),
-                ),
-                (
-                    "the order of parameters",
-                    b"proto=https;for=\"192.0.2.1:80\"",
-                    Some("192.0.2.1"),
-                ),
-                (
-                    "§4 empty pairs",
-                    b";for=192.0.2.1;;proto=https;",
-                    Some("192.0.2.1"),
-                ),
-                (
-                    "white space around pairs",
-                    b"proto=https ; for=192.0.2.1 ",
-                    Some("192.0.2.1"),
-                ),
+                ("no for behind one that is trusted", b"for=192.0.2.1, by=_x, for=10.0.0.1", None),
+                ("§6 a port that is hidden", b"for=\"192.0.2.1:_p\"", Some("192.0.2.1")),
+                ("the order of parameters", b"proto=https;for=\"192.0.2.1:80\"", Some("192.0.2.1")),
+                ("§4 empty pairs", b";for=192.0.2.1;;proto=https;", Some("192.0.2.1")),
+                ("white space around pairs", b"proto=https ; for=192.0.2.1 ", Some("192.0.2.1")),
                 (
                     "a comma and a semicolon in quotes",
                     b"x=\",;for=127.0.0.1\";for=192.0.2.1",
@@ -403,11 +313,7 @@ mod tests {
                     b"x=\"\\\", for=127.0.0.1\", for=192.0.2.1",
                     Some("192.0.2.1"),
                 ),
-                (
-                    "no quotes, as some write it",
-                    b"for=[2001:db8::1]:80",
-                    Some("2001:db8::1"),
-                ),
+                ("no quotes, as some write it", b"for=[2001:db8::1]:80", Some("2001:db8::1")),
                 ("no for at all", b"proto=https", None),
                 ("twice", b"for=192.0.2.1;for=192.0.2.2", None),
                 ("no pair", b"192.0.2.1", None),
@@ -422,17 +328,11 @@ mod tests {
             ],
         );
         let lines: [&[u8]; 2] = [b"Forwarded: for=192.0.2.1", b"Forwarded: for=192.0.2.3"];
-        assert_eq!(
-            outcome(&lines),
-            Ok(Some("192.0.2.3".to_owned())),
-            "several lines are one list"
-        );
+        assert_eq!(outcome(&lines), Ok(Some("192.0.2.3".to_owned())), "several lines are one list");
         let open = Err("A quote in the Forwarded field is left open.");
-        for value in [
-            &b"\", for=192.0.2.1"[..],
-            b"for=\"a\\, for=\"[::1]\"",
-            b"x=\", for=\"[2001:db8::1]\"",
-        ] {
+        for value in
+            [&b"\", for=192.0.2.1"[..], b"for=\"a\\, for=\"[::1]\"", b"x=\", for=\"[2001:db8::1]\""]
+        {
             let line = [b"Forwarded: ", value].concat();
             assert_eq!(outcome(&[&line]), open, "{}", line.escape_ascii());
         }
@@ -447,26 +347,10 @@ mod tests {
                 b"X-Forwarded-For: 192.0.2.1",
                 Ok(Some("192.0.2.1".to_owned())),
             ),
-            (
-                b"Forwarded: for=127.0.0.1",
-                b"X-Forwarded-For: 192.0.2.1",
-                differ.clone(),
-            ),
-            (
-                b"Forwarded: for=192.0.2.1",
-                b"X-Forwarded-For: 127.0.0.1",
-                differ.clone(),
-            ),
-            (
-                b"Forwarded: for=unknown",
-                b"X-Forwarded-For: 192.0.2.1",
-                differ.clone(),
-            ),
-            (
-                b"Forwarded: for=unknown",
-                b"X-Forwarded-For: unknown",
-                Ok(None),
-            ),
+            (b"Forwarded: for=127.0.0.1", b"X-Forwarded-For: 192.0.2.1", differ.clone()),
+            (b"Forwarded: for=192.0.2.1", b"X-Forwarded-For: 127.0.0.1", differ.clone()),
+            (b"Forwarded: for=unknown", b"X-Forwarded-For: 192.0.2.1", differ.clone()),
+            (b"Forwarded: for=unknown", b"X-Forwarded-For: unknown", Ok(None)),
             (b"Forwarded: ", b"X-Forwarded-For: 192.0.2.1", differ),
         ];
         for (one, other, expected) in rows {

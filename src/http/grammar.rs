@@ -4,9 +4,7 @@
 /// `tchar`, what method and field names are made of (RFC 9110 §5.6.2).
 pub fn is_tchar(byte: u8) -> bool {
     let (word, bit) = (byte >> 5, byte & 31);
-    TCHARS
-        .get(usize::from(word))
-        .is_some_and(|bits| bits >> bit & 1 == 1)
+    TCHARS.get(usize::from(word)).is_some_and(|bits| bits >> bit & 1 == 1)
 }
 
 /// A bit for each byte, since every byte of every name is looked up here.
@@ -79,9 +77,7 @@ impl<'v> Iterator for List<'v> {
     fn next(&mut self) -> Option<&'v [u8]> {
         let rest = self.rest?;
         let mut quotes = Quotes::default();
-        let comma = rest
-            .iter()
-            .position(|&byte| quotes.pass(byte) && byte == b',');
+        let comma = rest.iter().position(|&byte| quotes.pass(byte) && byte == b',');
         let (element, rest) = match comma {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
             None => (rest, None),
@@ -163,9 +159,7 @@ pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
         rest = after;
     }
     let start = bytes.len() - rest.len();
-    rest.iter()
-        .position(|&byte| byte == wanted)
-        .map(|at| start + at)
+    rest.iter().position(|&byte| byte == wanted).map(|at| start + at)
 }
 
 /// Splits at the first `byte`, which neither side keeps.
@@ -214,12 +208,7 @@ mod tests {
             (b"\"a\\\",b\",c", &[b"\"a\\\",b\"", b"c"]),
         ];
         for (value, expected) in rows {
-            assert_eq!(
-                list(value).collect::<Vec<_>>(),
-                expected,
-                "{:?}",
-                value.escape_ascii()
-            );
+            assert_eq!(list(value).collect::<Vec<_>>(), expected, "{:?}", value.escape_ascii());
         }
     }
 

@@ -34,11 +34,7 @@ enum Condition {
 
 impl Condition {
     fn from(holds: bool) -> Condition {
-        if holds {
-            Condition::Holds
-        } else {
-            Condition::Fails
-        }
+        if holds { Condition::Holds } else { Condition::Fails }
     }
 }
 
@@ -159,9 +155,7 @@ fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// §13.1.4: ignored when it is no date, or when there is nothing to compare it with.
 fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
-    let since = fields
-        .one("If-Unmodified-Since")
-        .and_then(|value| HttpDate::parse(value, now));
+    let since = fields.one("If-Unmodified-Since").and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {
         (Some(since), Some(modified)) => Condition::from(modified <= since),
         _ => Condition::Absent,
@@ -172,9 +166,7 @@ fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDat
 /// is later than now, as RFC 2616 §14.25 had it and RFC 9110 no longer does: a board whose clock
 /// was ahead for a while, or is behind now, must not say 304 for every file since then.
 fn if_modified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
-    let since = fields
-        .one("If-Modified-Since")
-        .and_then(|value| HttpDate::parse(value, now));
+    let since = fields.one("If-Modified-Since").and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {
         (Some(since), Some(modified)) if since <= now => Condition::from(modified > since),
         _ => Condition::Absent,

@@ -51,15 +51,9 @@ const V1_BYTES_MAX: usize = 107;
 
 /// `PROXY TCP6 2001:db8::1 2001:db8::2 56324 443 CR LF`, one space between the words.
 fn read_v1(received: &[u8]) -> Result<Option<Header>, Reject> {
-    let start = received
-        .get(..received.len().min(V1_BYTES_MAX))
-        .unwrap_or_default();
+    let start = received.get(..received.len().min(V1_BYTES_MAX)).unwrap_or_default();
     let Some((line, _)) = split_once(start, b'\n') else {
-        return if start.len() < V1_BYTES_MAX {
-            Ok(None)
-        } else {
-            Err(BROKEN)
-        };
+        return if start.len() < V1_BYTES_MAX { Ok(None) } else { Err(BROKEN) };
     };
     let length = line.len() + 1;
     let line = line.strip_suffix(b"\r").ok_or(BROKEN)?;
@@ -139,12 +133,8 @@ fn read_v2(received: &[u8]) -> Result<Option<Header>, Reject> {
     };
     // Source, destination, two ports. What follows them (TLVs) says nothing of the address.
     let source = match family {
-        Family::V4 => rest
-            .first_chunk::<4>()
-            .map(|&bytes| IpAddr::from(Ipv4Addr::from(bytes))),
-        Family::V6 => rest
-            .first_chunk::<16>()
-            .map(|&bytes| IpAddr::from(Ipv6Addr::from(bytes))),
+        Family::V4 => rest.first_chunk::<4>().map(|&bytes| IpAddr::from(Ipv4Addr::from(bytes))),
+        Family::V6 => rest.first_chunk::<16>().map(|&bytes| IpAddr::from(Ipv6Addr::from(bytes))),
         Family::None => None,
     };
     let source = match (command, source) {
@@ -184,12 +174,7 @@ mod tests {
     /// A header, followed by a request, has the same outcome whole and at every cut.
     fn assert_outcome(name: &str, header: &[u8], expected: Option<Source>) {
         let whole = [header, b"GET / HTTP/1.1\r\n\r\n"].concat();
-        let expected = expected.map(|source| {
-            Some(Header {
-                length: header.len(),
-                source,
-            })
-        });
+        let expected = expected.map(|source| Some(Header { length: header.len(), source }));
         assert_eq!(read(&whole).ok(), expected, "{name}");
         let mut decided = None;
         for cut in 0..=whole.len() {
@@ -216,16 +201,8 @@ mod tests {
             [b"PROXY UNKNOWN ", &filler[..], b"\r\n"].concat()
         };
         let rows: [(&str, &[u8], Option<Source>); 31] = [
-            (
-                "IPv4",
-                b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n",
-                client("192.0.2.1"),
-            ),
-            (
-                "IPv6",
-                b"PROXY TCP6 2001:db8::1 2001:DB8::2 0 65535\r\n",
-                client("2001:db8::1"),
-            ),
+            ("IPv4", b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n", client("192.0.2.1")),
+            ("IPv6", b"PROXY TCP6 2001:db8::1 2001:DB8::2 0 65535\r\n", client("2001:db8::1")),
             (
                 "the longest of all",
                 b"PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff \
@@ -243,93 +220,29 @@ mod tests {
                 b"PROXY UNKNOWN \xff 1\r2\r\n",
                 Some(Source::Unknown),
             ),
-            (
-                "unknown, as long as may be",
-                &unknown(107),
-                Some(Source::Unknown),
-            ),
+            ("unknown, as long as may be", &unknown(107), Some(Source::Unknown)),
             ("unknown, longer than may be", &unknown(108), None),
             ("families differ", b"PROXY TCP4 ::1 ::1 1 2\r\n", None),
-            (
-                "families differ",
-                b"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n",
-                None,
-            ),
+            ("families differ", b"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", None),
             ("families differ", b"PROXY TCP6 ::1 192.0.2.2 1 2\r\n", None),
-            (
-                "no such family",
-                b"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "lower case",
-                b"PROXY tcp4 192.0.2.1 192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "lower case",
-                b"proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "two spaces",
-                b"PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "two spaces",
-                b"PROXY TCP4 192.0.2.1  192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "a space at the end",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n",
-                None,
-            ),
-            (
-                "a word too many",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n",
-                None,
-            ),
-            (
-                "a word too few",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n",
-                None,
-            ),
+            ("no such family", b"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n", None),
+            ("lower case", b"PROXY tcp4 192.0.2.1 192.0.2.2 1 2\r\n", None),
+            ("lower case", b"proxy TCP4 192.0.2.1 192.0.2.2 1 2\r\n", None),
+            ("two spaces", b"PROXY  TCP4 192.0.2.1 192.0.2.2 1 2\r\n", None),
+            ("two spaces", b"PROXY TCP4 192.0.2.1  192.0.2.2 1 2\r\n", None),
+            ("a space at the end", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n", None),
+            ("a word too many", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2 3\r\n", None),
+            ("a word too few", b"PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n", None),
             ("tabs", b"PROXY TCP4\t192.0.2.1\t192.0.2.2\t1\t2\r\n", None),
-            (
-                "port too large",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
-                None,
-            ),
-            (
-                "port with a zero",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n",
-                None,
-            ),
-            (
-                "port with a sign",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n",
-                None,
-            ),
-            (
-                "address with a zero",
-                b"PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n",
-                None,
-            ),
-            (
-                "address with a zone",
-                b"PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n",
-                None,
-            ),
+            ("port too large", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n", None),
+            ("port with a zero", b"PROXY TCP4 192.0.2.1 192.0.2.2 01 2\r\n", None),
+            ("port with a sign", b"PROXY TCP4 192.0.2.1 192.0.2.2 +1 2\r\n", None),
+            ("address with a zero", b"PROXY TCP4 192.0.2.01 192.0.2.2 1 2\r\n", None),
+            ("address with a zone", b"PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n", None),
             ("address in brackets", b"PROXY TCP6 [::1] ::1 1 2\r\n", None),
             ("no address", b"PROXY TCP4\r\n", None),
             ("LF alone", b"PROXY UNKNOWN\n", None),
-            (
-                "CR within",
-                b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n",
-                None,
-            ),
+            ("CR within", b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\r\n", None),
             ("no family", b"PROXY \r\n", None),
             ("UNKNOWN and more", b"PROXY UNKNOWNS\r\n", None),
         ];
@@ -355,48 +268,20 @@ mod tests {
         let rows: [(&str, Vec<u8>, Option<Source>); 21] = [
             ("IPv4", v2(0x21, 0x11, &v4), client("192.0.2.1")),
             ("IPv6", v2(0x21, 0x21, &v6), client("2001:db8::1")),
-            (
-                "IPv4 in IPv6 is IPv4",
-                v2(0x21, 0x21, &mapped),
-                client("192.0.2.1"),
-            ),
-            (
-                "TLVs are skipped",
-                v2(0x21, 0x11, &tlv),
-                client("192.0.2.1"),
-            ),
-            (
-                "AF_UNIX",
-                v2(0x21, 0x31, &[b'/'; 216]),
-                Some(Source::Unknown),
-            ),
+            ("IPv4 in IPv6 is IPv4", v2(0x21, 0x21, &mapped), client("192.0.2.1")),
+            ("TLVs are skipped", v2(0x21, 0x11, &tlv), client("192.0.2.1")),
+            ("AF_UNIX", v2(0x21, 0x31, &[b'/'; 216]), Some(Source::Unknown)),
             ("AF_UNSPEC", v2(0x21, 0x00, &[]), Some(Source::Unknown)),
-            (
-                "AF_UNSPEC with a block",
-                v2(0x21, 0x00, &[1; 9]),
-                Some(Source::Unknown),
-            ),
+            ("AF_UNSPEC with a block", v2(0x21, 0x00, &[1; 9]), Some(Source::Unknown)),
             ("LOCAL", v2(0x20, 0x00, &[]), Some(Source::Proxy)),
             (
                 "LOCAL with an address, which is not the client's",
                 v2(0x20, 0x11, &v4),
                 Some(Source::Proxy),
             ),
-            (
-                "LOCAL, whatever the family",
-                v2(0x20, 0xff, &[]),
-                Some(Source::Proxy),
-            ),
-            (
-                "the longest",
-                v2(0x21, 0x11, &[7; V2_REST_BYTES_MAX]),
-                client("7.7.7.7"),
-            ),
-            (
-                "too long",
-                v2(0x21, 0x11, &[7; V2_REST_BYTES_MAX + 1]),
-                None,
-            ),
+            ("LOCAL, whatever the family", v2(0x20, 0xff, &[]), Some(Source::Proxy)),
+            ("the longest", v2(0x21, 0x11, &[7; V2_REST_BYTES_MAX]), client("7.7.7.7")),
+            ("too long", v2(0x21, 0x11, &[7; V2_REST_BYTES_MAX + 1]), None),
             ("too short for IPv4", v2(0x21, 0x11, &v4[..11]), None),
             ("too short for IPv6", v2(0x21, 0x21, &v6[..35]), None),
             ("too short for AF_UNIX", v2(0x21, 0x31, &[b'/'; 215]), None),

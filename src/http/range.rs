@@ -72,11 +72,7 @@ fn resolve(spec: &[u8], length: u64) -> Option<Option<Range<u64>>> {
         return Some((suffix > 0).then(|| length.saturating_sub(suffix)..length));
     }
     let first = decimal(first)?;
-    let last = if last.is_empty() {
-        u64::MAX
-    } else {
-        decimal(last)?
-    };
+    let last = if last.is_empty() { u64::MAX } else { decimal(last)? };
     if last < first {
         // §14.1.1: a last position below the first makes the set invalid.
         return None;

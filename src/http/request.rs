@@ -58,10 +58,7 @@ pub struct Reject {
 
 impl Reject {
     pub(crate) const fn bad(reason: &'static str) -> Reject {
-        Reject {
-            status: Status::BadRequest,
-            reason,
-        }
+        Reject { status: Status::BadRequest, reason }
     }
 }
 
@@ -120,8 +117,7 @@ impl<'buf> Fields<'buf> {
 
     /// Whether a list field holds this element, in any case of letters.
     pub fn list_has(self, name: &'static str, element: &str) -> bool {
-        self.list(name)
-            .any(|found| found.eq_ignore_ascii_case(element.as_bytes()))
+        self.list(name).any(|found| found.eq_ignore_ascii_case(element.as_bytes()))
     }
 }
 
@@ -190,35 +186,18 @@ impl HeadReader {
                 self.names |= name_bit(check_field_line(line)?);
             } else {
                 // In several pieces the request-line was parsed, and found valid, in an earlier call.
-                let first = received
-                    .get(self.begin..self.fields.saturating_sub(2))
-                    .unwrap_or_default();
+                let first =
+                    received.get(self.begin..self.fields.saturating_sub(2)).unwrap_or_default();
                 let parsed = match request_line {
                     Some(parsed) => parsed,
                     None => RequestLine::parse(first)?,
                 };
                 let lines = received.get(self.fields..end - 2).unwrap_or_default();
-                let fields = Fields {
-                    lines,
-                    names: self.names,
-                };
+                let fields = Fields { lines, names: self.names };
                 check_host(parsed.version, fields)?;
-                let RequestLine {
-                    method,
-                    target,
-                    version,
-                } = parsed;
-                let request = Request {
-                    method,
-                    target,
-                    version,
-                    fields,
-                    line: first,
-                };
-                return Ok(Some(Head {
-                    request,
-                    length: end,
-                }));
+                let RequestLine { method, target, version } = parsed;
+                let request = Request { method, target, version, fields, line: first };
+                return Ok(Some(Head { request, length: end }));
             }
         }
     }
@@ -227,21 +206,14 @@ impl HeadReader {
     fn check_bounds(&self, received: &[u8], end: usize, limits: &Limits) -> Result<(), Reject> {
         if self.fields == 0 {
             if end > limits.request_line_bytes_max {
-                let line = received
-                    .get(self.begin..=limits.request_line_bytes_max)
-                    .unwrap_or_default();
+                let line =
+                    received.get(self.begin..=limits.request_line_bytes_max).unwrap_or_default();
                 let method = line.iter().take_while(|&&byte| is_tchar(byte)).count();
                 // RFC 9112 §3: too long for a method is 501, for a target 414.
                 return Err(if method > METHOD_BYTES_MAX {
-                    Reject {
-                        status: Status::NotImplemented,
-                        reason: "No method is that long.",
-                    }
+                    Reject { status: Status::NotImplemented, reason: "No method is that long." }
                 } else {
-                    Reject {
-                        status: Status::UriTooLong,
-                        reason: "The request-line is too long.",
-                    }
+                    Reject { status: Status::UriTooLong, reason: "The request-line is too long." }
                 });
             }
             return Ok(());
@@ -254,10 +226,7 @@ impl HeadReader {
         match end {
             _ if end < too_large.min(too_many) => Ok(()),
             _ if too_large <= too_many => Err(TOO_LARGE),
-            _ => Err(Reject {
-                reason: "There are too many field lines.",
-                ..TOO_LARGE
-            }),
+            _ => Err(Reject { reason: "There are too many field lines.", ..TOO_LARGE }),
         }
     }
 }
@@ -299,11 +268,7 @@ impl<'buf> RequestLine<'buf> {
         let version = Version::parse(version)?;
         let method = Method::parse(method);
         let target = Target::parse(target, method)?;
-        Ok(RequestLine {
-            method,
-            target,
-            version,
-        })
+        Ok(RequestLine { method, target, version })
     }
 }
 
@@ -376,30 +341,18 @@ mod tests {
     fn the_first_bound_that_is_passed_decides() {
         let many = "There are too many field lines.";
         // Behind the request-line there are 9 bytes of a first field line.
-        let rows = [
-            (9, TOO_LARGE.reason),
-            (10, TOO_LARGE.reason),
-            (11, TOO_LARGE.reason),
-            (12, many),
-        ];
+        let rows =
+            [(9, TOO_LARGE.reason), (10, TOO_LARGE.reason), (11, TOO_LARGE.reason), (12, many)];
         for (field_section_bytes_max, reason) in rows {
-            let limits = Limits {
-                field_section_bytes_max,
-                field_lines_max: 1,
-                ..Limits::default()
-            };
+            let limits =
+                Limits { field_section_bytes_max, field_lines_max: 1, ..Limits::default() };
             let head = b"GET / HTTP/1.1\r\nHost: h\r\nA: bcdefgh\r\n\r\n";
             for cut in 0..=head.len() {
                 let mut reader = HeadReader::default();
-                let first = reader
-                    .read(head.get(..cut).expect("a part"), &limits)
-                    .map(|_| ());
+                let first = reader.read(head.get(..cut).expect("a part"), &limits).map(|_| ());
                 let whole = first.and_then(|()| reader.read(head, &limits).map(|_| ()));
                 let found = whole.expect_err("too much").reason;
-                assert_eq!(
-                    found, reason,
-                    "{field_section_bytes_max} bytes, cut at {cut}"
-                );
+                assert_eq!(found, reason, "{field_section_bytes_max} bytes, cut at {cut}");
             }
         }
     }

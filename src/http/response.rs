@@ -156,12 +156,7 @@ impl Response {
 
     /// The same in a buffer that has room already.
     pub fn in_buffer(status: Status, buffer: Vec<u8>) -> Response {
-        Response {
-            status,
-            fields: buffer,
-            body: Body::Empty,
-            note: Vec::new(),
-        }
+        Response { status, fields: buffer, body: Body::Empty, note: Vec::new() }
     }
 
     /// The buffer, once the head is written.
@@ -178,10 +173,7 @@ impl Response {
     /// Adds a field line.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let value = value.as_ref();
-        debug_assert!(
-            !value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)),
-            "{name}"
-        );
+        debug_assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{name}");
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
             self.fields.extend_from_slice(part);
         }
@@ -213,12 +205,7 @@ impl Response {
     /// Names are in Title-Case: GRUB and many a microcontroller compare them to the letter.
     pub(super) fn write_head(&self, out: &mut Vec<u8>, version: Version, then: Then, now: &Now) {
         // RFC 9110 §2.5: the version says what the server can do, not what was asked with.
-        for part in [
-            b"HTTP/1.1 ",
-            self.status.text().as_bytes(),
-            b"\r\nDate: ",
-            now.date_text(),
-        ] {
+        for part in [b"HTTP/1.1 ", self.status.text().as_bytes(), b"\r\nDate: ", now.date_text()] {
             out.extend_from_slice(part);
         }
         out.extend_from_slice(b"\r\n");

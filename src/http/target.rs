@@ -27,13 +27,8 @@ impl<'buf> Target<'buf> {
     pub(super) fn parse(word: &'buf [u8], method: Method) -> Result<Target<'buf>, Reject> {
         // Bytes beyond ASCII are no part of a URI, and RFC 9112 §3.2 would have us answer 400.
         // curl and busybox wget send them as the user typed them, and they name the file.
-        if word
-            .iter()
-            .any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#')
-        {
-            return Err(Reject::bad(
-                "The target holds a character that no target may hold.",
-            ));
+        if word.iter().any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
+            return Err(Reject::bad("The target holds a character that no target may hold."));
         }
         if method == Method::Connect {
             // RFC 9112 §3.2.3: the port is part of an authority-form.
@@ -53,10 +48,7 @@ impl<'buf> Target<'buf> {
             };
         }
         if let Some(rest) = strip_scheme(word) {
-            let end = rest
-                .iter()
-                .position(|&b| b == b'/' || b == b'?')
-                .unwrap_or(rest.len());
+            let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
             let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, b""));
             // RFC 9110 §4.2.1 an empty host is invalid; §4.2.4 so is user information.
             if authority.is_empty() || !is_host(authority) {
@@ -72,14 +64,8 @@ impl<'buf> Target<'buf> {
 
     fn path_and_query(word: &'buf [u8]) -> Target<'buf> {
         match split_once(word, b'?') {
-            Some((path, query)) => Target::Path {
-                path,
-                query: Some(query),
-            },
-            None => Target::Path {
-                path: word,
-                query: None,
-            },
+            Some((path, query)) => Target::Path { path, query: Some(query) },
+            None => Target::Path { path: word, query: None },
         }
     }
 }
@@ -87,9 +73,7 @@ impl<'buf> Target<'buf> {
 fn strip_scheme(word: &[u8]) -> Option<&[u8]> {
     ["http://", "https://"].iter().find_map(|scheme| {
         let (start, rest) = word.split_at_checked(scheme.len())?;
-        start
-            .eq_ignore_ascii_case(scheme.as_bytes())
-            .then_some(rest)
+        start.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
     })
 }
 
@@ -102,10 +86,7 @@ pub fn is_host(bytes: &[u8]) -> bool {
         };
         (is_ip_literal(literal), after)
     } else {
-        let end = bytes
-            .iter()
-            .position(|&byte| byte == b':')
-            .unwrap_or(bytes.len());
+        let end = bytes.iter().position(|&byte| byte == b':').unwrap_or(bytes.len());
         let (name, after) = bytes.split_at_checked(end).unwrap_or((bytes, b""));
         (!name.is_empty() && is_reg_name(name), after)
     };
@@ -118,10 +99,7 @@ pub fn is_host(bytes: &[u8]) -> bool {
 }
 
 fn has_port(authority: &[u8]) -> bool {
-    let after = authority
-        .rsplit(|&byte| byte == b':')
-        .next()
-        .unwrap_or_default();
+    let after = authority.rsplit(|&byte| byte == b':').next().unwrap_or_default();
     decimal(after).is_some()
 }
 
@@ -139,10 +117,7 @@ fn is_ip_literal(literal: &[u8]) -> bool {
     }
     let address = match split_once(literal, b'%') {
         Some((address, zone)) => {
-            let zone = zone
-                .strip_prefix(b"25")
-                .filter(|rest| !rest.is_empty())
-                .unwrap_or(zone);
+            let zone = zone.strip_prefix(b"25").filter(|rest| !rest.is_empty()).unwrap_or(zone);
             // RFC 6874 §2: ZoneID = 1*( unreserved / pct-encoded ).
             if zone.is_empty() || !is_encoded(zone, is_unreserved) {
                 return false;
@@ -179,10 +154,7 @@ pub fn is_unreserved(byte: u8) -> bool {
 
 /// RFC 3986 §2.2.
 fn is_sub_delim(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-    )
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
 
 /// The path beneath the root that a target names: decoded bytes, no empty or dot segments, no
@@ -233,18 +205,12 @@ impl SitePath {
         let mut escaped = Vec::new();
         encode_path(name, &mut escaped);
         // Encoded as above it is a valid path, but for NUL, which no argument can hold.
-        SitePath::parse(&escaped).unwrap_or(SitePath {
-            bytes: Vec::new(),
-            directory: true,
-        })
+        SitePath::parse(&escaped).unwrap_or(SitePath { bytes: Vec::new(), directory: true })
     }
 
     /// A file in the root whose name is the server's own choice.
     pub fn in_root(name: Vec<u8>) -> SitePath {
-        SitePath {
-            bytes: name,
-            directory: false,
-        }
+        SitePath { bytes: name, directory: false }
     }
 
     /// The decoded path relative to the root; empty for the root itself.
@@ -260,9 +226,7 @@ impl SitePath {
     /// Whether any name begins with a dot. `.well-known` as the first (RFC 8615) does not count.
     pub fn is_hidden(&self) -> bool {
         let mut names = self.bytes.split(|&byte| byte == b'/');
-        names
-            .next()
-            .is_some_and(|first| first.starts_with(b".") && first != b".well-known")
+        names.next().is_some_and(|first| first.starts_with(b".") && first != b".well-known")
             || names.any(|name| name.starts_with(b"."))
     }
 
@@ -273,20 +237,14 @@ impl SitePath {
             bytes.push(b'/');
         }
         bytes.extend_from_slice(name);
-        SitePath {
-            bytes,
-            directory: false,
-        }
+        SitePath { bytes, directory: false }
     }
 
     /// The same with `suffix` added to its last name.
     pub fn with_suffix(&self, suffix: &str) -> SitePath {
         let mut bytes = self.bytes.clone();
         bytes.extend_from_slice(suffix.as_bytes());
-        SitePath {
-            bytes,
-            directory: false,
-        }
+        SitePath { bytes, directory: false }
     }
 
     /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2) from
@@ -428,11 +386,7 @@ mod tests {
             (Method::Get, b"/?", path(b"/", Some(b""))),
             (Method::Get, b"http://h", path(b"/", None)),
             (Method::Get, b"HTTP://h:80/a?b", path(b"/a", Some(b"b"))),
-            (
-                Method::Get,
-                b"http://[fe80::1%25eth0]:8080/x",
-                path(b"/x", None),
-            ),
+            (Method::Get, b"http://[fe80::1%25eth0]:8080/x", path(b"/x", None)),
             (Method::Get, b"http://h?q", path(b"/", Some(b"q"))),
             (Method::Get, b"https://h/", path(b"/", None)),
             (Method::Get, b"http:///a", Err(())),
@@ -497,9 +451,7 @@ mod tests {
         ];
         for (path, expected) in rows {
             let found = SitePath::parse(path).ok();
-            let found = found
-                .as_ref()
-                .map(|path| (path.as_bytes(), path.is_directory()));
+            let found = found.as_ref().map(|path| (path.as_bytes(), path.is_directory()));
             assert_eq!(found, expected, "{:?}", path.escape_ascii());
         }
     }
@@ -526,11 +478,7 @@ mod tests {
             (b"/a/.well-known/x", true),
             (b"/..a", true),
         ] {
-            assert_eq!(
-                SitePath::parse(path).map(|path| path.is_hidden()),
-                Ok(hidden),
-                "{path:?}"
-            );
+            assert_eq!(SitePath::parse(path).map(|path| path.is_hidden()), Ok(hidden), "{path:?}");
         }
     }
 }

@@ -101,9 +101,7 @@ impl Question {
             }
             _ => (host, 80),
         };
-        let literal = name
-            .strip_prefix('[')
-            .and_then(|name| name.strip_suffix(']'));
+        let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         // No other names: a resolver would be a tenth of this program.
         let addresses = match literal {
             _ if name == "localhost" => localhost(port),
@@ -125,10 +123,7 @@ impl Question {
 
 /// RFC 6761 §6.3. A container from scratch has no /etc/hosts that would say so.
 fn localhost(port: u16) -> Vec<SocketAddr> {
-    vec![
-        (Ipv6Addr::LOCALHOST, port).into(),
-        (Ipv4Addr::LOCALHOST, port).into(),
-    ]
+    vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]
 }
 
 /// The status code of the answer to HEAD.
@@ -136,12 +131,7 @@ fn status(address: SocketAddr, question: &Question) -> io::Result<u16> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let Question {
-        host,
-        path,
-        proxy_header,
-        ..
-    } = question;
+    let Question { host, path, proxy_header, .. } = question;
     let version = env!("CARGO_PKG_VERSION");
     let head = format!(
         "{proxy_header}HEAD {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ipv6-httpd/{version}\r\n\
@@ -180,23 +170,11 @@ mod tests {
     fn urls() {
         let both = &["[::1]:8080", "127.0.0.1:8080"];
         let rows = [
-            (
-                "http://localhost:8080/a?b",
-                question(both, "localhost:8080", "/a?b", 400),
-            ),
-            (
-                "http://localhost:8080",
-                question(both, "localhost:8080", "/", 400),
-            ),
+            ("http://localhost:8080/a?b", question(both, "localhost:8080", "/a?b", 400)),
+            ("http://localhost:8080", question(both, "localhost:8080", "/", 400)),
             ("http://[::1]", question(&["[::1]:80"], "[::1]", "/", 400)),
-            (
-                "http://[::1]:81?q#f",
-                question(&["[::1]:81"], "[::1]:81", "/?q", 400),
-            ),
-            (
-                "http://127.0.0.1/x#y",
-                question(&["127.0.0.1:80"], "127.0.0.1", "/x", 400),
-            ),
+            ("http://[::1]:81?q#f", question(&["[::1]:81"], "[::1]:81", "/?q", 400)),
+            ("http://127.0.0.1/x#y", question(&["127.0.0.1:80"], "127.0.0.1", "/x", 400)),
         ];
         for (url, wanted) in rows {
             assert_eq!(Question::of_url(url), Ok(wanted), "{url}");
@@ -224,19 +202,13 @@ mod tests {
 
     #[test]
     fn options() {
-        let mut config = Config {
-            port: 81,
-            ..Config::default()
-        };
+        let mut config = Config { port: 81, ..Config::default() };
         let rows: [(&[&str], &[&str]); 6] = [
             (&[], &["[::1]:81", "127.0.0.1:81"]),
             (&["0.0.0.0"], &["127.0.0.1:81"]),
             (&["::"], &["[::1]:81", "127.0.0.1:81"]),
             (&["::", "0.0.0.0"], &["[::1]:81", "127.0.0.1:81"]),
-            (
-                &["192.0.2.1", "::"],
-                &["[::1]:81", "192.0.2.1:81", "127.0.0.1:81"],
-            ),
+            (&["192.0.2.1", "::"], &["[::1]:81", "192.0.2.1:81", "127.0.0.1:81"]),
             (&["2001:db8::1"], &["[2001:db8::1]:81"]),
         ];
         for (binds, wanted) in rows {

@@ -32,11 +32,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
     let mut left = if port == 0 { FREE_PORTS_TRIED } else { 1 };
     let listeners = loop {
         left -= 1;
-        let opened = if binds.is_empty() {
-            bind_everything(port)
-        } else {
-            bind_each(binds, port)
-        };
+        let opened = if binds.is_empty() { bind_everything(port) } else { bind_each(binds, port) };
         match opened {
             Ok(listeners) => break listeners,
             Err((_, error)) if left > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
@@ -79,9 +75,7 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error
         // No IPv6 here: EAFNOSUPPORT, whose number differs between machines, or EADDRNOTAVAIL.
         Err(_) => {
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            TcpListener::bind(any)
-                .map(|listener| vec![listener])
-                .map_err(|error| (any, error))
+            TcpListener::bind(any).map(|listener| vec![listener]).map_err(|error| (any, error))
         }
     }
 }
@@ -174,9 +168,7 @@ fn is_v6_only(listener: &TcpListener) -> bool {
 /// Whether a listener answers IPv4 clients too, although its address is one of IPv6.
 pub fn is_dual_stack(listener: &Listener) -> bool {
     let is_v6 = |tcp: &TcpListener| matches!(tcp.local_addr(), Ok(SocketAddr::V6(_)));
-    listener
-        .tcp()
-        .is_some_and(|tcp| is_v6(tcp) && !is_v6_only(tcp))
+    listener.tcp().is_some_and(|tcp| is_v6(tcp) && !is_v6_only(tcp))
 }
 
 /// Where a listener is; `None` for a path.
@@ -235,9 +227,8 @@ fn describe_zones(address: SocketAddr) -> String {
     let zones = |fits: &dyn Fn(Ipv6Addr) -> bool| {
         let matching =
             (own.iter()).filter(|own| matches!(own.address, IpAddr::V6(address) if fits(address)));
-        let mut zones: Vec<String> = matching
-            .map(|own| format!("{}%{}", address.ip(), own.interface))
-            .collect();
+        let mut zones: Vec<String> =
+            matching.map(|own| format!("{}%{}", address.ip(), own.interface)).collect();
         zones.dedup();
         zones
     };
@@ -248,9 +239,5 @@ fn describe_zones(address: SocketAddr) -> String {
     if found.is_empty() {
         found.push(format!("{}%INTERFACE", address.ip()));
     }
-    format!(
-        "{} is link-local and needs a zone: {}",
-        address.ip(),
-        found.join(" or ")
-    )
+    format!("{} is link-local and needs a zone: {}", address.ip(), found.join(" or "))
 }

@@ -22,27 +22,19 @@ impl LocalTime {
     /// That of the system. UTC where nothing is said, or what is said cannot be read.
     pub fn of_system() -> LocalTime {
         let variable = env::var("TZ").ok();
-        let named = variable
-            .as_deref()
-            .map(|name| name.strip_prefix(':').unwrap_or(name));
+        let named = variable.as_deref().map(|name| name.strip_prefix(':').unwrap_or(name));
         let found = match named {
             Some("") => None,
             Some(name) => match Rule::parse(name) {
-                Some(rule) => Some(LocalTime {
-                    changes: Vec::new(),
-                    first: rule.standard,
-                    rule: Some(rule),
-                }),
+                Some(rule) => {
+                    Some(LocalTime { changes: Vec::new(), first: rule.standard, rule: Some(rule) })
+                }
                 // `join` takes an absolute name as it is.
                 None => LocalTime::read(&Path::new("/usr/share/zoneinfo").join(name)),
             },
             None => LocalTime::read(Path::new("/etc/localtime")),
         };
-        found.unwrap_or(LocalTime {
-            changes: Vec::new(),
-            first: 0,
-            rule: None,
-        })
+        found.unwrap_or(LocalTime { changes: Vec::new(), first: 0, rule: None })
     }
 
     fn read(path: &Path) -> Option<LocalTime> {
@@ -51,15 +43,8 @@ impl LocalTime {
 
     /// Seconds east of UTC at a moment.
     pub fn offset(&self, seconds: i64) -> i32 {
-        let passed = self
-            .changes
-            .partition_point(|&(moment, _)| moment <= seconds);
-        match (
-            &self.rule,
-            passed
-                .checked_sub(1)
-                .and_then(|last| self.changes.get(last)),
-        ) {
+        let passed = self.changes.partition_point(|&(moment, _)| moment <= seconds);
+        match (&self.rule, passed.checked_sub(1).and_then(|last| self.changes.get(last))) {
             (Some(rule), _) if passed == self.changes.len() => rule.offset(seconds),
             (_, Some(&(_, offset))) => offset,
             (_, None) => self.first,
@@ -100,15 +85,10 @@ impl LocalTime {
             };
             changes.push((moment, offset_of(usize::from(index))?));
         }
-        let text = footer
-            .strip_prefix(b"\n")
-            .and_then(|text| text.split(|&byte| byte == b'\n').next());
+        let text =
+            footer.strip_prefix(b"\n").and_then(|text| text.split(|&byte| byte == b'\n').next());
         let rule = text.and_then(|text| Rule::parse(std::str::from_utf8(text).ok()?));
-        Some(LocalTime {
-            changes,
-            first: offset_of(0)?,
-            rule,
-        })
+        Some(LocalTime { changes, first: offset_of(0)?, rule })
     }
 }
 
@@ -129,9 +109,7 @@ impl Header {
         let count = |at: usize| {
             let bytes: [u8; 4] = file.get(16 + at * 4..20 + at * 4)?.try_into().ok()?;
             // No zone has more than some hundred of anything.
-            usize::try_from(u32::from_be_bytes(bytes))
-                .ok()
-                .filter(|&count| count < 65_536)
+            usize::try_from(u32::from_be_bytes(bytes)).ok().filter(|&count| count < 65_536)
         };
         Some(Header {
             version: *file.first()?,
@@ -192,10 +170,7 @@ impl Rule {
         words.name()?;
         let standard = -words.time()?;
         if words.0.is_empty() {
-            return Some(Rule {
-                standard,
-                daylight: None,
-            });
+            return Some(Rule { standard, daylight: None });
         }
         words.name()?;
         let offset = if matches!(words.0.first(), Some(b',') | None) {
@@ -204,17 +179,13 @@ impl Rule {
             -words.time()?
         };
         // Without a rule the C library assumes that of the United States.
-        let mut words = if words.0.is_empty() {
-            Words(b",M3.2.0,M11.1.0")
-        } else {
-            words
-        };
+        let mut words = if words.0.is_empty() { Words(b",M3.2.0,M11.1.0") } else { words };
         let begin = words.change()?;
         let end = words.change()?;
-        words.0.is_empty().then_some(Rule {
-            standard,
-            daylight: Some(Daylight { offset, begin, end }),
-        })
+        words
+            .0
+            .is_empty()
+            .then_some(Rule { standard, daylight: Some(Daylight { offset, begin, end }) })
     }
 
     fn offset(&self, seconds: i64) -> i32 {
@@ -230,11 +201,7 @@ impl Rule {
             // South of the equator summer spans the new year.
             !(end..begin).contains(&seconds)
         };
-        if is_daylight {
-            daylight.offset
-        } else {
-            self.standard
-        }
+        if is_daylight { daylight.offset } else { self.standard }
     }
 }
 
@@ -248,11 +215,7 @@ impl Change {
                 let leap = days_in_month(year, 2) == 29 && day >= 60;
                 first + i64::from(day) - 1 + i64::from(leap)
             }
-            Day::OfMonth {
-                month,
-                week,
-                weekday,
-            } => {
+            Day::OfMonth { month, week, weekday } => {
                 let first = days_from_civil(year, month, 1);
                 let until = (i64::from(weekday) - (first + 4)).rem_euclid(7);
                 let mut day = until + 7 * (i64::from(week) - 1);
@@ -280,28 +243,17 @@ impl Words<'_> {
         let length = if self.0.first() == Some(&b'<') {
             self.0.iter().position(|&byte| byte == b'>')? + 1
         } else {
-            self.0
-                .iter()
-                .take_while(|byte| byte.is_ascii_alphabetic())
-                .count()
+            self.0.iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
         };
         self.0 = self.0.get(length..)?;
         (length >= 3).then_some(())
     }
 
     fn number(&mut self) -> Option<i32> {
-        let digits = self
-            .0
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (number, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
-        std::str::from_utf8(number)
-            .ok()?
-            .parse()
-            .ok()
-            .filter(|&number| number <= 366)
+        std::str::from_utf8(number).ok()?.parse().ok().filter(|&number| number <= 366)
     }
 
     /// `[+-]hh[:mm[:ss]]`, in seconds.
@@ -329,25 +281,16 @@ impl Words<'_> {
         let day = if self.eat(b'J').is_some() {
             Day::Julian(self.number()?)
         } else if self.eat(b'M').is_some() {
-            let month = u8::try_from(self.number()?)
-                .ok()
-                .filter(|month| (1..=12).contains(month))?;
+            let month =
+                u8::try_from(self.number()?).ok().filter(|month| (1..=12).contains(month))?;
             self.eat(b'.')?;
             let week = self.number().filter(|week| (1..=5).contains(week))?;
             self.eat(b'.')?;
-            Day::OfMonth {
-                month,
-                week,
-                weekday: self.number().filter(|&day| day <= 6)?,
-            }
+            Day::OfMonth { month, week, weekday: self.number().filter(|&day| day <= 6)? }
         } else {
             Day::OfYear(self.number()?)
         };
-        let seconds = if self.eat(b'/').is_some() {
-            self.time()?
-        } else {
-            7_200
-        };
+        let seconds = if self.eat(b'/').is_some() { self.time()? } else { 7_200 };
         Some(Change { day, seconds })
     }
 }
@@ -358,11 +301,7 @@ mod tests {
 
     fn rule(text: &str) -> LocalTime {
         let rule = Rule::parse(text).expect(text);
-        LocalTime {
-            changes: Vec::new(),
-            first: rule.standard,
-            rule: Some(rule),
-        }
+        LocalTime { changes: Vec::new(), first: rule.standard, rule: Some(rule) }
     }
 
     #[test]
@@ -423,13 +362,9 @@ mod tests {
         second.extend(b"\nCET-1\n");
         file.extend(second);
         let time = LocalTime::parse(&file).expect("a file");
-        for (moment, offset) in [
-            (0, 3_600),
-            (1_000, 7_200),
-            (1_999, 7_200),
-            (2_000, 3_600),
-            (9_999_999, 3_600),
-        ] {
+        for (moment, offset) in
+            [(0, 3_600), (1_000, 7_200), (1_999, 7_200), (2_000, 3_600), (9_999_999, 3_600)]
+        {
             assert_eq!(time.offset(moment), offset, "{moment}");
         }
         for cut in 0..file.len() {

@@ -135,11 +135,7 @@ impl Log {
         client: Option<&str>,
         user: Option<&str>,
     ) -> Vec<u8> {
-        let value = |name| {
-            fields
-                .and_then(|fields| fields.all(name).next())
-                .unwrap_or_default()
-        };
+        let value = |name| fields.and_then(|fields| fields.all(name).next()).unwrap_or_default();
         let (referer, user_agent) = match self.format {
             LogFormat::Off => return Vec::new(),
             LogFormat::Simple | LogFormat::Common => (&b""[..], &b""[..]),
@@ -359,12 +355,7 @@ impl Lost {
 
     /// A line with each reason, and nothing is left of them.
     fn tell(&mut self, complaints: &mut Vec<u8>) {
-        let Lost {
-            blocked,
-            late,
-            failed,
-            error,
-        } = std::mem::take(self);
+        let Lost { blocked, late, failed, error } = std::mem::take(self);
         let total = blocked + late + failed;
         let reasons = [
             (blocked, "standard output was blocked"),
@@ -375,10 +366,7 @@ impl Lost {
         for (at, (lines, reason)) in reasons.enumerate() {
             // Writing to a vector cannot fail.
             let _ = match at {
-                0 => write!(
-                    complaints,
-                    "ipv6-httpd: {total} lines of the log were lost: {reason}"
-                ),
+                0 => write!(complaints, "ipv6-httpd: {total} lines of the log were lost: {reason}"),
                 _ => write!(complaints, "; {reason}"),
             };
             if *lines < total {
@@ -495,10 +483,7 @@ impl Lines {
                 write_line(line, escape_json, out);
                 let (status, bytes) = (answered.status.code(), answered.content_bytes);
                 // Writing to a vector cannot fail.
-                let _ = write!(
-                    out,
-                    "\",\"status\":{status},\"bytes\":{bytes},\"referer\":\""
-                );
+                let _ = write!(out, "\",\"status\":{status},\"bytes\":{bytes},\"referer\":\"");
                 write_capped(FIELD_BYTES_MAX, referer, escape_json, out);
                 out.extend_from_slice(b"\",\"user_agent\":\"");
                 write_capped(FIELD_BYTES_MAX, user_agent, escape_json, out);
@@ -694,11 +679,7 @@ mod tests {
         colours: bool,
     ) -> String {
         let mut lines = none(format, only_errors, colours);
-        let answered = Answered {
-            note: note.to_vec(),
-            status,
-            content_bytes,
-        };
+        let answered = Answered { note: note.to_vec(), status, content_bytes };
         lines.add(peer(1), name, &answered, SECOND);
         String::from_utf8(lines.lines).expect("ASCII")
     }
@@ -716,11 +697,7 @@ mod tests {
     }
 
     fn peer(zone: u32) -> Peer {
-        Peer {
-            address: Some("2001:db8::1".parse().expect("an address")),
-            zone,
-            is_proxy: false,
-        }
+        Peer { address: Some("2001:db8::1".parse().expect("an address")), zone, is_proxy: false }
     }
 
     fn name(peer: Peer) -> String {
@@ -733,11 +710,8 @@ mod tests {
     #[test]
     fn each_line_names_its_own_client() {
         let mut lines = none(LogFormat::Simple, false, false);
-        let answered = Answered {
-            note: b"GET / HTTP/1.1".to_vec(),
-            status: Status::Ok,
-            content_bytes: 5,
-        };
+        let answered =
+            Answered { note: b"GET / HTTP/1.1".to_vec(), status: Status::Ok, content_bytes: 5 };
         for zone in [1, 1, 2, 1] {
             lines.add(peer(zone), name, &answered, SECOND);
         }
@@ -746,10 +720,7 @@ mod tests {
         lines.add(peer(1), renamed, &answered, SECOND);
         lines.add(peer(1), renamed, &answered, SECOND + 1);
         let text = String::from_utf8(lines.lines).expect("ASCII");
-        let names: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.split(' ').next())
-            .collect();
+        let names: Vec<_> = text.lines().filter_map(|line| line.split(' ').next()).collect();
         let (one, two) = ("2001:db8::1", "2001:db8::1%2");
         assert_eq!(names, [one, one, two, one, one, "renamed"]);
     }
@@ -790,20 +761,10 @@ mod tests {
             (Status::NotModified, true, false, None),
             (Status::NotFound, true, false, Some("404 -")),
             (Status::NotFound, false, false, Some("404 -")),
-            (
-                Status::PartialContent,
-                false,
-                true,
-                Some("\x1b[32m206\x1b[0m -"),
-            ),
+            (Status::PartialContent, false, true, Some("\x1b[32m206\x1b[0m -")),
             (Status::Found, false, true, Some("\x1b[36m302\x1b[0m -")),
             (Status::NotFound, false, true, Some("\x1b[33m404\x1b[0m -")),
-            (
-                Status::ServiceUnavailable,
-                true,
-                true,
-                Some("\x1b[31m503\x1b[0m -"),
-            ),
+            (Status::ServiceUnavailable, true, true, Some("\x1b[31m503\x1b[0m -")),
         ] {
             let expected = end.map_or_else(String::new, |end| format!("{start} {end}\n"));
             let note = b"GET / HTTP/1.1";
@@ -818,11 +779,7 @@ mod tests {
             (LogFormat::Simple, "\n\n192.0.2.7\nana", "192.0.2.7 - ana ["),
             (LogFormat::Common, "\n\n192.0.2.7\n", "192.0.2.7 - - ["),
             (LogFormat::Combined, "h\nc\n\nana", "2001:db8::1 - ana ["),
-            (
-                LogFormat::Simple,
-                "\n\n\nb \"\u{e4}]",
-                "2001:db8::1 - b\\x20\\x22\\xc3\\xa4] [",
-            ),
+            (LogFormat::Simple, "\n\n\nb \"\u{e4}]", "2001:db8::1 - b\\x20\\x22\\xc3\\xa4] ["),
         ];
         for (format, rest, expected) in rows {
             let line = line(format, format!("GET /\n{rest}").as_bytes(), 0);
@@ -844,23 +801,10 @@ mod tests {
             (LogFormat::Json, 3),
             (LogFormat::Off, 0),
         ];
-        let zone = |_| {
-            format!(
-                "2001:db8:1111:2222:3333:4444:255.255.255.255%{}",
-                "\x01".repeat(15)
-            )
-        };
+        let zone =
+            |_| format!("2001:db8:1111:2222:3333:4444:255.255.255.255%{}", "\x01".repeat(15));
         for (format, fields) in formats {
-            for unit in [
-                "x",
-                "\u{ff}",
-                "\u{20ac}",
-                "\u{1f600}",
-                "\u{1}",
-                "\"",
-                "\\",
-                "\u{9b}",
-            ] {
+            for unit in ["x", "\u{ff}", "\u{20ac}", "\u{1f600}", "\u{1}", "\"", "\\", "\u{9b}"] {
                 let field = unit.repeat(40_000 / unit.len());
                 for asker in ["", &field] {
                     let text = [&field, &field, &field, asker, &field]
@@ -874,11 +818,7 @@ mod tests {
                     };
                     lines.add(peer(7), zone, &answered, SECOND);
                     let line = String::from_utf8(lines.lines).expect("UTF-8");
-                    assert!(
-                        line.len() <= WRITE_BYTES_MAX,
-                        "{} bytes: {line}",
-                        line.len()
-                    );
+                    assert!(line.len() <= WRITE_BYTES_MAX, "{} bytes: {line}", line.len());
                     let marks = line.matches("...").count();
                     // The user's name is one more.
                     let expected = match fields {
@@ -903,98 +843,26 @@ mod tests {
             (LogFormat::Json, plain(1_024), plain(1_024)),
             (LogFormat::Json, plain(1_025), plain(1_021) + "..."),
             // An escape sequence that ends at the bound, and one that does not.
-            (
-                LogFormat::Common,
-                plain(1_020) + "\"",
-                plain(1_020) + "\\x22",
-            ),
+            (LogFormat::Common, plain(1_020) + "\"", plain(1_020) + "\\x22"),
             (LogFormat::Common, plain(1_021) + "\"", plain(1_021) + "..."),
-            (
-                LogFormat::Common,
-                plain(1_017) + "\"xxxx",
-                plain(1_017) + "\\x22...",
-            ),
-            (
-                LogFormat::Common,
-                plain(1_018) + "\"xxxx",
-                plain(1_018) + "...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_019) + "\"xxxx",
-                plain(1_019) + "\\\"...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_020) + "\"xxxx",
-                plain(1_020) + "...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_019) + "\\xxxx",
-                plain(1_019) + "\\\\...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_015) + "\u{1}xxxx",
-                plain(1_015) + "\\u0001...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_016) + "\u{1}xxxx",
-                plain(1_016) + "...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_017) + "\u{1f600}xxxx",
-                plain(1_017) + "\u{1f600}...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_018) + "\u{1f600}xxxx",
-                plain(1_018) + "...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_019) + "\u{20ac}xxxx",
-                plain(1_019) + "...",
-            ),
-            (
-                LogFormat::Json,
-                plain(1_019) + "\u{e4}xxxx",
-                plain(1_019) + "\u{e4}...",
-            ),
+            (LogFormat::Common, plain(1_017) + "\"xxxx", plain(1_017) + "\\x22..."),
+            (LogFormat::Common, plain(1_018) + "\"xxxx", plain(1_018) + "..."),
+            (LogFormat::Json, plain(1_019) + "\"xxxx", plain(1_019) + "\\\"..."),
+            (LogFormat::Json, plain(1_020) + "\"xxxx", plain(1_020) + "..."),
+            (LogFormat::Json, plain(1_019) + "\\xxxx", plain(1_019) + "\\\\..."),
+            (LogFormat::Json, plain(1_015) + "\u{1}xxxx", plain(1_015) + "\\u0001..."),
+            (LogFormat::Json, plain(1_016) + "\u{1}xxxx", plain(1_016) + "..."),
+            (LogFormat::Json, plain(1_017) + "\u{1f600}xxxx", plain(1_017) + "\u{1f600}..."),
+            (LogFormat::Json, plain(1_018) + "\u{1f600}xxxx", plain(1_018) + "..."),
+            (LogFormat::Json, plain(1_019) + "\u{20ac}xxxx", plain(1_019) + "..."),
+            (LogFormat::Json, plain(1_019) + "\u{e4}xxxx", plain(1_019) + "\u{e4}..."),
             // The words of a request-line stay three.
-            (
-                LogFormat::Json,
-                plain(1_015) + " HTTP/1.1",
-                plain(1_015) + " HTTP/1.1",
-            ),
-            (
-                LogFormat::Common,
-                plain(1_016) + " HTTP/1.1",
-                plain(1_012) + "... HTTP/1.1",
-            ),
-            (
-                LogFormat::Json,
-                plain(9_000) + " HTTP/1.0",
-                plain(1_012) + "... HTTP/1.0",
-            ),
-            (
-                LogFormat::Common,
-                plain(9_000) + " HTTP/1.9",
-                plain(1_012) + "... HTTP/1.9",
-            ),
-            (
-                LogFormat::Common,
-                plain(9_000) + " HTTP/1.\"",
-                plain(1_021) + "...",
-            ),
-            (
-                LogFormat::Common,
-                plain(9_000) + "HTTP/1.1",
-                plain(1_021) + "...",
-            ),
+            (LogFormat::Json, plain(1_015) + " HTTP/1.1", plain(1_015) + " HTTP/1.1"),
+            (LogFormat::Common, plain(1_016) + " HTTP/1.1", plain(1_012) + "... HTTP/1.1"),
+            (LogFormat::Json, plain(9_000) + " HTTP/1.0", plain(1_012) + "... HTTP/1.0"),
+            (LogFormat::Common, plain(9_000) + " HTTP/1.9", plain(1_012) + "... HTTP/1.9"),
+            (LogFormat::Common, plain(9_000) + " HTTP/1.\"", plain(1_021) + "..."),
+            (LogFormat::Common, plain(9_000) + "HTTP/1.1", plain(1_021) + "..."),
         ];
         for (format, field, expected) in rows {
             let log = none(format, false, false).log;
@@ -1005,10 +873,7 @@ mod tests {
             let note = log.note(field.as_bytes(), None, None, None);
             for note in [note, field.into_bytes()] {
                 let line = line(format, &note, 0);
-                let found = line
-                    .split(before)
-                    .nth(1)
-                    .and_then(|rest| rest.split(after).next());
+                let found = line.split(before).nth(1).and_then(|rest| rest.split(after).next());
                 assert_eq!(found, Some(&expected[..]), "{format:?}");
             }
         }
@@ -1019,29 +884,17 @@ mod tests {
     fn the_client_is_escaped_like_the_rest() {
         let name = |_| "fe80::1%\"\\\u{1}\u{e4} x";
         for (format, start) in [
-            (
-                LogFormat::Simple,
-                "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - [",
-            ),
-            (
-                LogFormat::Common,
-                "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - [",
-            ),
-            (
-                LogFormat::Combined,
-                "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - [",
-            ),
+            (LogFormat::Simple, "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - ["),
+            (LogFormat::Common, "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - ["),
+            (LogFormat::Combined, "fe80::1%\\x22\\x5c\\x01\\xc3\\xa4\\x20x - - ["),
             (
                 LogFormat::Json,
                 "{\"time\":\"2017-07-09T11:49:41+02:00\",\"client\":\"fe80::1%\\\"\\\\\\u0001\u{e4} x\",\"request\":",
             ),
         ] {
             let mut lines = none(format, false, false);
-            let answered = Answered {
-                note: b"GET /".to_vec(),
-                status: Status::Ok,
-                content_bytes: 0,
-            };
+            let answered =
+                Answered { note: b"GET /".to_vec(), status: Status::Ok, content_bytes: 0 };
             lines.add(peer(9), name, &answered, SECOND);
             let line = String::from_utf8(lines.lines).expect("UTF-8");
             assert!(line.starts_with(start), "{line}");
@@ -1119,12 +972,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_told() {
-        let mut lost = Lost {
-            blocked: 1,
-            late: 2,
-            failed: 3,
-            error: "No space".to_owned(),
-        };
+        let mut lost = Lost { blocked: 1, late: 2, failed: 3, error: "No space".to_owned() };
         let mut complaints = Vec::new();
         lost.tell(&mut complaints);
         let expected = "ipv6-httpd: 6 lines of the log were lost: standard output was blocked (1); \
@@ -1150,9 +998,6 @@ mod tests {
             "{json}"
         );
         let combined = line(LogFormat::Combined, b"GET /\n\n", 0);
-        assert!(
-            combined.ends_with("\"GET /\" 200 - \"-\" \"-\"\n"),
-            "{combined}"
-        );
+        assert!(combined.ends_with("\"GET /\" 200 - \"-\" \"-\"\n"), "{combined}");
     }
 }

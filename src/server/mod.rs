@@ -115,11 +115,7 @@ impl Server {
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
         let shares = Shares::new(config)?;
-        let several = if config.workers() > 1 {
-            config.workers()
-        } else {
-            0
-        };
+        let several = if config.workers() > 1 { config.workers() } else { 0 };
         let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::bell()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
         let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
@@ -171,10 +167,7 @@ impl Server {
 
     /// Where it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(listener::address)
-            .collect()
+        self.listeners.iter().filter_map(listener::address).collect()
     }
 
     /// Says where it is, and serves until a signal ends it: the first finishes what is running,
@@ -190,15 +183,12 @@ impl Server {
         };
         let workers: io::Result<Vec<Worker>> = (0..self.shared.workers).map(new).collect();
         for worker in workers.map_err(|error| format!("cannot poll: {error}"))? {
-            let builder = thread::Builder::new()
-                .name("worker".to_owned())
-                .stack_size(STACK_BYTES);
+            let builder = thread::Builder::new().name("worker".to_owned()).stack_size(STACK_BYTES);
             builder
                 .spawn(move || worker.run())
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
-        self.manager
-            .tell(&format!("READY=1\nSTATUS={}", self.place()));
+        self.manager.tell(&format!("READY=1\nSTATUS={}", self.place()));
         loop {
             self.manager.alive();
             Signals::alarm(self.manager.watchdog_seconds());
@@ -239,11 +229,7 @@ impl Server {
     pub fn check(&self, config: &Config) -> String {
         let root = self.shared.site.root();
         let mut lines = vec![format!("Folder: {}", root.path().display())];
-        lines.extend(
-            std::fs::metadata(root.path())
-                .map(|found| readers(&found))
-                .ok(),
-        );
+        lines.extend(std::fs::metadata(root.path()).map(|found| readers(&found)).ok());
         lines.extend(self.urls.iter().map(|url| format!("URL: {}", url.line())));
         lines.extend(self.shared.access.iter().flat_map(Access::summary));
         lines.push(format!("Threads: {}", config.workers()));
@@ -269,8 +255,7 @@ impl Server {
     fn drain(&mut self) {
         self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
-        self.manager
-            .tell("STOPPING=1\nSTATUS=Finishing what is running");
+        self.manager.tell("STOPPING=1\nSTATUS=Finishing what is running");
         self.rope.ring();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -43,10 +43,7 @@ impl RootWatch {
         let next = now.milliseconds + PERIOD_MILLISECONDS;
         let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
         let is_ours = now.milliseconds >= due
-            && self
-                .next_milliseconds
-                .compare_exchange(due, next, set, failed)
-                .is_ok();
+            && self.next_milliseconds.compare_exchange(due, next, set, failed).is_ok();
         if is_ours {
             self.look(root, log);
         }

@@ -57,11 +57,7 @@ impl Shares {
         let most = (descriptors - own).saturating_sub(3 * workers).max(1);
         let by_default = || by_descriptors.min(by_memory()).min(DEFAULT_MAX);
         let max = config.connections_max.unwrap_or_else(by_default).min(most);
-        Ok(Shares {
-            max,
-            count: AtomicUsize::new(0),
-            by_client: Mutex::default(),
-        })
+        Ok(Shares { max, count: AtomicUsize::new(0), by_client: Mutex::default() })
     }
 
     /// How many there may be.
@@ -117,9 +113,7 @@ impl Shares {
     }
 
     fn by_client(&self) -> MutexGuard<'_, HashMap<Household, usize>> {
-        self.by_client
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.by_client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,15 +127,11 @@ fn holder(peer: Peer) -> Option<Household> {
 /// At worst all connections together may take a quarter of the machine's memory.
 fn by_memory() -> usize {
     let table = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = table
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"));
+    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kibibytes: Option<u64> =
         line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
     let bytes = kibibytes.map_or(u64::MAX, |kibibytes| kibibytes << 10);
-    usize::try_from(bytes / 4 / CONNECTION_BYTES_MAX)
-        .unwrap_or(usize::MAX)
-        .max(256)
+    usize::try_from(bytes / 4 / CONNECTION_BYTES_MAX).unwrap_or(usize::MAX).max(256)
 }
 
 #[cfg(test)]
@@ -150,11 +140,7 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_64() {
-        let shares = Shares {
-            max: 8,
-            count: AtomicUsize::new(0),
-            by_client: Mutex::default(),
-        };
+        let shares = Shares { max: 8, count: AtomicUsize::new(0), by_client: Mutex::default() };
         let rows = [
             ("2001:db8:0:1::1", true),
             ("2001:db8:0:1:ffff::2", true),
@@ -178,10 +164,8 @@ mod tests {
         let peer = |text: &str| {
             let address = text.trim_end_matches(" proxy").parse();
             let is_proxy = text.ends_with(" proxy");
-            address.map_or(Peer::UNKNOWN, |address| Peer {
-                is_proxy,
-                ..Peer::behind_proxy(address)
-            })
+            address
+                .map_or(Peer::UNKNOWN, |address| Peer { is_proxy, ..Peer::behind_proxy(address) })
         };
         for (address, expected) in rows {
             assert_eq!(shares.take(peer(address)), expected, "{address}");

@@ -17,18 +17,13 @@ pub fn passed_listeners() -> Result<Vec<Listener>, String> {
     }
     let count = variable("LISTEN_FDS").unwrap_or_default();
     let wanted = format!("LISTEN_FDS wants a number from 0 to {}", u8::MAX);
-    let count = count
-        .parse()
-        .map_err(|_| format!("{wanted}, not '{count}'"))?;
+    let count = count.parse().map_err(|_| format!("{wanted}, not '{count}'"))?;
     sys::take_passed_listeners(count)
         .into_iter()
         .enumerate()
         .map(|(at, socket)| {
             socket.and_then(prepared).map_err(|error| {
-                format!(
-                    "descriptor {} is no listening stream socket: {error}",
-                    at + 3
-                )
+                format!("descriptor {} is no listening stream socket: {error}", at + 3)
             })
         })
         .collect()
@@ -55,16 +50,11 @@ impl Manager {
         let watchdog_seconds = match microseconds {
             // Twice in the time that it grants, and not more than once a second.
             Some(microseconds) if microseconds > 0 && is_ours && socket.is_some() => {
-                u32::try_from(microseconds / 2_000_000)
-                    .unwrap_or(u32::MAX)
-                    .max(1)
+                u32::try_from(microseconds / 2_000_000).unwrap_or(u32::MAX).max(1)
             }
             _ => 0,
         };
-        Manager {
-            socket,
-            watchdog_seconds,
-        }
+        Manager { socket, watchdog_seconds }
     }
 
     /// How often [`Manager::alive`] is to be called; 0 for never.

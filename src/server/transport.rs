@@ -59,10 +59,7 @@ impl Transport {
     /// Takes over a socket that was just accepted.
     pub fn new(stream: TcpStream) -> io::Result<Transport> {
         stream.set_nonblocking(true)?;
-        Ok(Transport {
-            stream,
-            way: Cell::new(Way::Direct),
-        })
+        Ok(Transport { stream, way: Cell::new(Way::Direct) })
     }
 
     /// The socket, for the poller.
@@ -144,9 +141,7 @@ impl Transport {
         };
         start.copy_from_slice(chunk.bytes);
         let length = range.end - range.start;
-        let wanted = usize::try_from(length)
-            .unwrap_or(usize::MAX)
-            .min(room.len());
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX).min(room.len());
         let mut read = 0;
         while let Some(rest) = room.get_mut(read..wanted).filter(|rest| !rest.is_empty()) {
             let error = match sys::read_at(file, rest, range.start + read as u64) {
@@ -192,10 +187,7 @@ fn or_blocked(result: io::Result<usize>) -> io::Result<Sent> {
     match result {
         Ok(count) => Ok(Sent::Bytes(count)),
         Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-            ) =>
+            if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
         {
             Ok(Sent::Blocked)
         }
@@ -218,11 +210,7 @@ mod tests {
         client.write_all(b"\r\n").expect("two bytes");
         // They are there, and stay unread.
         assert_eq!(stream.peek(&mut [0; 1]).expect("bytes"), 1);
-        let chunk = Chunk {
-            bytes: b"the answer",
-            file: None,
-            is_last: true,
-        };
+        let chunk = Chunk { bytes: b"the answer", file: None, is_last: true };
         let transport = Transport::new(stream).expect("a socket");
         let sent = transport.send(&chunk, &mut []).expect("a client");
         assert!(matches!(sent, Sent::Bytes(10)));

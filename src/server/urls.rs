@@ -39,10 +39,9 @@ impl Reachable {
     pub fn line(&self) -> String {
         match self.rank {
             // RFC 6874 gave URLs a zone, browsers never took it, and RFC 9844 gave it up.
-            Rank::LinkLocal => format!(
-                "{} (for curl and the like: browsers take no zone)",
-                self.url
-            ),
+            Rank::LinkLocal => {
+                format!("{} (for curl and the like: browsers take no zone)", self.url)
+            }
             _ => self.url.clone(),
         }
     }
@@ -58,12 +57,7 @@ pub fn reachable(listeners: &[Listener]) -> Vec<Reachable> {
     let own = sys::addresses().unwrap_or_default();
     let listens = |listener: &Listener| Some((address(listener)?, is_dual_stack(listener)));
     let listeners: Vec<_> = listeners.iter().filter_map(listens).collect();
-    best_first(
-        &listeners,
-        &own,
-        &passing_addresses(),
-        announced_name().as_deref(),
-    )
+    best_first(&listeners, &own, &passing_addresses(), announced_name().as_deref())
 }
 
 /// The same for any machine: its listeners, and whether they answer IPv4 beside IPv6; its
@@ -102,11 +96,7 @@ fn best_first(
         // 127.0.0.2 is this machine as well, and no interface says so.
         if !is_everywhere && !own.iter().any(|own| own.address == listener.ip()) {
             let address = listener.ip();
-            let own = InterfaceAddress {
-                interface: String::new(),
-                address,
-                prefix_bits: 0,
-            };
+            let own = InterfaceAddress { interface: String::new(), address, prefix_bits: 0 };
             add(rank(address), &host(&own), port);
         }
         if let Some(name) = name.filter(|_| is_everywhere) {
@@ -155,12 +145,8 @@ fn is_on(own: &InterfaceAddress, listener: &SocketAddr) -> bool {
 
 /// Containers' bridges lead nowhere for other machines; passing addresses soon do.
 fn is_worth_telling(own: &InterfaceAddress, passing: &[Ipv6Addr]) -> bool {
-    let bridges = [
-        "docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "podman",
-    ];
-    let is_bridge = bridges
-        .iter()
-        .any(|prefix| own.interface.starts_with(prefix));
+    let bridges = ["docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "podman"];
+    let is_bridge = bridges.iter().any(|prefix| own.interface.starts_with(prefix));
     let is_passing = matches!(own.address, IpAddr::V6(address) if passing.contains(&address));
     !is_bridge && !is_passing
 }
@@ -219,9 +205,8 @@ mod tests {
         name: Option<&str>,
     ) -> Vec<String> {
         let both_families = listeners == ["[::]:8080"];
-        let listeners: Vec<_> = (listeners.iter())
-            .map(|text| (text.parse().expect(text), both_families))
-            .collect();
+        let listeners: Vec<_> =
+            (listeners.iter()).map(|text| (text.parse().expect(text), both_families)).collect();
         let own: Vec<InterfaceAddress> = (own.iter())
             .map(|(interface, address)| InterfaceAddress {
                 interface: (*interface).to_owned(),
@@ -229,9 +214,8 @@ mod tests {
                 prefix_bits: 64,
             })
             .collect();
-        let passing: Vec<Ipv6Addr> = (passing.iter())
-            .map(|text| text.parse().expect(text))
-            .collect();
+        let passing: Vec<Ipv6Addr> =
+            (passing.iter()).map(|text| text.parse().expect(text)).collect();
         let found = best_first(&listeners, &own, &passing, name);
         found.iter().map(Reachable::line).collect()
     }
@@ -308,11 +292,7 @@ mod tests {
         ] {
             let rank = rank(address.parse().expect(address));
             let url = String::new();
-            assert_eq!(
-                Reachable { url, rank }.is_for_phones(),
-                expected,
-                "{address}"
-            );
+            assert_eq!(Reachable { url, rank }.is_for_phones(), expected, "{address}");
         }
     }
 

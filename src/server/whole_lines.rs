@@ -116,9 +116,7 @@ impl<S: Sink> WholeLines<S> {
                 progress();
                 match written {
                     Ok(taken) => {
-                        is_begun = piece
-                            .get(..taken)
-                            .is_some_and(|part| !part.ends_with(b"\n"));
+                        is_begun = piece.get(..taken).is_some_and(|part| !part.ends_with(b"\n"));
                         piece = piece.get(taken..).unwrap_or_default();
                     }
                     Err(error) => {

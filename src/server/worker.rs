@@ -111,17 +111,13 @@ impl Worker {
     pub fn run(mut self) {
         let mut ready = Vec::new();
         while !(self.stopping && self.clients.is_empty()) {
-            let wake = self
-                .sweep_milliseconds
-                .min(self.resume_milliseconds.unwrap_or(u64::MAX));
+            let wake = self.sweep_milliseconds.min(self.resume_milliseconds.unwrap_or(u64::MAX));
             // Rounded up by one: a deadline that has not quite come would make this loop spin.
             let timeout =
                 (wake != u64::MAX).then(|| (wake + 1).saturating_sub(self.now.milliseconds));
             if let Err(error) = self.poller.wait(&mut ready, timeout) {
                 // Not for any reason that is known. Not to spin is all that can be done.
-                self.shared
-                    .log
-                    .complain(&format!("cannot wait for clients: {error}"));
+                self.shared.log.complain(&format!("cannot wait for clients: {error}"));
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
             let (milliseconds, date) = read_clock(self.shared.start);
@@ -137,10 +133,7 @@ impl Worker {
             if self.now.milliseconds >= self.sweep_milliseconds {
                 self.sweep();
             }
-            if self
-                .resume_milliseconds
-                .is_some_and(|resume| self.now.milliseconds >= resume)
-            {
+            if self.resume_milliseconds.is_some_and(|resume| self.now.milliseconds >= resume) {
                 self.resume();
             }
             if !(self.open_files.is_empty() && self.buffers.is_empty() && self.scratch.is_empty()) {
@@ -225,12 +218,8 @@ impl Worker {
             _ => Connection::new(limits, &self.now),
         };
         self.complained = false;
-        let token = self.clients.insert(ConnectedClient {
-            transport,
-            connection,
-            peer,
-            watched: None,
-        });
+        let token =
+            self.clients.insert(ConnectedClient { transport, connection, peer, watched: None });
         // The request has often come by now, and a connection for one request need not be watched.
         self.serve(token, false);
     }
@@ -241,12 +230,7 @@ impl Worker {
             return;
         };
         let limits = &self.shared.limits;
-        let ConnectedClient {
-            transport,
-            connection,
-            peer,
-            watched,
-        } = client;
+        let ConnectedClient { transport, connection, peer, watched } = client;
         let mut desk = Desk {
             shared: &self.shared,
             peer: *peer,
@@ -261,9 +245,8 @@ impl Worker {
         }
         let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
         let now = &self.now;
-        let next = ConnectedClient::advance(
-            transport, connection, limits, now, ended, scratch, &mut desk,
-        );
+        let next =
+            ConnectedClient::advance(transport, connection, limits, now, ended, scratch, &mut desk);
         *peer = desk.peer;
         let result = match next {
             Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
@@ -348,10 +331,8 @@ impl Worker {
     fn shed(&mut self, at_most: usize) -> bool {
         let mut idle: Vec<(u64, u64)> = Vec::new();
         for token in self.clients.tokens() {
-            if let Some(client) = self
-                .clients
-                .get(token)
-                .filter(|client| client.connection.is_idle())
+            if let Some(client) =
+                self.clients.get(token).filter(|client| client.connection.is_idle())
             {
                 idle.push((client.connection.deadline_milliseconds(), token));
             }
@@ -380,9 +361,9 @@ impl Worker {
     /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
     fn pause(&mut self, error: &dyn std::fmt::Display) {
         if !self.complained {
-            self.shared.log.complain(&format!(
-                "cannot accept a connection for the moment: {error}"
-            ));
+            self.shared
+                .log
+                .complain(&format!("cannot accept a connection for the moment: {error}"));
             self.complained = true;
         }
         for listener in self.listeners.iter() {
@@ -430,24 +411,15 @@ fn sweep_after(deadline_milliseconds: u64, stopping: bool) -> u64 {
 /// The monotonic clock for deadlines, the other for dates: that one may be set at any time.
 fn read_clock(start: Instant) -> (u64, HttpDate) {
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    (
-        milliseconds,
-        HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)),
-    )
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (milliseconds, HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)))
 }
 
 /// The name of the interface is looked up only where it is told.
 fn client(peer: Peer) -> Client {
     let zone =
         (peer.zone != 0).then(|| sys::interface_name(peer.zone).unwrap_or(peer.zone.to_string()));
-    Client {
-        address: peer.address,
-        zone,
-        server: None,
-    }
+    Client { address: peer.address, zone, server: None }
 }
 
 /// The server's own address as the client knows it; behind a proxy it knows another.
@@ -553,10 +525,7 @@ impl Desk<'_> {
             Ok(user) => {
                 let site = &shared.site;
                 let socket = self.socket;
-                let client = || Client {
-                    server: own_address(socket, asker),
-                    ..client(asker)
-                };
+                let client = || Client { server: own_address(socket, asker), ..client(asker) };
                 let (open_files, buffers) = (&mut *self.open_files, &mut *self.buffers);
                 let response = match unreadable {
                     None => site.respond(request, &client, open_files, buffers, now),
@@ -567,11 +536,7 @@ impl Desk<'_> {
                 (user, response)
             }
             Err(refusal) => {
-                let Refusal {
-                    status,
-                    reason,
-                    field,
-                } = refusal;
+                let Refusal { status, reason, field } = refusal;
                 let response = shared.site.refuse(request, status, reason);
                 let response = match field {
                     Some((name, value)) => response.with(name, value),
@@ -581,12 +546,8 @@ impl Desk<'_> {
             }
         };
         let log = self.lines.log();
-        response.note = log.note(
-            request.line,
-            Some(request.fields),
-            told.as_deref(),
-            user.as_deref(),
-        );
+        response.note =
+            log.note(request.line, Some(request.fields), told.as_deref(), user.as_deref());
         let root = shared.site.root();
         shared.root_watch.answered(&response, root, log, now);
         response
@@ -650,12 +611,7 @@ struct Slot {
 
 impl Clients {
     fn new(first: u32) -> Clients {
-        Clients {
-            slots: Vec::new(),
-            free: Vec::new(),
-            first,
-            count: 0,
-        }
+        Clients { slots: Vec::new(), free: Vec::new(), first, count: 0 }
     }
 
     fn is_empty(&self) -> bool {
@@ -670,9 +626,7 @@ impl Clients {
     fn slot(&mut self, token: u64) -> Option<&mut Slot> {
         let at = (token as u32).checked_sub(self.first)?;
         let generation = (token >> 32) as u32;
-        self.slots
-            .get_mut(at as usize)
-            .filter(|slot| slot.generation & 0x7fff_ffff == generation)
+        self.slots.get_mut(at as usize).filter(|slot| slot.generation & 0x7fff_ffff == generation)
     }
 
     fn get(&mut self, token: u64) -> Option<&mut ConnectedClient> {
@@ -682,10 +636,7 @@ impl Clients {
     fn insert(&mut self, client: ConnectedClient) -> u64 {
         self.count += 1;
         let at = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                client: None,
-            });
+            self.slots.push(Slot { generation: 0, client: None });
             (self.slots.len() - 1) as u32
         });
         let mut generation = 0;
@@ -711,14 +662,8 @@ impl Clients {
 
     /// Of all clients that are here now.
     fn tokens(&self) -> Vec<u64> {
-        let taken = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| slot.client.is_some());
-        taken
-            .map(|(at, slot)| self.token(at as u32, slot.generation))
-            .collect()
+        let taken = self.slots.iter().enumerate().filter(|(_, slot)| slot.client.is_some());
+        taken.map(|(at, slot)| self.token(at as u32, slot.generation)).collect()
     }
 }
 

@@ -355,10 +355,7 @@ mod tests {
             // RFC 4380 §4, with the example of its appendix.
             (
                 "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-                Kind::Teredo {
-                    server: ipv4(65, 54, 227, 120),
-                    client: ipv4(192, 0, 2, 45),
-                },
+                Kind::Teredo { server: ipv4(65, 54, 227, 120), client: ipv4(192, 0, 2, 45) },
             ),
             // RFC 6052 §2.4.
             ("64:ff9b::192.0.2.33", Kind::Nat64(ipv4(192, 0, 2, 33))),
@@ -406,10 +403,7 @@ mod tests {
                 Identifier::Hardware([0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde]),
             ),
             // A hardware address of a virtual machine's own making.
-            (
-                "fe80::fc:ff:fe00:1",
-                Identifier::Hardware([2, 0xfc, 0, 0, 0, 1]),
-            ),
+            ("fe80::fc:ff:fe00:1", Identifier::Hardware([2, 0xfc, 0, 0, 0, 1])),
             ("2001:db8::1", Identifier::Given),
             ("2001:db8::1:53", Identifier::Given),
             ("2001:db8:ebbd:0:4d18:71cd:b814:9508", Identifier::Opaque),
@@ -453,11 +447,7 @@ mod tests {
              <dt>Address of this server</dt><dd>fe80::1</dd>\n\
              </dl>\n</main>\n</body>\n</html>\n"
         );
-        let nobody = Client {
-            address: None,
-            zone: None,
-            server: None,
-        };
+        let nobody = Client { address: None, zone: None, server: None };
         assert_eq!(
             made(&nobody, write_json_page),
             "{\"address\":\"unknown\",\"family\":\"unknown\"}\n"

@@ -53,14 +53,8 @@ struct Order {
 
 impl Order {
     fn of(query: Option<&[u8]>) -> Order {
-        let mut order = Order {
-            column: Column::Name,
-            descending: false,
-        };
-        for pair in query
-            .unwrap_or_default()
-            .split(|byte| matches!(byte, b'&' | b';'))
-        {
+        let mut order = Order { column: Column::Name, descending: false };
+        for pair in query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';')) {
             match pair {
                 b"C=N" => order.column = Column::Name,
                 b"C=S" => order.column = Column::Size,
@@ -76,9 +70,7 @@ impl Order {
 
 /// The form that a client wants: `?format=json` before Accept, HTML where nothing is said.
 pub fn form(query: Option<&[u8]>, accepted: Form) -> Form {
-    let words = query
-        .unwrap_or_default()
-        .split(|byte| matches!(byte, b'&' | b';'));
+    let words = query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';'));
     if words.into_iter().any(|word| word == b"format=json") || accepted == Form::Json {
         Form::Json
     } else {
@@ -121,11 +113,7 @@ impl Found {
     }
 
     fn file(found: &Identity) -> Found {
-        Found {
-            is_directory: false,
-            size: found.length,
-            ..Found::directory(found)
-        }
+        Found { is_directory: false, size: found.length, ..Found::directory(found) }
     }
 }
 
@@ -253,11 +241,7 @@ impl Listing {
         self.entries.sort_unstable_by(|a, b| {
             let by_name = || {
                 let ordering = natural(name_of(names, a), name_of(names, b));
-                if reversed {
-                    ordering.reverse()
-                } else {
-                    ordering
-                }
+                if reversed { ordering.reverse() } else { ordering }
             };
             let folders_first = b.is_directory.cmp(&a.is_directory);
             folders_first.then(a.key.cmp(&b.key)).then_with(by_name)
@@ -319,9 +303,7 @@ impl Produce for Listing {
 
 fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
     let start = entry.name as usize;
-    names
-        .get(start..start + usize::from(entry.name_bytes))
-        .unwrap_or_default()
+    names.get(start..start + usize::from(entry.name_bytes)).unwrap_or_default()
 }
 
 /// Title and heading: the path, of which each folder leads to itself.
@@ -343,16 +325,8 @@ fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     ] {
         let sorted = order.column == column;
         // Names are wanted from the first on, sizes and dates from the last.
-        let descending = if sorted {
-            !order.descending
-        } else {
-            column != Column::Name
-        };
-        let direction = if order.descending {
-            "descending"
-        } else {
-            "ascending"
-        };
+        let descending = if sorted { !order.descending } else { column != Column::Name };
+        let direction = if order.descending { "descending" } else { "ascending" };
         out.extend_from_slice(b"<th scope=\"col\"");
         if sorted {
             out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
@@ -404,10 +378,7 @@ fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
 
 /// The folder above is a link, those above it are buttons, and the folder itself is text.
 fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
-    let names = path
-        .as_bytes()
-        .split(|&byte| byte == b'/')
-        .filter(|name| !name.is_empty());
+    let names = path.as_bytes().split(|&byte| byte == b'/').filter(|name| !name.is_empty());
     let depth = names.clone().count();
     write_breadcrumb(depth, b"/", out);
     for (name, level) in names.zip((0..depth).rev()) {
@@ -477,17 +448,9 @@ fn write_name(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
 }
 
 fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, first: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(if first {
-        b"\n{\"name\":"
-    } else {
-        b",\n{\"name\":"
-    });
+    out.extend_from_slice(if first { b"\n{\"name\":" } else { b",\n{\"name\":" });
     write_json(name, out);
-    let kind: &[u8] = if entry.is_directory {
-        b"directory"
-    } else {
-        b"file"
-    };
+    let kind: &[u8] = if entry.is_directory { b"directory" } else { b"file" };
     for part in [b",\"type\":\"", kind, b"\",\"size\":"] {
         out.extend_from_slice(part);
     }
@@ -528,14 +491,8 @@ fn date(seconds: i64) -> Date {
     let mut date = NO_DATE;
     let [c, d, rest @ ..] = &mut date;
     [*c, *d] = two_digits((year / 100) as u8);
-    let numbers = [
-        (year % 100) as u8,
-        moment.month,
-        moment.day,
-        moment.hour,
-        moment.minute,
-        moment.second,
-    ];
+    let numbers =
+        [(year % 100) as u8, moment.month, moment.day, moment.hour, moment.minute, moment.second];
     for (place, number) in rest.chunks_mut(3).zip(numbers) {
         if let [tens, ones, ..] = place {
             [*tens, *ones] = two_digits(number);
@@ -575,25 +532,16 @@ fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     // Names in one folder often begin alike: nothing needs to be looked at twice but the digits
     // that the first difference may stand among.
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-    let digits = a
-        .iter()
-        .take(same)
-        .rev()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = a.iter().take(same).rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (mut i, mut j) = (same - digits, same - digits);
     loop {
         match (a.get(i), b.get(j)) {
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
                 let (x, y) = (number_at(a, i), number_at(b, j));
-                let (digits_x, digits_y) = (
-                    a.get(x.clone()).unwrap_or_default(),
-                    b.get(y.clone()).unwrap_or_default(),
-                );
-                let ordering = digits_x
-                    .len()
-                    .cmp(&digits_y.len())
-                    .then_with(|| digits_x.cmp(digits_y));
+                let (digits_x, digits_y) =
+                    (a.get(x.clone()).unwrap_or_default(), b.get(y.clone()).unwrap_or_default());
+                let ordering =
+                    digits_x.len().cmp(&digits_y.len()).then_with(|| digits_x.cmp(digits_y));
                 if ordering != Ordering::Equal {
                     return ordering;
                 }
@@ -673,9 +621,8 @@ mod tests {
 
     #[test]
     fn natural_order() {
-        let sorted: [&[u8]; 10] = [
-            b"", b"a", b"B", b"img1", b"img01", b"img2", b"img10", b"img10a", b"x", b"\xff",
-        ];
+        let sorted: [&[u8]; 10] =
+            [b"", b"a", b"B", b"img1", b"img01", b"img2", b"img10", b"img10a", b"x", b"\xff"];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 if (i, j) != (3, 4) && (i, j) != (4, 3) {

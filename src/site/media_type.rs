@@ -64,10 +64,7 @@ const TYPES: &[(&str, &str)] = &[
     ("djvu", "image/vnd.djvu"),
     ("dmg", "application/x-apple-diskimage"),
     ("doc", "application/msword"),
-    (
-        "docx",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ),
+    ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     ("dtb", "application/octet-stream"),
     ("efi", "application/efi"),
     ("eot", "application/vnd.ms-fontobject"),
@@ -137,10 +134,7 @@ const TYPES: &[(&str, &str)] = &[
     ("pem", "application/x-pem-file"),
     ("png", "image/png"),
     ("ppt", "application/vnd.ms-powerpoint"),
-    (
-        "pptx",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ),
+    ("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
     ("ps", "application/postscript"),
     ("py", "text/x-python; charset=utf-8"),
     ("rar", "application/vnd.rar"),
@@ -178,10 +172,7 @@ const TYPES: &[(&str, &str)] = &[
     ("woff2", "font/woff2"),
     ("xhtml", "application/xhtml+xml; charset=utf-8"),
     ("xls", "application/vnd.ms-excel"),
-    (
-        "xlsx",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ("xml", "text/xml; charset=utf-8"),
     ("xsl", "text/xml; charset=utf-8"),
     ("xspf", "application/xspf+xml"),
@@ -225,10 +216,7 @@ mod tests {
             (b"a.", "application/octet-stream"),
             (b"", "application/octet-stream"),
             (b"a.\xff", "application/octet-stream"),
-            (
-                b"a.an-extension-that-is-far-too-long",
-                "application/octet-stream",
-            ),
+            (b"a.an-extension-that-is-far-too-long", "application/octet-stream"),
         ];
         for (name, expected) in rows {
             assert_eq!(of(name, &own), expected, "{:?}", name.escape_ascii());

@@ -74,10 +74,7 @@ pub struct Unreadable {
 impl Unreadable {
     /// `is_first`: no answer to this request has met this before.
     pub fn new(error: &io::Error, is_first: bool) -> Unreadable {
-        Unreadable {
-            why: Unread::from(error),
-            is_first,
-        }
+        Unreadable { why: Unread::from(error), is_first }
     }
 }
 
@@ -89,26 +86,15 @@ impl Site {
     /// Opens the folder.
     pub fn open(root: Directory, options: SiteOptions, ranges_max: usize) -> Site {
         let mut own_lines = Vec::new();
-        let cors = [
-            ("Access-Control-Allow-Origin", "*"),
-            ("Access-Control-Expose-Headers", "*"),
-        ];
+        let cors = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
         let cors = cors.iter().filter(|_| options.cors).copied();
-        let own = options
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let own = options.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in cors.chain(own) {
             for part in [name, ": ", value, "\r\n"] {
                 own_lines.extend_from_slice(part.as_bytes());
             }
         }
-        Site {
-            root,
-            options,
-            own_lines,
-            ranges_max,
-        }
+        Site { root, options, own_lines, ranges_max }
     }
 
     /// The folder.
@@ -249,12 +235,7 @@ impl Site {
     /// RFC 9110 §9.3.7, and what browsers ask before a request to another origin.
     fn options(&self, request: &Request<'_>) -> Response {
         let mut response = Response::new(Status::NoContent).with("Allow", ALLOW);
-        if self.options.cors
-            && request
-                .fields
-                .one("Access-Control-Request-Method")
-                .is_some()
-        {
+        if self.options.cors && request.fields.one("Access-Control-Request-Method").is_some() {
             response.add("Access-Control-Allow-Methods", ALLOW);
             response.add("Access-Control-Max-Age", "86400");
             response.add("Vary", "Access-Control-Request-Headers");
@@ -302,12 +283,8 @@ impl Site {
                         }
                     }
                 }
-                Ok(error(
-                    request,
-                    Status::MovedPermanently,
-                    "This folder's name ends in a slash.",
-                )
-                .with("Location", location))
+                Ok(error(request, Status::MovedPermanently, "This folder's name ends in a slash.")
+                    .with("Location", location))
             }
             Resource::Directory(_) | Resource::Missing => self.missing(request, finder, now),
             Resource::Failed(failure) => Ok(failed(request, failure)),
@@ -454,11 +431,7 @@ impl Site {
                 let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
                 described(Status::PartialContent, description.untyped_lines(), buffers)
                     .with("Content-Type", multipart)
-                    .with_body(Body::Multipart {
-                        file: Arc::clone(&source.file),
-                        parts,
-                        end,
-                    })
+                    .with_body(Body::Multipart { file: Arc::clone(&source.file), parts, end })
             }
             Selection::Unsatisfiable => error(
                 request,
@@ -498,12 +471,10 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
             Status::Forbidden,
             "The server may not read this: whoever runs it can change that.",
         ),
-        Failure::Exhausted => error(
-            request,
-            Status::ServiceUnavailable,
-            "The server is busy. Try again in a moment.",
-        )
-        .with("Retry-After", "1"),
+        Failure::Exhausted => {
+            error(request, Status::ServiceUnavailable, "The server is busy. Try again in a moment.")
+                .with("Retry-After", "1")
+        }
         Failure::Broken => error(
             request,
             Status::InternalServerError,
@@ -514,9 +485,7 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
 
 /// Whether `location`, a URL or an absolute path, names what was asked for.
 fn leads_back(location: &str, request: &Request<'_>) -> bool {
-    let url = location
-        .strip_prefix("http://")
-        .or_else(|| location.strip_prefix("https://"));
+    let url = location.strip_prefix("http://").or_else(|| location.strip_prefix("https://"));
     let rest = url.unwrap_or(location);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if url.is_some() && !request.fields.list_has("Host", authority) {
@@ -573,10 +542,7 @@ fn parts(
         head.extend_from_slice(b"Content-Range: ");
         head.extend_from_slice(&content_range(range, representation.length));
         head.extend_from_slice(b"\r\n\r\n");
-        Part {
-            head,
-            range: range.clone(),
-        }
+        Part { head, range: range.clone() }
     };
     ranges.iter().map(part).collect()
 }
@@ -584,13 +550,7 @@ fn parts(
 /// A delimiter that no file is likely to hold: mixed from the moment and the file (RFC 2046 §5.1).
 fn boundary(representation: &Representation, now: &Now) -> Vec<u8> {
     let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
-    for &byte in representation
-        .description()
-        .validators
-        .entity_tag
-        .as_deref()
-        .unwrap_or_default()
-    {
+    for &byte in representation.description().validators.entity_tag.as_deref().unwrap_or_default() {
         state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     let mut boundary = b"part-".to_vec();

@@ -31,9 +31,7 @@ impl OpenFiles {
     /// The file of this path, if it is here and unchanged.
     pub fn find(&mut self, root: &Directory, path: &[u8]) -> Option<Arc<OpenFile>> {
         let slot = self.slots.get_mut(place(path))?;
-        let kept = slot
-            .as_mut()
-            .filter(|kept| kept.file.path.as_bytes() == path)?;
+        let kept = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path)?;
         if root.identify(path) == Some(kept.file.identity) {
             kept.used = true;
             return Some(Arc::clone(&kept.file));
@@ -63,10 +61,7 @@ impl OpenFiles {
             self.slots.resize_with(SLOTS, || None);
         }
         if let Some(slot) = self.slots.get_mut(place(file.path.as_bytes())) {
-            *slot = Some(Slot {
-                file: Arc::clone(file),
-                used: true,
-            });
+            *slot = Some(Slot { file: Arc::clone(file), used: true });
         }
     }
 
@@ -102,8 +97,8 @@ impl OpenFiles {
 
 /// FNV-1a of a path, as the number of a slot.
 fn place(path: &[u8]) -> usize {
-    let hash = path.iter().fold(0x811c_9dc5_u32, |hash, &byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = path
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     (hash ^ hash >> 16) as usize % SLOTS
 }

@@ -252,14 +252,8 @@ mod tests {
     fn the_policy_allows_the_style_and_no_other() {
         let hash = base64(&sha256(STYLE.as_bytes()));
         let wanted = format!("style-src 'sha256-{hash}'; ");
-        assert!(
-            POLICY.contains(&wanted),
-            "the style has another hash: {hash}"
-        );
-        assert!(
-            !STYLE.contains(['<', '&']),
-            "in a page it would be read as something else"
-        );
+        assert!(POLICY.contains(&wanted), "the style has another hash: {hash}");
+        assert!(!STYLE.contains(['<', '&']), "in a page it would be read as something else");
     }
 
     /// FIPS 180-4 §6.2, for a message of less than 512 MiB.
@@ -326,45 +320,16 @@ mod tests {
     fn the_hash_of_the_tests_is_right() {
         // FIPS 180-4's own examples, and the lengths around which padding changes.
         for (message, hash) in [
-            (
-                String::new(),
-                "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
-            ),
-            (
-                "abc".to_owned(),
-                "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
-            ),
-            (
-                "a".repeat(55),
-                "n0OQ+NMMLdkuyfCVtl4rmumwqSWlJY4kHJ8ekQ9zQxg=",
-            ),
-            (
-                "a".repeat(56),
-                "s1Q5pKxvCUi21vnjxq8PX1kM4g8b3nCQ73lwaG7Gc4o=",
-            ),
-            (
-                "a".repeat(63),
-                "fT50oF19sVvOStnsBljqmOPwbu7PFrTG//LaRX3cLzQ=",
-            ),
-            (
-                "a".repeat(64),
-                "/+BU/nrgy23GXDr5th1SCfQ5hR20PQulmXM33xVGaOs=",
-            ),
-            (
-                "a".repeat(119),
-                "MeulHDE6XAgiat8Y1KNZz9/Y0ugWsT9K+VL36mWE3Ps=",
-            ),
-            (
-                "a".repeat(1000),
-                "Qe3s5C1j6Nm/UVqbppMuHCDLyfWl0TRkWttdsblzfqM=",
-            ),
+            (String::new(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            ("abc".to_owned(), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="),
+            ("a".repeat(55), "n0OQ+NMMLdkuyfCVtl4rmumwqSWlJY4kHJ8ekQ9zQxg="),
+            ("a".repeat(56), "s1Q5pKxvCUi21vnjxq8PX1kM4g8b3nCQ73lwaG7Gc4o="),
+            ("a".repeat(63), "fT50oF19sVvOStnsBljqmOPwbu7PFrTG//LaRX3cLzQ="),
+            ("a".repeat(64), "/+BU/nrgy23GXDr5th1SCfQ5hR20PQulmXM33xVGaOs="),
+            ("a".repeat(119), "MeulHDE6XAgiat8Y1KNZz9/Y0ugWsT9K+VL36mWE3Ps="),
+            ("a".repeat(1000), "Qe3s5C1j6Nm/UVqbppMuHCDLyfWl0TRkWttdsblzfqM="),
         ] {
-            assert_eq!(
-                base64(&sha256(message.as_bytes())),
-                hash,
-                "{}",
-                message.len()
-            );
+            assert_eq!(base64(&sha256(message.as_bytes())), hash, "{}", message.len());
         }
     }
 }

@@ -31,18 +31,12 @@ impl Representation {
     /// What its answers have in common.
     pub fn description(&self) -> &Description {
         const NONE: &Description = &Description {
-            validators: Validators {
-                entity_tag: None,
-                last_modified: None,
-            },
+            validators: Validators { entity_tag: None, last_modified: None },
             lines: Vec::new(),
             not_modified_bytes: 0,
             untyped_bytes: 0,
         };
-        self.own
-            .as_ref()
-            .or_else(|| self.source.description.get())
-            .unwrap_or(NONE)
+        self.own.as_ref().or_else(|| self.source.description.get()).unwrap_or(NONE)
     }
 }
 
@@ -66,9 +60,7 @@ impl Description {
 
     /// RFC 9110 §15.4.5: what a 304 says, which the 200 would say of caching and of itself.
     pub fn not_modified_lines(&self) -> &[u8] {
-        self.lines
-            .get(..self.not_modified_bytes)
-            .unwrap_or_default()
+        self.lines.get(..self.not_modified_bytes).unwrap_or_default()
     }
 
     /// The same as [`Description::lines`] without the last: a multipart has another type.
@@ -119,12 +111,7 @@ pub fn select(
     };
     let length = source.identity.length;
     let own = describe(&source, coding, finder.options, now);
-    Some(Representation {
-        source,
-        length,
-        is_coded,
-        own,
-    })
+    Some(Representation { source, length, is_coded, own })
 }
 
 /// Whether a range is asked for, in words that are understood (RFC 9110 §14.2: GET alone has them).
@@ -151,10 +138,7 @@ fn of_range(
     // With If-Range, one that names nothing there is, or a date, which siblings often share: the
     // answer is the whole, and the one that is preferred.
     let is_conditional = fields.all("If-Range").next().is_some();
-    match siblings
-        .iter()
-        .position(|(coding, file)| is_named(file, Some(*coding)))
-    {
+    match siblings.iter().position(|(coding, file)| is_named(file, Some(*coding))) {
         None if accept.accepts_identity() && !is_conditional => None,
         named => Some(siblings.swap_remove(named.unwrap_or(0))),
     }
@@ -197,12 +181,7 @@ fn describe(
         let path = path.strip_suffix(suffix).unwrap_or(path);
         let media_type = media_type::of(path, &options.media_types);
         add("Content-Type: ", media_type.as_bytes());
-        Description {
-            validators,
-            lines,
-            not_modified_bytes,
-            untyped_bytes,
-        }
+        Description { validators, lines, not_modified_bytes, untyped_bytes }
     };
     match source.identity.modified {
         Some(modified) if coding.is_none() && age(modified, now) == Age::Settled => {
@@ -239,10 +218,7 @@ fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Val
     tag.push(b'"');
     // The date has whole seconds, whatever the stamp has, and is settled later than the tag.
     let is_settled = age == Age::Settled && seconds > 0;
-    Validators {
-        entity_tag: Some(tag),
-        last_modified: is_settled.then_some(HttpDate(seconds)),
-    }
+    Validators { entity_tag: Some(tag), last_modified: is_settled.then_some(HttpDate(seconds)) }
 }
 
 /// What the time of a modification is good for.
@@ -268,11 +244,7 @@ fn age((seconds, nanoseconds): (i64, u32), now: HttpDate) -> Age {
     if seconds - now.0 > AHEAD_SECONDS_MAX {
         return Age::Tagged;
     }
-    let tick_seconds = if nanoseconds == 0 && seconds % 2 == 0 {
-        2
-    } else {
-        1
-    };
+    let tick_seconds = if nanoseconds == 0 && seconds % 2 == 0 { 2 } else { 1 };
     let tick_nanoseconds = match nanoseconds {
         0 => tick_seconds * NANOSECONDS,
         _ => {
@@ -303,10 +275,6 @@ pub(super) fn write_hex(number: u64, out: &mut Vec<u8>) {
     let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
         let nibble = (number >> (digit * 4)) as u8 & 15;
-        out.push(if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' + nibble - 10
-        });
+        out.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
     }
 }

@@ -129,11 +129,7 @@ impl Directory {
             statx::at(self.fd.as_raw_fd(), &name)
         };
         let mut depth = 0;
-        for (slash, _) in relative
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'/')
-        {
+        for (slash, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
             depth += 1;
             if depth > IDENTIFY_DEPTH_MAX || !at(relative.get(..slash)?)?.is_directory {
                 return None;
@@ -193,17 +189,9 @@ impl Directory {
         unsafe extern "C" {
             fn syscall(number: c_long, ...) -> c_long;
         }
-        let no_symlinks = if self.symlinks == Symlinks::Deny {
-            RESOLVE_NO_SYMLINKS
-        } else {
-            0
-        };
+        let no_symlinks = if self.symlinks == Symlinks::Deny { RESOLVE_NO_SYMLINKS } else { 0 };
         let resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | no_symlinks;
-        let how = OpenHow {
-            flags: READ_FLAGS as u64,
-            mode: 0,
-            resolve,
-        };
+        let how = OpenHow { flags: READ_FLAGS as u64, mode: 0, resolve };
         // SAFETY: name and how live until the call returns; the size is that of how.
         let fd = unsafe {
             syscall(
@@ -234,9 +222,7 @@ impl Directory {
         let mut links = 0;
         let mut is_directory = relative.ends_with(b"/");
         loop {
-            let here = parents
-                .last()
-                .map_or(self.fd.as_raw_fd(), AsRawFd::as_raw_fd);
+            let here = parents.last().map_or(self.fd.as_raw_fd(), AsRawFd::as_raw_fd);
             let Some(name) = rest.pop() else {
                 return Ok(File::from(openat(here, c".", READ_FLAGS)?));
             };
@@ -247,11 +233,7 @@ impl Directory {
             }
             let name = CString::new(name)?;
             let last = rest.is_empty() && !is_directory;
-            let flags = if last {
-                READ_FLAGS
-            } else {
-                O_PATH | O_DIRECTORY | O_CLOEXEC
-            };
+            let flags = if last { READ_FLAGS } else { O_PATH | O_DIRECTORY | O_CLOEXEC };
             match openat(here, &name, flags | O_NOFOLLOW) {
                 Ok(fd) if last => return Ok(File::from(fd)),
                 Ok(fd) => parents.push(fd),
@@ -267,9 +249,8 @@ impl Directory {
                     is_directory |= rest.is_empty() && target.ends_with(b"/");
                     if target.starts_with(b"/") {
                         let target = Path::new(OsStr::from_bytes(&target));
-                        let inside = target
-                            .strip_prefix(&self.path)
-                            .map_err(|_| io::ErrorKind::NotFound)?;
+                        let inside =
+                            target.strip_prefix(&self.path).map_err(|_| io::ErrorKind::NotFound)?;
                         parents.clear();
                         push_names(inside.as_os_str().as_bytes(), &mut rest);
                     } else {
@@ -312,11 +293,7 @@ fn c_str<'p>(name: &[u8], place: &'p mut [u8; 256]) -> io::Result<Cow<'p, CStr>>
 /// Puts the names of a path on a stack, the first on top.
 fn push_names(path: &[u8], stack: &mut Vec<Vec<u8>>) {
     let names = path.split(|&byte| byte == b'/').rev();
-    stack.extend(
-        names
-            .filter(|name| !matches!(*name, b"" | b"."))
-            .map(<[u8]>::to_vec),
-    );
+    stack.extend(names.filter(|name| !matches!(*name, b"" | b".")).map(<[u8]>::to_vec));
 }
 
 fn openat(directory: RawFd, name: &CStr, flags: c_int) -> io::Result<OwnedFd> {

@@ -71,12 +71,7 @@ pub fn read(
         while let Some((kind, name, after)) = split_record(rest) {
             rest = after;
             if !matches!(name.to_bytes(), b"." | b"..") {
-                each(&Entry {
-                    name,
-                    kind,
-                    directory,
-                    path,
-                })?;
+                each(&Entry { name, kind, directory, path })?;
             }
         }
     }
@@ -100,14 +95,8 @@ fn getdents64(directory: RawFd, records: &mut [u8]) -> io::Result<&[u8]> {
         fn syscall(number: c_long, ...) -> c_long;
     }
     // SAFETY: the kernel writes at most as many bytes as the slice has.
-    let filled = unsafe {
-        syscall(
-            SYS_GETDENTS64,
-            directory as c_int,
-            records.as_mut_ptr(),
-            records.len(),
-        )
-    };
+    let filled =
+        unsafe { syscall(SYS_GETDENTS64, directory as c_int, records.as_mut_ptr(), records.len()) };
     let filled = cvt_size(filled as isize)?;
     Ok(records.get(..filled).unwrap_or_default())
 }
@@ -140,10 +129,7 @@ mod tests {
         for (what, bytes) in [
             ("the end", vec![]),
             ("cut in the length", two[..17].to_vec()),
-            (
-                "longer than what there is",
-                record(b"a\0", 24)[..23].to_vec(),
-            ),
+            ("longer than what there is", record(b"a\0", 24)[..23].to_vec()),
             ("of no length", record(b"a\0", 0)),
             ("without a name", record(b"", 19)),
             ("a name without its end", record(b"abcde", 24)),

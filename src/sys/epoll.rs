@@ -21,16 +21,7 @@ impl Poller {
         let fd = cvt(epoll_create1(EPOLL_CLOEXEC))?;
         // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Poller {
-            epoll,
-            events: vec![
-                EpollEvent {
-                    events: 0,
-                    token: 0
-                };
-                EVENTS_MAX
-            ],
-        })
+        Ok(Poller { epoll, events: vec![EpollEvent { events: 0, token: 0 }; EVENTS_MAX] })
     }
 
     /// Watches a descriptor until it is closed. `token` comes back from [`Poller::wait`].
@@ -64,12 +55,7 @@ impl Poller {
         let room = c_int::try_from(self.events.len()).unwrap_or(c_int::MAX);
         // SAFETY: the kernel writes at most `room` whole events into the vector, which has as many.
         let count = cvt(unsafe {
-            epoll_wait(
-                self.epoll.as_raw_fd(),
-                self.events.as_mut_ptr(),
-                room,
-                timeout,
-            )
+            epoll_wait(self.epoll.as_raw_fd(), self.events.as_mut_ptr(), room, timeout)
         });
         match count {
             Ok(count) => {
@@ -95,12 +81,7 @@ impl Poller {
         let mut event = EpollEvent { events, token };
         // SAFETY: the event lives until the call returns, and the kernel only reads it.
         cvt(unsafe {
-            epoll_ctl(
-                self.epoll.as_raw_fd(),
-                operation,
-                fd.as_fd().as_raw_fd(),
-                &raw mut event,
-            )
+            epoll_ctl(self.epoll.as_raw_fd(), operation, fd.as_fd().as_raw_fd(), &raw mut event)
         })?;
         Ok(())
     }

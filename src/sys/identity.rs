@@ -88,23 +88,13 @@ mod tests {
     fn it_says_what_std_says_and_sees_every_change() {
         let path = std::env::temp_dir().join(format!("ipv6-httpd-identity-{}", std::process::id()));
         std::fs::write(&path, "one").expect("write");
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .expect("open");
+        let file = File::options().read(true).write(true).open(&path).expect("open");
         let time = SystemTime::UNIX_EPOCH + Duration::new(2_345_678_901, 987_654_321);
         file.set_modified(time).expect("a date after 2038");
         let first = Identity::of(&file).expect("identity");
-        assert_eq!(
-            (first.is_file, first.is_directory, first.length),
-            (true, false, 3)
-        );
+        assert_eq!((first.is_file, first.is_directory, first.length), (true, false, 3));
         assert_eq!(first.modified, Some((2_345_678_901, 987_654_321)));
-        assert_eq!(
-            first.modified,
-            modified(&file.metadata().expect("metadata"))
-        );
+        assert_eq!(first.modified, modified(&file.metadata().expect("metadata")));
         assert_eq!(Identity::of(&file).expect("identity"), first);
         // Same size, same time of modification: only the kernel's own time tells.
         std::thread::sleep(Duration::from_millis(20));
@@ -116,9 +106,6 @@ mod tests {
         std::fs::remove_file(&path).expect("remove");
         file.set_modified(SystemTime::UNIX_EPOCH - Duration::from_millis(1))
             .expect("a date before 1970");
-        assert_eq!(
-            Identity::of(&file).expect("identity").modified,
-            Some((-1, 999_000_000))
-        );
+        assert_eq!(Identity::of(&file).expect("identity").modified, Some((-1, 999_000_000)));
     }
 }

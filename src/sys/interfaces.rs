@@ -70,9 +70,7 @@ pub fn interface_name(index: u32) -> Option<String> {
     if written.is_null() {
         return None;
     }
-    CStr::from_bytes_until_nul(&name)
-        .ok()
-        .map(|name| name.to_string_lossy().into_owned())
+    CStr::from_bytes_until_nul(&name).ok().map(|name| name.to_string_lossy().into_owned())
 }
 
 /// # Safety
@@ -129,9 +127,7 @@ mod tests {
     #[test]
     fn loopback_is_there() {
         let found = addresses().expect("addresses");
-        let loopback = found
-            .iter()
-            .find(|found| found.address == Ipv4Addr::LOCALHOST);
+        let loopback = found.iter().find(|found| found.address == Ipv4Addr::LOCALHOST);
         let loopback = loopback.expect("127.0.0.1");
         assert_eq!(loopback.prefix_bits, 8);
         let index = interface_index(&loopback.interface).expect("its number");

@@ -174,11 +174,7 @@ pub fn credentials_directory() -> Option<PathBuf> {
 
 /// Failure as the C library tells it: -1, and the reason in errno.
 fn cvt(result: c_int) -> io::Result<c_int> {
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// The same for counts of bytes.

@@ -129,9 +129,7 @@ impl Found {
             _ => return,
         };
         let value = |name| attribute(message, 12, name);
-        let table = value(RTA_TABLE)
-            .and_then(|value| word(value, 0))
-            .unwrap_or(table.into());
+        let table = value(RTA_TABLE).and_then(|value| word(value, 0)).unwrap_or(table.into());
         if bits < shortest || !(self.all_tables || self.tables.contains(&(family, table))) {
             return;
         }
@@ -255,10 +253,7 @@ impl Socket {
             }
             if total > DUMP_BYTES_MAX {
                 // The rest would still come, in place of the next answer.
-                *self = Socket {
-                    sequence: self.sequence,
-                    ..Socket::open()?
-                };
+                *self = Socket { sequence: self.sequence, ..Socket::open()? };
                 return Ok(true);
             }
         }
@@ -284,12 +279,7 @@ impl Socket {
         }
         // SAFETY: the kernel reads as many bytes as there are.
         cvt_size(unsafe {
-            send(
-                self.fd.as_raw_fd(),
-                question.as_ptr().cast(),
-                question.len(),
-                0,
-            )
+            send(self.fd.as_raw_fd(), question.as_ptr().cast(), question.len(), 0)
         })?;
         Ok(())
     }
@@ -393,15 +383,7 @@ mod tests {
             ("IPv4", "192.0.2.0", 24, 1, 0, device.clone(), true),
             ("IPv6", "2001:db8::", 64, 1, 0, device.clone(), true),
             ("one address", "100.64.0.7", 32, 1, 0, device.clone(), true),
-            (
-                "its table",
-                "100.64.0.7",
-                32,
-                1,
-                0,
-                [device.clone(), table(52)].concat(),
-                true,
-            ),
+            ("its table", "100.64.0.7", 32, 1, 0, [device.clone(), table(52)].concat(), true),
             (
                 "no rule leads there",
                 "192.0.2.0",
@@ -453,10 +435,7 @@ mod tests {
                 24,
                 1,
                 0,
-                attribute_of(
-                    9,
-                    &[way(b""), way(&attribute_of(5, &[192, 0, 2, 1]))].concat(),
-                ),
+                attribute_of(9, &[way(b""), way(&attribute_of(5, &[192, 0, 2, 1]))].concat()),
                 false,
             ),
             (
@@ -478,66 +457,22 @@ mod tests {
                 false,
             ),
             ("no interface", "192.0.2.0", 24, 1, 0, Vec::new(), false),
-            (
-                "of this machine",
-                "192.0.2.1",
-                32,
-                2,
-                0,
-                device.clone(),
-                false,
-            ),
+            ("of this machine", "192.0.2.1", 32, 2, 0, device.clone(), false),
             ("broadcast", "192.0.2.255", 32, 3, 0, device.clone(), false),
             ("multicast", "ff00::", 8, 5, 0, device.clone(), false),
-            (
-                "multicast that says otherwise",
-                "ff02::",
-                16,
-                1,
-                0,
-                device.clone(),
-                false,
-            ),
+            ("multicast that says otherwise", "ff02::", 16, 1, 0, device.clone(), false),
             ("blackhole", "192.0.2.0", 24, 6, 0, device.clone(), false),
             ("unreachable", "192.0.2.0", 24, 7, 0, device.clone(), false),
             ("prohibit", "192.0.2.0", 24, 8, 0, device.clone(), false),
             ("throw", "192.0.2.0", 24, 9, 0, device.clone(), false),
             ("dead", "192.0.2.0", 24, 1, 1, device.clone(), false),
-            (
-                "learned",
-                "2001:db8::7",
-                128,
-                1,
-                0x200,
-                device.clone(),
-                false,
-            ),
+            ("learned", "2001:db8::7", 128, 1, 0x200, device.clone(), false),
             ("no carrier", "192.0.2.0", 24, 1, 16, device.clone(), true),
-            (
-                "half of everything",
-                "0.0.0.0",
-                1,
-                1,
-                0,
-                device.clone(),
-                false,
-            ),
-            (
-                "all global addresses",
-                "2000::",
-                3,
-                1,
-                0,
-                device.clone(),
-                false,
-            ),
+            ("half of everything", "0.0.0.0", 1, 1, 0, device.clone(), false),
+            ("all global addresses", "2000::", 3, 1, 0, device.clone(), false),
         ];
         for (name, destination, bits, kind, flags, attributes, expected) in rows {
-            let family = if destination.contains(':') {
-                AF_INET6
-            } else {
-                AF_INET
-            };
+            let family = if destination.contains(':') { AF_INET6 } else { AF_INET };
             let start = [family, bits, 0, 0, 254, 0, 0, kind];
             let message = [
                 &start[..],
@@ -568,24 +503,10 @@ mod tests {
     #[test]
     fn addresses_and_their_peers() {
         let rows: [(&str, u8, u32, Option<&str>, &str, &[&str]); 6] = [
-            (
-                "IPv4",
-                24,
-                2,
-                Some("192.0.2.1"),
-                "192.0.2.1",
-                &["192.0.2.1/24"],
-            ),
+            ("IPv4", 24, 2, Some("192.0.2.1"), "192.0.2.1", &["192.0.2.1/24"]),
             ("IPv6", 64, 2, None, "2001:db8::1", &["2001:db8::1/64"]),
             ("one", 128, 2, None, "2001:db8::1", &["2001:db8::1/128"]),
-            (
-                "a peer",
-                32,
-                2,
-                Some("10.9.0.1"),
-                "10.9.0.2",
-                &["10.9.0.1/32", "10.9.0.2/32"],
-            ),
+            ("a peer", 32, 2, Some("10.9.0.1"), "10.9.0.2", &["10.9.0.1/32", "10.9.0.2/32"]),
             (
                 "a peer's network",
                 24,
@@ -597,17 +518,11 @@ mod tests {
             ("down", 24, 3, Some("192.0.2.1"), "192.0.2.1", &[]),
         ];
         for (name, bits, interface, own, peer, expected) in rows {
-            let own = own
-                .map(|own| attribute_of(2, &octets(own)))
-                .unwrap_or_default();
+            let own = own.map(|own| attribute_of(2, &octets(own))).unwrap_or_default();
             let start = [0, bits, 0, 0];
-            let message = [
-                &start[..],
-                &u32::to_ne_bytes(interface),
-                &attribute_of(1, &octets(peer)),
-                &own,
-            ]
-            .concat();
+            let message =
+                [&start[..], &u32::to_ne_bytes(interface), &attribute_of(1, &octets(peer)), &own]
+                    .concat();
             let mut found = found();
             found.address(&message);
             assert_eq!(networks(&found), expected, "{name}");
@@ -618,11 +533,7 @@ mod tests {
     fn rules_lead_to_tables() {
         let mut found = Found::default();
         let rule = |table: u8, action: u8, attributes: &[u8]| {
-            [
-                &[AF_INET, 0, 0, 0, table, 0, 0, action, 0, 0, 0, 0],
-                attributes,
-            ]
-            .concat()
+            [&[AF_INET, 0, 0, 0, table, 0, 0, action, 0, 0, 0, 0], attributes].concat()
         };
         found.rule(&rule(254, 1, b""));
         found.rule(&rule(0, 1, &attribute_of(15, &51_820_u32.to_ne_bytes())));
@@ -638,10 +549,7 @@ mod tests {
     #[test]
     fn the_loopback_network_is_connected() {
         let found = connected().expect("an answer");
-        assert!(
-            found.contains(&(Ipv4Addr::LOCALHOST.into(), 8)),
-            "{found:?}"
-        );
+        assert!(found.contains(&(Ipv4Addr::LOCALHOST.into(), 8)), "{found:?}");
         // And no more descriptors each time, nor other answers.
         assert_eq!(connected().expect("an answer"), found);
     }

@@ -7,10 +7,7 @@ use std::ffi::{c_int, c_long};
 pub fn raise_open_files_max() -> u64 {
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     const SYS_PRLIMIT64: Option<c_long> = Some(302);
-    #[cfg(all(
-        target_os = "linux",
-        any(target_arch = "aarch64", target_arch = "riscv64")
-    ))]
+    #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "riscv64")))]
     const SYS_PRLIMIT64: Option<c_long> = Some(261);
     #[cfg(all(target_os = "linux", target_arch = "arm"))]
     const SYS_PRLIMIT64: Option<c_long> = Some(369);

@@ -45,11 +45,8 @@ impl Standard {
     }
 }
 
-const SIGXFSZ: c_int = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    31
-} else {
-    25
-};
+const SIGXFSZ: c_int =
+    if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 31 } else { 25 };
 const SIG_IGN: usize = 1;
 
 unsafe extern "C" {

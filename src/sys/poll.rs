@@ -20,19 +20,12 @@ pub struct Poller {
 impl Poller {
     /// Watches nothing yet.
     pub fn new() -> io::Result<Poller> {
-        Ok(Poller {
-            watched: Vec::new(),
-            tokens: Vec::new(),
-        })
+        Ok(Poller { watched: Vec::new(), tokens: Vec::new() })
     }
 
     /// Watches a descriptor. `token` comes back from [`Poller::wait`].
     pub fn watch(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
-        self.watched.push(PollFd {
-            fd: raw(fd),
-            events: bits(interest),
-            revents: 0,
-        });
+        self.watched.push(PollFd { fd: raw(fd), events: bits(interest), revents: 0 });
         self.tokens.push(token);
         Ok(())
     }
@@ -74,13 +67,8 @@ impl Poller {
         }
         let timeout = milliseconds.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));
         // SAFETY: the kernel reads and writes exactly as many entries as the vector has.
-        let count = cvt(unsafe {
-            poll(
-                self.watched.as_mut_ptr(),
-                self.watched.len() as NFds,
-                timeout,
-            )
-        });
+        let count =
+            cvt(unsafe { poll(self.watched.as_mut_ptr(), self.watched.len() as NFds, timeout) });
         match count {
             Ok(_) => {
                 let all = self.watched.iter().zip(&self.tokens);

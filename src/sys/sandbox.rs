@@ -82,14 +82,8 @@ mod landlock {
     pub(super) fn version() -> Option<u32> {
         let none = std::ptr::null::<c_void>();
         // SAFETY: with this flag the kernel reads nothing.
-        let version = unsafe {
-            syscall(
-                SYS_CREATE_RULESET,
-                none,
-                0 as c_ulong,
-                CREATE_RULESET_VERSION,
-            )
-        };
+        let version =
+            unsafe { syscall(SYS_CREATE_RULESET, none, 0 as c_ulong, CREATE_RULESET_VERSION) };
         u32::try_from(version).ok().filter(|&version| version > 0)
     }
 
@@ -104,25 +98,16 @@ mod landlock {
         };
         let net = if version < 4 { 0 } else { 0b11 };
         let size: c_ulong = if version < 4 { 8 } else { 16 };
-        let ruleset = Ruleset {
-            files,
-            net,
-            scoped: 0,
-        };
+        let ruleset = Ruleset { files, net, scoped: 0 };
         // SAFETY: the kernel reads `size` bytes of the ruleset, which has more.
         let fd = unsafe { syscall(SYS_CREATE_RULESET, &raw const ruleset, size, 0 as c_ulong) };
         let fd = cvt(c_int::try_from(fd).unwrap_or(-1)).ok()?;
         // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
         let rules = unsafe { OwnedFd::from_raw_fd(fd) };
-        let readable = readable
-            .iter()
-            .map(|directory| (directory, READ_FILE | READ_DIR));
+        let readable = readable.iter().map(|directory| (directory, READ_FILE | READ_DIR));
         let files_in = files_in.iter().map(|directory| (directory, READ_FILE));
         for (directory, allowed) in readable.chain(files_in) {
-            let rule = PathBeneath {
-                allowed,
-                directory: directory.as_raw_fd(),
-            };
+            let rule = PathBeneath { allowed, directory: directory.as_raw_fd() };
             // SAFETY: the kernel reads one rule, which lives until the call returns.
             let added = unsafe {
                 syscall(
@@ -139,13 +124,7 @@ mod landlock {
         }
         // SAFETY: no pointer is passed.
         let restricted = unsafe {
-            prctl(
-                PR_SET_NO_NEW_PRIVS,
-                1 as c_ulong,
-                0 as c_ulong,
-                0 as c_ulong,
-                0 as c_ulong,
-            ) == 0
+            prctl(PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) == 0
                 && syscall(SYS_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) == 0
         };
         restricted.then_some(version)
@@ -196,16 +175,10 @@ mod tests {
             let directory = Directory::open(&inner, Symlinks::Inside).expect("the folder");
             let beside = Directory::open(&inner.with_extension("beside"), Symlinks::Follow)
                 .expect("a folder beside it");
-            assert_eq!(
-                Sandbox::enter(&[&directory], &[&beside]),
-                Sandbox::Landlock(version)
-            );
+            assert_eq!(Sandbox::enter(&[&directory], &[&beside]), Sandbox::Landlock(version));
             let file = beside.path().join("b");
             assert!(File::open(&file).is_ok(), "a file beside it");
-            assert!(
-                directory.open_beneath(b"a").is_ok(),
-                "a file beneath the root"
-            );
+            assert!(directory.open_beneath(b"a").is_ok(), "a file beneath the root");
             let folder = directory.open_beneath(b"").expect("the root itself");
             let mut names = Vec::new();
             directory
@@ -221,22 +194,13 @@ mod tests {
                 assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{what}");
             };
             denied(File::open("/etc/passwd").map(drop), "reads outside");
-            denied(
-                std::fs::read_dir(beside.path()).map(drop),
-                "reads what is beside it",
-            );
+            denied(std::fs::read_dir(beside.path()).map(drop), "reads what is beside it");
             denied(std::fs::write(&file, "c"), "writes beside it");
-            denied(
-                File::open(Path::new("/proc/self/environ")).map(drop),
-                "reads itself",
-            );
+            denied(File::open(Path::new("/proc/self/environ")).map(drop), "reads itself");
             denied(std::fs::write(inner.join("a"), "b"), "writes");
             denied(std::fs::write(inner.join("b"), "b"), "creates");
             denied(std::fs::remove_file(inner.join("a")), "removes");
-            denied(
-                Command::new("/bin/true").status().map(drop),
-                "starts a program",
-            );
+            denied(Command::new("/bin/true").status().map(drop), "starts a program");
             if version >= 4 {
                 denied(TcpStream::connect(address).map(drop), "connects");
                 denied(TcpListener::bind("[::1]:0").map(drop), "listens");

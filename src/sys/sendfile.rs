@@ -29,9 +29,7 @@ pub fn send_file(
     cursor.seek(SeekFrom::Start(offset))?;
     let (out, input) = (socket.as_raw_fd(), file.as_raw_fd());
     // SAFETY: both descriptors are open as long as their owners are borrowed; no memory is passed.
-    Ok(super::cvt_size(unsafe {
-        sendfile(out, input, null_mut(), count)
-    })?)
+    Ok(super::cvt_size(unsafe { sendfile(out, input, null_mut(), count) })?)
 }
 
 /// There is no such call here, or it has another form on each system.

@@ -30,9 +30,7 @@ pub struct Signals {
 impl Signals {
     /// Blocks them in this thread and in all that it starts from now on.
     pub fn block() -> io::Result<Signals> {
-        Ok(Signals {
-            set: block(&[SIGINT, SIGTERM, SIGALRM, SIGHUP, SIGUSR[0], SIGUSR[1]])?,
-        })
+        Ok(Signals { set: block(&[SIGINT, SIGTERM, SIGALRM, SIGHUP, SIGUSR[0], SIGUSR[1]])? })
     }
 
     /// Blocks in the same way those that never end the server, for the time until it can wait:

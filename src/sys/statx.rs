@@ -65,14 +65,8 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
     // SAFETY: the name ends in NUL; the kernel writes one structure of 256 bytes, all of them.
     let found = unsafe {
         let mask = STATX_BASIC_STATS;
-        match syscall(
-            SYS_STATX,
-            directory as c_int,
-            name.as_ptr(),
-            flags,
-            mask,
-            found.as_mut_ptr(),
-        ) {
+        match syscall(SYS_STATX, directory as c_int, name.as_ptr(), flags, mask, found.as_mut_ptr())
+        {
             0 => found.assume_init(),
             _ => return None,
         }

@@ -27,10 +27,7 @@ mod tests {
     #[test]
     fn a_thread_has_the_name_that_it_was_given() {
         let name = || std::fs::read_to_string("/proc/thread-self/comm");
-        for (given, kept) in [
-            ("log", "log\n"),
-            ("a name of twenty one", "a name of twent\n"),
-        ] {
+        for (given, kept) in [("log", "log\n"), ("a name of twenty one", "a name of twent\n")] {
             let builder = std::thread::Builder::new().name(given.to_owned());
             let thread = builder.spawn(name).expect("a thread");
             let found = thread.join().expect("no panic").expect("/proc");

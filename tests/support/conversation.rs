@@ -27,14 +27,9 @@ impl Conversation {
     pub fn open(address: SocketAddr) -> Conversation {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-        stream
-            .set_write_timeout(Some(DEADLINE))
-            .expect("a deadline");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
         stream.set_nodelay(true).expect("no delay");
-        Conversation {
-            stream,
-            received: Vec::new(),
-        }
+        Conversation { stream, received: Vec::new() }
     }
 
     /// Sends bytes as they are.
@@ -74,19 +69,13 @@ impl Conversation {
     /// Reads one answer to HEAD: what Content-Length promises does not follow.
     pub fn answer_to_head(&mut self) -> Answer {
         let head = self.head();
-        Answer {
-            head,
-            body: Vec::new(),
-        }
+        Answer { head, body: Vec::new() }
     }
 
     /// Reads a head with its empty line.
     pub fn head(&mut self) -> String {
         loop {
-            let end = self
-                .received
-                .windows(4)
-                .position(|four| four == b"\r\n\r\n");
+            let end = self.received.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(end) = end {
                 let head = self.received.drain(..end + 4).collect();
                 return String::from_utf8(head).expect("an ASCII head");
@@ -103,9 +92,7 @@ impl Conversation {
         } else {
             let start = bytes.len();
             bytes.resize(count, 0);
-            self.stream
-                .read_exact(&mut bytes[start..])
-                .expect("as many bytes as promised");
+            self.stream.read_exact(&mut bytes[start..]).expect("as many bytes as promised");
         }
         bytes
     }
@@ -177,17 +164,12 @@ pub fn fetch(address: SocketAddr, path: &str) -> Answer {
 
 /// What a head says its body has; 204 and 304 have none.
 fn content_length(head: &str) -> u64 {
-    let value = head
-        .split("\r\n")
-        .find_map(|line| line.strip_prefix("Content-Length: "));
+    let value = head.split("\r\n").find_map(|line| line.strip_prefix("Content-Length: "));
     match value {
         Some(value) => value.parse().expect("a number"),
         None => {
             let status = &head[9..12];
-            assert!(
-                matches!(status, "204" | "304"),
-                "no Content-Length in {head:?}"
-            );
+            assert!(matches!(status, "204" | "304"), "no Content-Length in {head:?}");
             0
         }
     }

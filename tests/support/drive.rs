@@ -127,20 +127,17 @@ impl<'s> Client<'s> {
 
     /// The same, without doing anything about them yet.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.connection
-            .received(bytes, &self.limits, &self.now, &mut self.desk);
+        self.connection.received(bytes, &self.limits, &self.now, &mut self.desk);
     }
 
     /// The next step.
     pub fn step(&mut self) -> Step<'_> {
-        self.connection
-            .next_step(&self.limits, &self.now, &mut self.desk)
+        self.connection.next_step(&self.limits, &self.now, &mut self.desk)
     }
 
     /// So many bytes of the last step have been taken.
     pub fn sent(&mut self, bytes: usize) {
-        self.connection
-            .sent(bytes, &self.limits, &self.now, &mut self.desk);
+        self.connection.sent(bytes, &self.limits, &self.now, &mut self.desk);
     }
 
     /// The server is told to stop.
@@ -160,9 +157,7 @@ impl<'s> Client<'s> {
         // Every step makes progress, or this would never end.
         let mut steps = 0;
         loop {
-            let step = self
-                .connection
-                .next_step(&self.limits, &self.now, &mut self.desk);
+            let step = self.connection.next_step(&self.limits, &self.now, &mut self.desk);
             let sent = match step {
                 Step::Write(chunk) => take(&chunk, self.sends, &mut self.output),
                 Step::Read if self.shut => return End::Lingers,
@@ -193,8 +188,7 @@ impl<'s> Client<'s> {
         let then = self.now.milliseconds + milliseconds;
         self.now.set(then, self.now.date);
         (self.connection.deadline_milliseconds() <= then).then(|| {
-            self.connection
-                .expired(&self.limits, &self.now, &mut self.desk);
+            self.connection.expired(&self.limits, &self.now, &mut self.desk);
             self.drive()
         })
     }
@@ -376,10 +370,8 @@ pub fn head_length(answer: &[u8]) -> usize {
 
 /// Bytes for people, without their control characters.
 pub fn show(bytes: &[u8]) -> String {
-    let shown: String = bytes[..bytes.len().min(4_000)]
-        .escape_ascii()
-        .to_string()
-        .replace("\\r\\n", "\n");
+    let shown: String =
+        bytes[..bytes.len().min(4_000)].escape_ascii().to_string().replace("\\r\\n", "\n");
     shown
 }
 
@@ -410,17 +402,12 @@ impl Answer<'_> {
 
 /// Reads one answer. `is_head`: of a request that was HEAD. `Err` says what is wrong with it.
 pub fn read_answer(bytes: &[u8], is_head: bool) -> Result<Answer<'_>, String> {
-    let end = bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .ok_or("no end of the head")?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or("no end of the head")?;
     let mut lines = bytes[..end].split(|&byte| byte == b'\n');
     let line = |line: Option<&[u8]>| -> Option<String> {
         let line = line?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let plain = line
-            .iter()
-            .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+        let plain = line.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
         plain.then(|| String::from_utf8_lossy(line).into_owned())
     };
     let first = line(lines.next()).ok_or("a control character in the status-line")?;
@@ -445,12 +432,7 @@ pub fn read_answer(bytes: &[u8], is_head: bool) -> Result<Answer<'_>, String> {
         }
         fields.push((name, value));
     }
-    let mut answer = Answer {
-        status,
-        fields,
-        content: b"",
-        bytes: end + 4,
-    };
+    let mut answer = Answer { status, fields, content: b"", bytes: end + 4 };
     if answer.all("Date") != [DATE.as_bytes()] {
         return Err("there must be exactly one Date".to_owned());
     }
@@ -473,9 +455,8 @@ pub fn read_answer(bytes: &[u8], is_head: bool) -> Result<Answer<'_>, String> {
         .and_then(|digits| digits.parse().ok())
         .ok_or("Content-Length is no number")?;
     if !is_head {
-        answer.content = bytes
-            .get(end + 4..end + 4 + length)
-            .ok_or("the content is shorter than its length")?;
+        answer.content =
+            bytes.get(end + 4..end + 4 + length).ok_or("the content is shorter than its length")?;
         answer.bytes += length;
     }
     Ok(answer)
@@ -488,9 +469,7 @@ fn is_title_case(name: &str) -> bool {
         || (!name.is_empty()
             && name.split('-').all(|word| {
                 let mut letters = word.bytes();
-                letters
-                    .next()
-                    .is_some_and(|first| first.is_ascii_uppercase())
+                letters.next().is_some_and(|first| first.is_ascii_uppercase())
                     && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
             }))
 }
@@ -499,23 +478,13 @@ fn is_title_case(name: &str) -> bool {
 pub fn check_answers(rule: &str, output: &[u8], answered: &[Answered]) {
     let mut rest = output;
     for (number, record) in answered.iter().enumerate() {
-        let line = record
-            .note
-            .strip_prefix(b"refused: ")
-            .unwrap_or(&record.note);
+        let line = record.note.strip_prefix(b"refused: ").unwrap_or(&record.note);
         let answer = read_answer(rest, line.starts_with(b"HEAD "))
             .unwrap_or_else(|wrong| panic!("{rule}: {wrong}\n{}", show(rest)));
         assert_eq!(answer.status, record.status.code(), "{rule}: the record");
-        assert_eq!(
-            answer.content.len() as u64,
-            record.content_bytes,
-            "{rule}: the record"
-        );
+        assert_eq!(answer.content.len() as u64, record.content_bytes, "{rule}: the record");
         let closes = answer.field("Connection") == Some("close");
-        assert!(
-            !closes || number + 1 == answered.len(),
-            "{rule}: something after the last answer"
-        );
+        assert!(!closes || number + 1 == answered.len(), "{rule}: something after the last answer");
         rest = &rest[answer.bytes..];
     }
     assert!(rest.is_empty(), "{rule}: left over:\n{}", show(rest));

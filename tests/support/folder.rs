@@ -32,18 +32,12 @@ impl Folder {
         let name = format!("ipv6-httpd-folder-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).expect("a new folder");
-        Folder {
-            path,
-            borrowed: false,
-        }
+        Folder { path, borrowed: false }
     }
 
     /// A folder within, to be served by itself. It lives as long as the outer one.
     pub fn beneath(&self, name: &str) -> Folder {
-        Folder {
-            path: self.path.join(name),
-            borrowed: true,
-        }
+        Folder { path: self.path.join(name), borrowed: true }
     }
 
     pub fn path(&self) -> &Path {
@@ -87,10 +81,7 @@ impl Folder {
             site.respond(request, &client, open_files, buffers, now)
         };
         let refuse = |reject: &Reject| site.reject(reject);
-        drive(&Served {
-            answer: &answer,
-            refuse: &refuse,
-        });
+        drive(&Served { answer: &answer, refuse: &refuse });
     }
 
     /// What a command line with these options would serve.
@@ -115,17 +106,10 @@ pub const OLD_DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 
 pub fn date(path: &Path, seconds: i64, nanoseconds: u32) {
     let magnitude = Duration::from_secs(seconds.unsigned_abs());
-    let whole: SystemTime = if seconds < 0 {
-        UNIX_EPOCH - magnitude
-    } else {
-        UNIX_EPOCH + magnitude
-    };
-    let file = fs::File::options()
-        .write(true)
-        .open(path)
-        .expect("the file");
-    file.set_modified(whole + Duration::from_nanos(nanoseconds.into()))
-        .expect("dated");
+    let whole: SystemTime =
+        if seconds < 0 { UNIX_EPOCH - magnitude } else { UNIX_EPOCH + magnitude };
+    let file = fs::File::options().write(true).open(path).expect("the file");
+    file.set_modified(whole + Duration::from_nanos(nanoseconds.into())).expect("dated");
 }
 
 pub fn config(options: &[&str]) -> Config {
@@ -136,11 +120,7 @@ pub fn config(options: &[&str]) -> Config {
 }
 
 pub fn client() -> Client {
-    Client {
-        address: Some("2001:db8::1".parse().expect("an address")),
-        zone: None,
-        server: None,
-    }
+    Client { address: Some("2001:db8::1".parse().expect("an address")), zone: None, server: None }
 }
 
 /// The fields of an answer with a file, up to its Content-Type.

@@ -45,11 +45,7 @@ impl Program {
         command.args(["--bind", &address.to_string()]);
         prepare(&mut command);
         let child = command.arg(&folder).spawn().expect("a shell");
-        let program = Program {
-            child,
-            address,
-            folder,
-        };
+        let program = Program { child, address, folder };
         program.wait_until("it answers", || program.ask("/a.txt").ends_with(b"hello\n"));
         program
     }
@@ -118,12 +114,7 @@ impl Program {
     /// Ticks of the processor, 100 a second.
     pub fn ticks(&self) -> u64 {
         let stat = self.proc("stat");
-        let words: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .collect();
+        let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
         let tick = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
         tick(12).unwrap_or(0) + tick(13).unwrap_or(0)
     }

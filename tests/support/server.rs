@@ -27,10 +27,7 @@ pub fn command_behind(starter: &[&str]) -> Command {
     command.args(&words[1..]);
     // What the tests expect of dates must not depend on who runs them.
     command.env_remove("TZ");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -46,10 +43,7 @@ pub fn is_emulated() -> bool {
 
 /// Whether a program that starts another one, under conditions that a test needs, works here.
 pub fn works(starter: &[&str]) -> bool {
-    let status = Command::new(starter[0])
-        .args(&starter[1..])
-        .arg("true")
-        .output();
+    let status = Command::new(starter[0]).args(&starter[1..]).arg("true").output();
     let works = status.is_ok_and(|output| output.status.success());
     if !works {
         skip(&format!("no right to run {} {}", starter[0], starter[1]));
@@ -85,37 +79,22 @@ impl TestServer {
     /// Starts a server of a folder, on a free port.
     pub fn start(options: &[&str], folder: impl AsRef<Path>) -> TestServer {
         let mut command = command();
-        command
-            .args(["--port", "0"])
-            .args(options)
-            .arg(folder.as_ref());
+        command.args(["--port", "0"]).args(options).arg(folder.as_ref());
         TestServer::launch(command)
     }
 
     /// Runs a command that ends up as a server, and waits until that is ready.
     pub fn launch(mut command: Command) -> TestServer {
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let out = Output::collect(child.stdout.take().expect("its output"));
         let err = Output::collect(child.stderr.take().expect("its errors"));
-        let mut server = TestServer {
-            child,
-            port: 0,
-            urls: Vec::new(),
-            out,
-            err,
-        };
-        let started = server
-            .out
-            .wait_until(|text| text.contains("Press ^C to quit\n"));
+        let mut server = TestServer { child, port: 0, urls: Vec::new(), out, err };
+        let started = server.out.wait_until(|text| text.contains("Press ^C to quit\n"));
         assert!(started, "{command:?} said {:?}", server.err.text());
         let text = server.out.text();
         let mut lines = text.lines();
         let first = lines.next().expect("a line");
-        let port = first
-            .strip_prefix("Listening on port:")
-            .and_then(|port| port.parse().ok());
+        let port = first.strip_prefix("Listening on port:").and_then(|port| port.parse().ok());
         server.port = port.unwrap_or_else(|| panic!("no port in {first:?}"));
         let urls = lines.take_while(|line| *line != "Press ^C to quit");
         server.urls = urls.map(str::to_owned).collect();
@@ -151,8 +130,7 @@ impl TestServer {
     /// The lines of the log, once there are so many.
     pub fn log_of(&self, count: usize) -> Vec<String> {
         let before = 2 + self.urls.len();
-        self.out
-            .wait_until(|text| text.matches('\n').count() >= before + count);
+        self.out.wait_until(|text| text.matches('\n').count() >= before + count);
         self.log()
     }
 
@@ -198,10 +176,7 @@ impl Drop for TestServer {
 /// Sends a signal to a process of ours.
 pub fn signal(pid: u32, name: &str) {
     let command = format!("kill -s {name} {pid}");
-    let _ = Command::new("sh")
-        .args(["-c", &command])
-        .stderr(Stdio::null())
-        .status();
+    let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
 }
 
 /// Whether `[::1]` is there.
@@ -218,9 +193,7 @@ pub fn run(options: &[&str]) -> (Option<i32>, String, String) {
 
 /// The same for a command that is ready.
 pub fn finish(mut command: Command) -> (Option<i32>, String, String) {
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let out = Output::collect(child.stdout.take().expect("its output"));
     let err = Output::collect(child.stderr.take().expect("its errors"));
     let started = Instant::now();
@@ -295,9 +268,8 @@ impl Output {
         let waiting =
             |said: &mut Said| !said.ended && !holds(&String::from_utf8_lossy(&said.bytes));
         let said = said.lock().expect("not poisoned");
-        let (said, timeout) = changed
-            .wait_timeout_while(said, DEADLINE, waiting)
-            .expect("not poisoned");
+        let (said, timeout) =
+            changed.wait_timeout_while(said, DEADLINE, waiting).expect("not poisoned");
         let text = String::from_utf8_lossy(&said.bytes);
         assert!(!timeout.timed_out(), "nothing came after {text:?}");
         holds(&text)

@@ -59,8 +59,7 @@ impl TempSite {
     pub fn age(&self, name: impl AsRef<[u8]>) {
         let file = File::options().write(true).open(self.join(name));
         let file = file.expect("the file");
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000))
-            .expect("dated");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000)).expect("dated");
     }
 
     /// Makes a folder and those that it is in.

@@ -32,11 +32,8 @@ pub const O_PATH: c_int = 0o10_000_000;
 pub const O_DIRECTORY: c_int = if ARM_FLAGS { 0o40_000 } else { 0o200_000 };
 pub const O_NOFOLLOW: c_int = if ARM_FLAGS { 0o100_000 } else { 0o400_000 };
 pub const O_LARGEFILE: c_int = if ARM_FLAGS { 0o400_000 } else { 0o100_000 };
-const ARM_FLAGS: bool = cfg!(any(
-    target_arch = "arm",
-    target_arch = "aarch64",
-    target_arch = "powerpc64"
-));
+const ARM_FLAGS: bool =
+    cfg!(any(target_arch = "arm", target_arch = "aarch64", target_arch = "powerpc64"));
 
 pub const ELOOP: i32 = 40;
 /// A file of this name cannot be had: ENXIO (a socket, or no such device), ENODEV, ENAMETOOLONG,

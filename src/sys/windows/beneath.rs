@@ -61,10 +61,8 @@ impl Directory {
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
         const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000; // directories can be opened, too
         let path = self.join(relative)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
-            .open(&path)?;
+        let file =
+            OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(&path)?;
         let is_allowed = match self.symlinks {
             Symlinks::Follow => true,
             Symlinks::Inside => final_path(&file)?.starts_with(&self.path),
@@ -102,10 +100,7 @@ impl Directory {
     fn join(&self, relative: &[u8]) -> io::Result<PathBuf> {
         let relative = std::str::from_utf8(relative).map_err(|_| io::ErrorKind::NotFound)?;
         let mut path = self.path.clone();
-        for name in relative
-            .split('/')
-            .filter(|name| !matches!(*name, "" | "."))
-        {
+        for name in relative.split('/').filter(|name| !matches!(*name, "" | ".")) {
             // A colon separates a file from its streams; a dot or space at the end is dropped by
             // half of Windows.
             let is_odd = |c: char| c.is_control() || "\\:*?\"<>|".contains(c);

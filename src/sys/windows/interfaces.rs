@@ -57,11 +57,7 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
             let address = unsafe { ip_address(unicast.address) };
             if let (Some((address, index)), IF_OPER_STATUS_UP) = (address, adapter.oper_status) {
                 let index = index.unwrap_or(adapter.index);
-                let index = if index == 0 {
-                    adapter.ipv6_index
-                } else {
-                    index
-                };
+                let index = if index == 0 { adapter.ipv6_index } else { index };
                 found.push(InterfaceAddress {
                     interface: index.to_string(),
                     address,
@@ -108,10 +104,7 @@ unsafe fn ip_address(address: *const u8) -> Option<(IpAddr, Option<u32>)> {
                     address.add(24).cast::<u32>().read_unaligned(),
                 )
             };
-            Some((
-                Ipv6Addr::from(bytes).into(),
-                Some(zone).filter(|&zone| zone != 0),
-            ))
+            Some((Ipv6Addr::from(bytes).into(), Some(zone).filter(|&zone| zone != 0)))
         }
         _ => None,
     }

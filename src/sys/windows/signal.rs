@@ -26,10 +26,7 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct Signals(());
 
-static CAUGHT: Mutex<Caught> = Mutex::new(Caught {
-    signals: Vec::new(),
-    alarm: None,
-});
+static CAUGHT: Mutex<Caught> = Mutex::new(Caught { signals: Vec::new(), alarm: None });
 static WANTED: Condvar = Condvar::new();
 
 /// What has come, and when the timer is over.
@@ -60,9 +57,7 @@ impl Signals {
             if !caught.signals.is_empty() {
                 return caught.signals.remove(0);
             }
-            let left = caught
-                .alarm
-                .map(|end| end.saturating_duration_since(Instant::now()));
+            let left = caught.alarm.map(|end| end.saturating_duration_since(Instant::now()));
             caught = match left {
                 Some(Duration::ZERO) => {
                     caught.alarm = None;
@@ -102,11 +97,7 @@ fn put(signal: Signal) {
 extern "system" fn handle(event: c_uint) -> c_int {
     const CTRL_C_EVENT: c_uint = 0;
     const CTRL_BREAK_EVENT: c_uint = 1;
-    put(if event == CTRL_C_EVENT {
-        Signal::Interrupt
-    } else {
-        Signal::Terminate
-    });
+    put(if event == CTRL_C_EVENT { Signal::Interrupt } else { Signal::Terminate });
     if event > CTRL_BREAK_EVENT {
         // The process ends when this returns, or when Windows is tired of waiting.
         thread::sleep(Duration::from_secs(10));
