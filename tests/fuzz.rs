@@ -6,10 +6,9 @@
 
 #![allow(clippy::indexing_slicing)]
 
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
+// A part of it is used here.
+#[allow(dead_code)]
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,8 +16,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::{Duration, Instant};
 
-use drive::{Client, End, NOW, Served, check_answers, run, show};
-use folder::Folder;
+use support::drive::{Client, End, NOW, Served, check_answers, run, show};
+use support::folder::Folder;
 
 use ipv6_httpd::access::Peer;
 use ipv6_httpd::access::accounts::Accounts;
@@ -234,7 +233,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
 
 /// The inputs of the conformance table, as its source spells them.
 fn conformance_inputs() -> Vec<Vec<u8>> {
-    let source = include_bytes!("conformance.rs");
+    let source = include_bytes!("suite/conformance.rs");
     let mut seeds = Vec::new();
     let mut rest = &source[..];
     while let Some(start) = rest.windows(2).position(|two| two == b"b\"") {

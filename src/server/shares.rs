@@ -14,7 +14,7 @@ use crate::sys;
 
 /// What a connection costs in this process at worst, in bytes: a head that is not complete, more
 /// requests behind it, and answers that are not taken. With `max` it bounds the memory.
-/// `tests/memory.rs` holds the server to it.
+/// `tests/suite/memory.rs` holds the server to it.
 pub const CONNECTION_BYTES_MAX: u64 = 112 << 10;
 
 /// The connections of all workers.

@@ -21,7 +21,7 @@
 //! Kodi still passes over names that begin with a space or a reference, and over those that no
 //! text can hold: with control characters, or not UTF-8. Their HREF is right. It has no unit beyond
 //! GiB, so it shows no size from 1000 GiB on.
-//! `tests/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
+//! `tests/suite/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
 //! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
 use std::fs::File;

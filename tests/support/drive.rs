@@ -1,6 +1,5 @@
 //! Drives a `Connection` as a worker does, but without a socket or a clock, and reads what comes
 //! out of it with a reader that shares no line with the server's own code.
-#![allow(dead_code)] // Each test that includes this uses a part of it.
 
 use std::io::{Read, Seek, SeekFrom};
 

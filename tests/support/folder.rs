@@ -1,5 +1,4 @@
 //! A temporary folder, and a `Site` over it.
-#![allow(dead_code)] // Each test that includes this uses a part of it.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::drive::{Served, answer};
+use super::drive::{Served, answer};
 use ipv6_httpd::cli::{self, Command};
 use ipv6_httpd::config::Config;
 use ipv6_httpd::http::buffers::Buffers;
@@ -36,6 +35,7 @@ impl Folder {
     }
 
     /// A folder within, to be served by itself. It lives as long as the outer one.
+    #[allow(dead_code)] // tests/fuzz.rs alone serves one.
     pub fn beneath(&self, name: &str) -> Folder {
         Folder { path: self.path.join(name), borrowed: true }
     }

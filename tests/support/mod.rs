@@ -4,10 +4,10 @@
 //! Nothing here depends on timing: every wait ends when what it waits for is there, and fails
 //! after [`DEADLINE`], which is generous enough for a binary that runs under emulation.
 
-// Each test program uses another part of it.
-#![allow(dead_code, clippy::indexing_slicing)]
-
 pub mod conversation;
+pub mod drive;
+pub mod folder;
+pub mod program;
 pub mod server;
 pub mod site;
 

@@ -1,6 +1,4 @@
 //! The program itself, as an operator starts it, with a folder of its own.
-// Each test that includes this uses a part of it.
-#![allow(dead_code)]
 
 use std::fs;
 use std::io::{Read, Write};

@@ -3,10 +3,6 @@
 //! With the program itself, since what counts is what the system sees.
 #![cfg(target_os = "linux")]
 // Out of bounds is a failure like any other.
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/program.rs"]
-mod program;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -15,9 +11,9 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::support::program::Program;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::server::shares::CONNECTION_BYTES_MAX;
-use program::Program;
 
 const CONNECTIONS: usize = 500;
 /// What the threads, the log and the allocator need once, whatever the connections do.

@@ -1,17 +1,13 @@
 //! Listings as programs read them. Each reader below follows the rules of one of them, written
 //! anew from its source; `scripts/check-kodi` and `scripts/check-clients` ask the programs.
 
-#![allow(clippy::indexing_slicing, clippy::expect_used)]
-
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::{Duration, UNIX_EPOCH};
 
-use support::conversation::Conversation;
-use support::server::TestServer;
-use support::site::{TempSite, odd_names};
+use crate::support::conversation::Conversation;
+use crate::support::server::TestServer;
+use crate::support::site::{TempSite, odd_names};
 
 /// A tree of odd names, a few levels deep: each name once as a file and once as a folder. Returns
 /// the paths of all folders, with a slash at the end, and of all files.

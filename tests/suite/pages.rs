@@ -1,18 +1,14 @@
 //! What people see, byte by byte, from the binary itself: listings, error pages, /ip, --check.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
-
-mod support;
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use support::DEADLINE;
-use support::server::{TestServer, run};
-use support::site::TempSite;
+use crate::support::DEADLINE;
+use crate::support::server::{TestServer, run};
+use crate::support::site::TempSite;
 
 /// Writes a file modified at 2017-07-09 09:49:41 and so many seconds.
 fn file(folder: &TempSite, name: &str, length: usize, seconds: u64) {

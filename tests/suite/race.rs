@@ -5,8 +5,6 @@
 //! `RACE_REQUESTS` says how many requests; a million is what the README's claim was tried with.
 
 // Out of bounds is a failure like any other.
-#![allow(clippy::indexing_slicing)]
-
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::symlink;

@@ -1,19 +1,14 @@
 //! Range requests (RFC 9110 §14): what a field selects, and what is sent for it, re-read by a
 //! parser of multipart/byteranges that shares no line with the server's own code.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
-
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 
-use drive::{Answer, Client, End, Served, answer, check, head, read_answer, run, show};
-use folder::{Folder, OLD, OLD_DATE, date, error_page, file_fields};
+use crate::support::drive::{
+    Answer, Client, End, Served, answer, check, head, read_answer, run, show,
+};
+use crate::support::folder::{Folder, OLD, OLD_DATE, date, error_page, file_fields};
 
 use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;

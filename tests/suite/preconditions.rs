@@ -1,15 +1,12 @@
 //! Validators and the preconditions that compare them (RFC 9110 §8.8, §13): rows over a file, each
 //! with GET and HEAD, cut at every byte.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
-
-use drive::{Client, DATE, End, NOW, Served, answer, bare, check, head, read_answer, run, show};
-use folder::{Folder, OLD, OLD_DATE, date, error_page, file_fields, validated_fields};
+use crate::support::drive::{
+    Client, DATE, End, NOW, Served, answer, bare, check, head, read_answer, run, show,
+};
+use crate::support::folder::{
+    Folder, OLD, OLD_DATE, date, error_page, file_fields, validated_fields,
+};
 
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;

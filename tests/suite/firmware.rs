@@ -2,15 +2,10 @@
 //! they compare field names to the letter, follow no redirect, and some look only at the first
 //! segment that comes.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
-
-use drive::{Client, End, NOW, Served, answer, bare, check, head, head_length, last, show};
-use folder::{Folder, OLD_DATE, error_page, file_fields, validated_fields};
+use crate::support::drive::{
+    Client, End, NOW, Served, answer, bare, check, head, head_length, last, show,
+};
+use crate::support::folder::{Folder, OLD_DATE, error_page, file_fields, validated_fields};
 
 use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;

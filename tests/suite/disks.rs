@@ -2,19 +2,12 @@
 //! systems do is asked by `scripts/check-filesystems`; here it is the core alone, with a file taken
 //! for unreadable after each number of bytes that can have been sent.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/program.rs"]
-mod program;
-
 use std::fs::{self, File};
 use std::io::Read;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use drive::{Client, DATE, Desk, End, Served, show};
+use crate::support::drive::{Client, DATE, Desk, End, Served, show};
 
 use ipv6_httpd::http::connection::{Now, Step};
 use ipv6_httpd::http::limits::Limits;
@@ -194,7 +187,7 @@ fn an_unreadable_file_behind_content() {
 fn another_folder_at_the_path_is_said() {
     let log = std::env::temp_dir().join(format!("ipv6-httpd-disks-{}.err", std::process::id()));
     let errors = File::create(&log).expect("a file");
-    let program = program::Program::start("disks", "", |command| {
+    let program = crate::support::program::Program::start("disks", "", |command| {
         command.stdout(Stdio::null()).stderr(Stdio::from(errors));
     });
     let lines = || {

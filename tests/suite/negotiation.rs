@@ -1,15 +1,8 @@
 //! What stands for a target: content codings (RFC 9110 §8.4, §12.5.3), and what the options of
 //! the command line make of paths, fields and media types. Rows are cut at every byte.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
-
-use drive::{End, Served, answer, bare, check, head, last, read_answer, run};
-use folder::{Folder, OLD, OLD_DATE, error_page, file_fields, validated_fields};
+use crate::support::drive::{End, Served, answer, bare, check, head, last, read_answer, run};
+use crate::support::folder::{Folder, OLD, OLD_DATE, error_page, file_fields, validated_fields};
 
 use ipv6_httpd::http::limits::Limits;
 
@@ -428,7 +421,7 @@ fn moved(location: &str) -> Vec<u8> {
     error_page("301 Moved Permanently", "This folder's name ends in a slash.", &location)
 }
 
-/// RFC 9110 §10.2.2: a relative reference with the query; tests/paths.rs has all kinds of targets.
+/// RFC 9110 §10.2.2: a relative reference with the query; paths.rs has all kinds of targets.
 #[test]
 fn folders_are_redirected_to_their_slash() {
     let folder = names(&["sub/a.txt", "a b/c.txt", "deep/er/x", "%2e/x"]);

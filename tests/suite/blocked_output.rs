@@ -2,9 +2,6 @@
 //! is full. Serving goes on, what is lost is counted and said, and the server can be ended. As long
 //! as standard output takes what comes, nothing is lost.
 
-#[path = "support/program.rs"]
-mod program;
-
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,7 +14,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use program::Program;
+use crate::support::program::Program;
 
 /// Their lines are of a bit more than 1 KiB. A pipe and the shares of the workers take no more than
 /// some hundred of them.

@@ -1,8 +1,6 @@
 //! Addresses as text: what is printed (RFC 5952), and what is understood in `--bind`, in Host and
 //! in the absolute-form (RFC 3986 §3.2.2, with the zones of RFC 4007 §11, 6874 and 9844).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

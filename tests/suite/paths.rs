@@ -1,19 +1,15 @@
 //! From a path to a file: nothing outside the folder is ever served, and every name inside can be
 //! reached by its link in the listing.
 
-#![allow(clippy::indexing_slicing)]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::thread;
 
+use crate::support::conversation::{Conversation, fetch};
+use crate::support::server::TestServer;
+use crate::support::site::{TempSite, odd_names};
 use ipv6_httpd::sys::{Directory, Failure, Symlinks};
-use support::conversation::{Conversation, fetch};
-use support::server::TestServer;
-use support::site::{TempSite, odd_names};
 
 /// What nobody may ever be sent.
 const SECRET: &str = "SECRET";
@@ -328,7 +324,7 @@ fn an_install_tree_is_served_as_readme_says() {
         (".disk/info", "Debian"),
         ("images/pxeboot/vmlinuz", "kernel"),
     ]);
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     let recipe = readme.split_once("\nNetwork boot ").expect("a recipe").1;
     let command = recipe.lines().find_map(|line| line.strip_prefix("    ipv6-httpd -p 80 "));
     let options = command.and_then(|command| command.strip_suffix(" /srv/boot"));

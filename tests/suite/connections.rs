@@ -1,10 +1,6 @@
 //! Over real sockets: persistence, pipelining, slow and silent clients, half-close, files that
 //! change while they are sent.
 
-#![allow(clippy::indexing_slicing)]
-
-mod support;
-
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -14,10 +10,10 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::conversation::{Answer, Conversation, fetch, get};
-use support::server::{TestServer, bound_by_modes, command_behind};
-use support::site::{TempSite, pattern};
-use support::skip;
+use crate::support::conversation::{Answer, Conversation, fetch, get};
+use crate::support::server::{TestServer, bound_by_modes, command_behind};
+use crate::support::site::{TempSite, pattern};
+use crate::support::skip;
 
 const MEBIBYTE: usize = 1 << 20;
 

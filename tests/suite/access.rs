@@ -1,10 +1,6 @@
 //! Who may ask, over real sockets: networks, proxies, users. The tables of each rule are beside
 //! the code; here is what comes of them together.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
-
-mod support;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -12,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::DEADLINE;
-use support::server::{TestServer, command, finish, run};
-use support::site::TempSite;
+use crate::support::DEADLINE;
+use crate::support::server::{TestServer, command, finish, run};
+use crate::support::site::TempSite;
 
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::{Answered, Connection, Now, Respond, Step};
@@ -467,7 +463,7 @@ fn who_guesses_passwords_waits() {
 #[test]
 fn what_openssl_makes_is_understood() {
     let Ok(made) = Command::new("openssl").args(["passwd", "-5", "p\u{e4}ss:word"]).output() else {
-        support::skip("openssl is not here");
+        crate::support::skip("openssl is not here");
         return;
     };
     let hash = String::from_utf8(made.stdout).unwrap();

@@ -1,9 +1,5 @@
 //! The binary itself: options, exit status, what it says, signals, the log.
 
-#![allow(clippy::indexing_slicing)]
-
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
@@ -12,15 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ipv6_httpd::cli::HELP;
-use ipv6_httpd::http::date::Calendar;
-use support::conversation::{Conversation, fetch, get};
-use support::server::{
+use crate::support::conversation::{Conversation, fetch, get};
+use crate::support::server::{
     Output, TestServer, bound_by_modes, command, command_behind, finish, has_ipv6, is_emulated, os,
     run, signal, works,
 };
-use support::site::TempSite;
-use support::{DEADLINE, skip};
+use crate::support::site::TempSite;
+use crate::support::{DEADLINE, skip};
+use ipv6_httpd::cli::HELP;
+use ipv6_httpd::http::date::Calendar;
 
 fn small_site() -> TempSite {
     TempSite::with(&[("a", "one"), ("empty", ""), ("index.html", "<p>index</p>\n")])

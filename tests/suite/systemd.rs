@@ -1,8 +1,6 @@
 //! The service manager's side: sockets that are passed, what it is told, `--healthcheck`.
 //! A shell stands between: the sockets are its standard streams, and it gives them the numbers.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used)]
-
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

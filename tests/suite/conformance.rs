@@ -2,18 +2,11 @@
 //! bytes out, through a `Connection` without a socket or a clock. Each row runs whole, cut in two at
 //! every byte, byte by byte, half-closed, and with bytes behind it.
 
-#![allow(clippy::indexing_slicing)]
-
-#[path = "support/drive.rs"]
-mod drive;
-#[path = "support/folder.rs"]
-mod folder;
-
-use drive::{
+use crate::support::drive::{
     Client, End, NEXT, Served, answer, bare, check, check_answers, head, head_length, kept, last,
     read_answer, run, show,
 };
-use folder::{Folder, OLD_DATE, error_page, file_fields};
+use crate::support::folder::{Folder, OLD_DATE, error_page, file_fields};
 
 use ipv6_httpd::http::connection::{Answered, Now, Step};
 use ipv6_httpd::http::limits::Limits;

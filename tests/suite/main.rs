@@ -1,0 +1,26 @@
+//! Every test that needs no process of its own, in one program: a module is what one part of the
+//! server promises. `cargo test --test suite ranges::` runs one of them.
+
+// A test that indexes or unwraps what is not there has failed, as it should.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
+
+mod access;
+mod addresses;
+mod blocked_output;
+mod conformance;
+mod connections;
+mod disks;
+mod firmware;
+mod listing_readers;
+mod memory;
+mod negotiation;
+mod pages;
+mod paths;
+mod preconditions;
+mod race;
+mod ranges;
+mod server;
+mod systemd;
+
+#[path = "../support/mod.rs"]
+mod support;
