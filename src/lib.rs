@@ -8,9 +8,10 @@
 //! | [`cli`] | words -> [`config::Config`]; the help text | `config`, `access`, `http::grammar`, `sys` |
 //! | [`config`] | what the operator decided | `access`, `http::limits`, `sys` |
 //! | [`http`] | the protocol: no sockets, no file operations, no clock | nothing |
+//! | [`peer`] | who sends a request: address, household, name | `sys` |
 //! | [`qr`] | a URL as a drawing for phones | nothing |
-//! | [`site`] | what a target names: opens files, knows no sockets | `http`, `config`, `sys` |
-//! | [`access`] | who may ask: proxies, networks, users; knows no sockets | `http`, `sys` |
+//! | [`site`] | what a target names: opens files, knows no sockets | `http`, `config`, `peer`, `sys` |
+//! | [`access`] | who may ask: proxies, networks, users; knows no sockets | `http`, `peer`, `sys` |
 //! | [`server`] | the only sockets and threads | all of the above but `cli` |
 //! | [`sys`] | what the system offers and std does not: the only unsafe code | nothing |
 //!
@@ -32,6 +33,7 @@ pub mod access;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod peer;
 pub mod qr;
 pub mod server;
 pub mod site;

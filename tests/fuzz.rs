@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use support::drive::{Client, End, NOW, Served, check_answers, run, show};
 use support::folder::Folder;
 
-use ipv6_httpd::access::Peer;
 use ipv6_httpd::access::accounts::Accounts;
 use ipv6_httpd::access::list::{AccessList, Place, Rule, Verdict};
 use ipv6_httpd::access::network::Network;
@@ -36,7 +35,8 @@ use ipv6_httpd::http::range::{Selection, content_range, select};
 use ipv6_httpd::http::request::{Fields, HeadReader};
 use ipv6_httpd::http::response::Body;
 use ipv6_httpd::http::target::{SitePath, is_host};
-use ipv6_httpd::site::client_address;
+use ipv6_httpd::peer::{Name, Peer};
+use ipv6_httpd::site::ip_page;
 use ipv6_httpd::sys;
 
 /// xorshift64*.
@@ -1745,20 +1745,18 @@ fn addresses_of_clients() {
         let address = model_canonical(address_of(&bits));
         let zone = *random.of(&["", "", "eth0", "wlan-1.2", "<b>&\"'"]);
         input.extend_from_slice(format!("{address}%{zone}").as_bytes());
-        let client = client_address::Client {
-            address: Some(address),
-            zone: (!zone.is_empty()).then(|| zone.to_owned()),
-            server: None,
-        };
-        if address == client_address::Client::UNIX {
+        if address == Peer::UNIX {
             return;
         }
-        let text = client.to_string();
+        let zone_name = (!zone.is_empty()).then(|| zone.to_owned());
+        let name = Name { address: Some(address), zone: zone_name };
+        let text = name.to_string();
+        let client = ip_page::Client { name, server: None };
         let (plain, found_zone) = text.split_once('%').unwrap_or((&text, ""));
         assert_eq!((plain.parse(), found_zone), (Ok(address), zone));
         let page = |accept: &str| {
             let line = format!("Accept: {accept}").into_bytes();
-            let answer = with_fields(&[line], |fields| client_address::respond(&client, fields));
+            let answer = with_fields(&[line], |fields| ip_page::respond(&client, fields));
             match answer.expect("a request").body {
                 Body::Bytes(page) => String::from_utf8(page).expect("UTF-8"),
                 other => panic!("{other:?}"),

@@ -22,8 +22,8 @@ use std::hint::black_box;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::authorization::Credentials;
+use crate::peer::{Household, Peer};
 
-use super::peer::{Household, Peer};
 use super::sha256::{Digest, Sha256};
 use super::sha256_crypt::{PasswordHash, is_same};
 

@@ -184,9 +184,9 @@ fn check_is_outside(auth_file: &Path, root: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::access::accounts::Outcome;
-    use crate::access::peer::Peer;
     use crate::http::authorization::Credentials;
     use crate::http::date::HttpDate;
+    use crate::peer::Peer;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::sync::atomic::{AtomicU32, Ordering};
 

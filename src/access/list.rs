@@ -6,10 +6,10 @@ use core::str::FromStr;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use crate::peer::Peer;
 use crate::sys;
 
 use super::network::Network;
-use super::peer::Peer;
 
 /// What the operator says of some clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ pub mod accounts;
 pub mod auth_file;
 pub mod list;
 pub mod network;
-pub mod peer;
 pub mod sha256;
 pub mod sha256_crypt;
 
@@ -20,13 +19,12 @@ use crate::http::forwarded;
 use crate::http::proxy_protocol::Source;
 use crate::http::request::{Method, Request};
 use crate::http::response::Status;
+use crate::peer::Peer;
 
 use accounts::{Accounts, Outcome};
 use auth_file::AuthFile;
 use list::{AccessList, Rule};
 use network::Network;
-
-pub use peer::{Household, Peer};
 
 /// What the operator decided.
 #[derive(Clone, Debug, Default)]
@@ -134,9 +132,14 @@ impl Access {
     }
 
     /// Whether somebody at this address is believed for whom it speaks.
-    pub fn trusts(&self, address: IpAddr, zone: u32) -> bool {
+    fn trusts(&self, address: IpAddr, zone: u32) -> bool {
         let mut proxies = self.trusted_proxies.iter();
         proxies.any(|network| network.contains(address, zone))
+    }
+
+    /// The same for the other side of a connection.
+    pub fn trusts_peer(&self, peer: Peer) -> bool {
+        peer.address.is_some_and(|address| self.trusts(address, peer.zone))
     }
 
     /// Whether a PROXY header comes first. Clients that connect without a proxy send none, and

@@ -15,12 +15,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::access::Peer;
 use crate::config::{Config, LogFormat};
 use crate::http::connection::Answered;
 use crate::http::date::Calendar;
 use crate::http::request::Fields;
 use crate::http::response::{Status, write_decimal};
+use crate::peer::Peer;
 use crate::site::page::escape_json;
 use crate::sys::Standard;
 

@@ -3,13 +3,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::access::{Household, Peer};
 use crate::config::{Config, DESCRIPTORS_TO_SERVE, descriptors_of};
-use crate::site::client_address::Client;
+use crate::peer::{Household, Peer};
 use crate::sys;
 
 /// What a connection costs in this process at worst, in bytes: a head that is not complete, more
@@ -119,8 +117,7 @@ impl Shares {
 
 /// `None` for a proxy and for this machine itself, where one may run: it speaks for many.
 fn holder(peer: Peer) -> Option<Household> {
-    let is_this_machine = |address: IpAddr| address.is_loopback() || address == Client::UNIX;
-    let speaks_for_many = peer.is_proxy || peer.address.is_some_and(is_this_machine);
+    let speaks_for_many = peer.is_proxy || peer.is_this_machine();
     (!speaks_for_many).then(|| peer.household())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::access::{Access, Peer, Refusal};
+use crate::access::{Access, Refusal};
 use crate::http::buffers::Buffers;
 use crate::http::connection::{Answered, Connection, Now, Respond, Step};
 use crate::http::date::HttpDate;
@@ -15,10 +15,11 @@ use crate::http::limits::Limits;
 use crate::http::proxy_protocol::Source;
 use crate::http::request::{Reject, Request};
 use crate::http::response::Response;
+use crate::peer::Peer;
 use crate::site::Unreadable;
-use crate::site::client_address::Client;
+use crate::site::ip_page::Client;
 use crate::site::open_files::OpenFiles;
-use crate::sys::{self, Failure, Interest, Listener, Poller, Ready};
+use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
 use super::Shared;
 use super::log::Lines;
@@ -191,21 +192,12 @@ impl Worker {
     }
 
     fn adopt(&mut self, stream: TcpStream, address: Option<SocketAddr>) {
-        // Once, here: log, /ip and access lists never see ::ffff:192.0.2.1.
-        let canonical = address.map_or(Client::UNIX, |address| address.ip().to_canonical());
         let Ok(transport) = Transport::new(stream) else {
             return;
         };
-        let zone = match address {
-            Some(SocketAddr::V6(address)) => address.scope_id(),
-            Some(SocketAddr::V4(_)) | None => 0,
-        };
         let access = self.shared.access.as_ref();
-        let peer = Peer {
-            address: Some(canonical),
-            zone,
-            is_proxy: access.is_some_and(|access| access.trusts(canonical, zone)),
-        };
+        let mut peer = Peer::connected(address);
+        peer.is_proxy = access.is_some_and(|access| access.trusts_peer(peer));
         // Closed without a word: a client that holds so many is not reading answers.
         if !self.shared.shares.take(peer) {
             return;
@@ -415,13 +407,6 @@ fn read_clock(start: Instant) -> (u64, HttpDate) {
     (milliseconds, HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)))
 }
 
-/// The name of the interface is looked up only where it is told.
-fn client(peer: Peer) -> Client {
-    let zone =
-        (peer.zone != 0).then(|| sys::interface_name(peer.zone).unwrap_or(peer.zone.to_string()));
-    Client { address: peer.address, zone, server: None }
-}
-
 /// The server's own address as the client knows it; behind a proxy it knows another.
 fn own_address(socket: &TcpStream, asker: Peer) -> Option<IpAddr> {
     let other = socket.peer_addr().ok()?.ip().to_canonical();
@@ -520,12 +505,12 @@ impl Desk<'_> {
             None => (self.peer, Ok(None)),
         };
         let asker_is_told = asker.address != self.peer.address;
-        let told = asker_is_told.then(|| client(asker).to_string());
+        let told = asker_is_told.then(|| asker.name().to_string());
         let (user, mut response) = match admitted {
             Ok(user) => {
                 let site = &shared.site;
                 let socket = self.socket;
-                let client = || Client { server: own_address(socket, asker), ..client(asker) };
+                let client = || Client { name: asker.name(), server: own_address(socket, asker) };
                 let (open_files, buffers) = (&mut *self.open_files, &mut *self.buffers);
                 let response = match unreadable {
                     None => site.respond(request, &client, open_files, buffers, now),
@@ -575,7 +560,7 @@ impl Respond for Desk<'_> {
     }
 
     fn answered(&mut self, answered: Answered) {
-        self.lines.add(self.peer, client, &answered, self.date.0);
+        self.lines.add(self.peer, |peer| peer.name(), &answered, self.date.0);
     }
 
     fn proxied(&mut self, source: Source) -> bool {

@@ -2,7 +2,7 @@
 //! Opens files beneath its root; knows no sockets.
 #![forbid(unsafe_code)]
 
-pub mod client_address;
+pub mod ip_page;
 pub mod listing;
 pub mod media_type;
 pub mod open_files;
@@ -23,7 +23,7 @@ use crate::http::response::{Body, Part, Response, Status};
 use crate::http::target::{SitePath, Target, encode_path};
 use crate::sys::{self, Directory, Failure};
 
-use client_address::Client;
+use ip_page::Client;
 use listing::Listing;
 use open_files::OpenFiles;
 use page::Form;
@@ -205,8 +205,8 @@ impl Site {
         let Target::Path { path, query } = request.target else {
             return error(request, Status::BadRequest, NO_PATH);
         };
-        if self.options.ip && client_address::is_at(path) {
-            return client_address::respond(&client(), request.fields);
+        if self.options.ip && ip_page::is_at(path) {
+            return ip_page::respond(&client(), request.fields);
         }
         let path = match SitePath::parse(path) {
             Ok(path) => path,

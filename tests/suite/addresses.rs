@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ipv6_httpd::cli;
 use ipv6_httpd::config::Bind;
-use ipv6_httpd::site::client_address::Client;
+use ipv6_httpd::peer::Name;
 
 #[test]
 fn what_is_printed() {
@@ -28,12 +28,9 @@ fn what_is_printed() {
         ("2002:c000:201:1::5", None, "2002:c000:201:1::5"),
     ];
     for (address, zone, text) in rows {
-        let client = Client {
-            address: Some(address.parse().expect("an address")),
-            zone: zone.map(str::to_owned),
-            server: None,
-        };
-        assert_eq!(client.to_string(), text);
+        let address = Some(address.parse().expect("an address"));
+        let name = Name { address, zone: zone.map(str::to_owned) };
+        assert_eq!(name.to_string(), text);
     }
 }
 

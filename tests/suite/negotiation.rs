@@ -808,7 +808,7 @@ fn cache_control() {
 }
 
 #[test]
-fn client_address() {
+fn ip_page() {
     let folder = names(&["ip"]);
     let octets = named("ip", "Content-Type: application/octet-stream\r\n");
     let fields = |media_type: &str| {

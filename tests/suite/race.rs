@@ -20,8 +20,9 @@ use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::request::HeadReader;
 use ipv6_httpd::http::response::{Body, Response, Status};
+use ipv6_httpd::peer::Peer;
 use ipv6_httpd::site::Site;
-use ipv6_httpd::site::client_address::Client;
+use ipv6_httpd::site::ip_page::Client;
 use ipv6_httpd::site::open_files::OpenFiles;
 use ipv6_httpd::sys::{Directory, Symlinks};
 
@@ -206,8 +207,8 @@ impl Asker {
     fn ask(&mut self, target: &str, fields: &str) -> (Status, Vec<u8>) {
         let head = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
         let head = HeadReader::default().read(head.as_bytes(), &Limits::default()).map(|head| {
-            let client =
-                || Client { address: Some([127, 0, 0, 1].into()), zone: None, server: None };
+            let name = || Peer::behind_proxy([127, 0, 0, 1].into()).name();
+            let client = || Client { name: name(), server: None };
             let now = Now::new(0, HttpDate(1_795_435_200));
             let request = head.expect("a complete head").request;
             self.site.respond(&request, &client, &mut self.open_files, &mut self.buffers, &now)

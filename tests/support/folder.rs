@@ -13,8 +13,9 @@ use ipv6_httpd::config::Config;
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::Now;
 use ipv6_httpd::http::request::{Reject, Request};
+use ipv6_httpd::peer::Peer;
 use ipv6_httpd::site::Site;
-use ipv6_httpd::site::client_address::Client;
+use ipv6_httpd::site::ip_page::Client;
 use ipv6_httpd::site::open_files::OpenFiles;
 use ipv6_httpd::sys::Directory;
 
@@ -120,7 +121,8 @@ pub fn config(options: &[&str]) -> Config {
 }
 
 pub fn client() -> Client {
-    Client { address: Some("2001:db8::1".parse().expect("an address")), zone: None, server: None }
+    let peer = Peer::behind_proxy("2001:db8::1".parse().expect("an address"));
+    Client { name: peer.name(), server: None }
 }
 
 /// The fields of an answer with a file, up to its Content-Type.
