@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::time::UNIX_EPOCH;
 
-use super::statx;
+use super::system;
 
 /// A file in one state: two that are equal have the same content, as far as the system can tell.
 /// Whoever writes to a file changes the last of its times, which nobody can set.
@@ -30,7 +30,7 @@ pub struct Identity {
 impl Identity {
     /// Of an open file.
     pub fn of(file: &File) -> io::Result<Identity> {
-        match statx::of(file) {
+        match system::state_of(file) {
             Some(identity) => Ok(identity),
             // Old kernels and emulators: what std makes of it, with nothing to compare it with.
             None => Ok(Identity::unknown(&file.metadata()?)),

@@ -1,102 +1,229 @@
 //! What the system offers and std does not: waiting for many sockets, sendfile, opening beneath a
 //! directory, signals, a few socket options. The only unsafe code of the project, behind a safe
-//! API. Each platform difference is a file, chosen here.
+//! API.
+//!
+//! This file states what each name promises, on every system. The folders keep the promise, and
+//! their own comments say only how:
+//!
+//! - `linux/`: what only Linux has;
+//! - `unix/`: what Linux, macOS and the BSDs share;
+//! - `windows/`: what Windows does in its own way;
+//! - `portable/`: what works everywhere, for systems that have nothing better.
+//!
+//! `linux/` takes what it has not from `unix/`, and `unix/` and `windows/` from `portable/`.
 //!
 //! Nothing here puts `off_t`, `time_t`, `stat` or `rlimit` into a foreign signature: their sizes
 //! differ between C libraries on 32-bit ARM.
 //!
-//! What a name promises holds on every system: `tests/contract.rs` states it in rows, and runs here,
-//! with epoll and with poll, and under Wine (`scripts/check-systems`). A new name gets a row there.
+//! `tests/contract.rs` holds each promise, in rows, and runs here, with epoll and with poll, and
+//! under Wine (`scripts/check-systems`). A new name gets a row there.
 #![allow(unsafe_code)]
 
-#[cfg_attr(windows, path = "windows/bell.rs")]
-mod bell;
-#[cfg_attr(windows, path = "windows/beneath.rs")]
-mod beneath;
-#[cfg_attr(target_os = "linux", path = "netlink.rs")]
-mod connected;
-#[cfg_attr(target_os = "linux", path = "constants/linux.rs")]
-#[cfg_attr(target_vendor = "apple", path = "constants/apple.rs")]
-#[cfg_attr(target_os = "freebsd", path = "constants/freebsd.rs")]
-#[cfg_attr(target_os = "openbsd", path = "constants/openbsd.rs")]
-#[cfg_attr(windows, path = "constants/windows.rs")]
-mod constants;
-#[cfg_attr(
-    not(all(
-        target_os = "linux",
-        any(
-            target_arch = "x86_64",
-            target_arch = "aarch64",
-            target_arch = "arm",
-            target_arch = "riscv64"
-        )
-    )),
-    path = "no_entries.rs"
-)]
-mod entries;
-#[cfg(all(target_os = "linux", not(force_poll)))]
-mod epoll;
+mod failure;
 mod identity;
-#[cfg_attr(windows, path = "windows/interfaces.rs")]
-mod interfaces;
-#[cfg_attr(windows, path = "windows/manager.rs")]
-mod manager;
-#[cfg_attr(windows, path = "windows/open_files_max.rs")]
-mod open_files_max;
-#[cfg_attr(windows, path = "windows/output.rs")]
-mod output;
-#[cfg(any(not(target_os = "linux"), force_poll, test))]
-#[cfg_attr(not(force_poll), allow(dead_code))]
-mod poll;
-mod processors;
-mod sandbox;
-mod sendfile;
-#[cfg_attr(windows, path = "windows/signal.rs")]
-mod signal;
-#[cfg_attr(windows, path = "windows/socket.rs")]
-mod socket;
-#[cfg_attr(
-    not(all(
-        target_os = "linux",
-        any(
-            target_arch = "x86_64",
-            target_arch = "aarch64",
-            target_arch = "arm",
-            target_arch = "riscv64"
-        )
-    )),
-    path = "no_statx.rs"
-)]
-mod statx;
-mod thread_name;
+#[cfg(target_os = "linux")]
+#[allow(missing_docs)] // This file has them, here and below.
+mod linux;
+#[allow(missing_docs)]
+#[allow(dead_code, unused_imports)] // Built all the same where the system has something better.
+mod portable;
+#[cfg(unix)]
+#[allow(missing_docs)]
+mod unix;
+#[cfg(windows)]
+#[allow(missing_docs)]
+mod windows;
 
-pub use bell::{Bell, Rope, bell};
-pub use beneath::Directory;
-pub use connected::connected;
-pub use entries::Entry;
-#[cfg(all(target_os = "linux", not(force_poll)))]
-pub use epoll::Poller;
-pub use identity::Identity;
-pub use interfaces::{InterfaceAddress, addresses, interface_index, interface_name};
-pub use manager::{Listener, Notifier, take_passed_listeners};
-pub use open_files_max::raise_open_files_max;
-pub use output::Standard;
-#[cfg(any(not(target_os = "linux"), force_poll))]
-pub use poll::Poller;
-pub use processors::processors;
-pub use sandbox::Sandbox;
-pub use sendfile::{SendFileError, send_file};
-pub use signal::{Signal, Signals};
-pub use socket::{
-    AsSocket, file_state, mode_and_owner, os_string, read_at, send_more, set_accept_deferred,
-    set_backlog, set_no_delay, set_unsent_bytes_max,
-};
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(all(unix, not(target_os = "linux")))]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
-use std::ffi::c_int;
+use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use constants::{EXHAUSTED, MISSING};
+pub use failure::{Failure, SendFileError, is_no_such_name};
+pub use identity::Identity;
+use system::constants;
+
+// Sockets
+
+/// What has a socket: `AsFd` of std on Unix, `AsSocket` on Windows.
+pub use system::AsSocket;
+
+/// Asks for a queue of that many connections that wait to be accepted: std asks for 128, which a
+/// burst overflows. The system may cut it to a bound of its own.
+pub use system::set_backlog;
+
+/// Has the kernel buffer at most about that many bytes that it has not sent: a client that reads
+/// nothing holds 256 KiB of kernel memory instead of 4 MiB. Sockets accepted from a listener
+/// inherit it. [`io::ErrorKind::Unsupported`] where the system has no such option.
+pub use system::set_unsent_bytes_max;
+
+/// Leaves a connection in the kernel until its client has sent something, for that many seconds at
+/// most: the listener wakes once for a client, and there is something to read. What a client waits
+/// before it speaks, the kernel takes for the delay of the network until it knows better.
+/// [`io::ErrorKind::Unsupported`] where the system has no such option.
+pub use system::set_accept_deferred;
+
+/// Has the sockets accepted from a listener send at once, without waiting for more to put into a
+/// segment. std offers it for streams only.
+pub use system::set_no_delay;
+
+/// Sends bytes that something follows at once: a file, or the end of the connection. Where there is
+/// room they leave in the same segment, which saves a packet. Returns how many bytes the socket took,
+/// and fails as [`io::Write::write`] does.
+pub use system::send_more;
+
+/// Sends up to `count` bytes of a file from `offset` on, without a copy through this process, and
+/// returns how many the socket took. 0: the file ends there. Moves the file's cursor, so nobody else
+/// may use that. Where it fails with [`SendFileError::Refused`], as it always does on systems without
+/// such a call, reading and writing may work.
+pub use system::send_file;
+
+/// Waits for many sockets at once. One thread owns it.
+///
+/// - `new()` watches nothing.
+/// - `watch(socket, token, interest)` watches a socket until [`Poller::unwatch`] or
+///   [`Poller::closing`]. What came before is reported too. A socket is watched once.
+/// - `watch_shared(listener, token)` watches a listener that other pollers watch too. At least one
+///   of them is woken for a connection.
+/// - `change(socket, token, interest)` replaces token and interest of a watched socket.
+/// - `unwatch(socket)` ends that, and is called before the socket is closed.
+/// - `closing(socket)` is the same for a socket that is closed right after, and cannot fail.
+/// - `wait(ready, milliseconds)` empties `ready`, waits until something is ready or the time is over,
+///   and fills it. `None` waits for ever, 0 does not wait. It may return early, with nothing. While
+///   it waits it takes no processor time.
+pub use system::Poller;
+
+/// A pair: whoever holds the rope makes the bell readable, for one poller or for several.
+pub use system::bell;
+
+/// The end that is watched. `answer()` takes all calls there are, so that it is not readable until
+/// the next; not after [`Rope::ring`].
+pub use system::Bell;
+
+/// The end that is pulled, from any thread. It never waits.
+///
+/// - `ring()` makes the bell readable, for good.
+/// - `call()` makes it readable until it is answered. Several calls before that are as good as one.
+pub use system::Rope;
+
+// What a service manager passes and is told
+
+/// A socket that waits for connections, of an address or of a path.
+///
+/// - `accept()` returns the next connection and the client's address, `None` for a path. Reading
+///   from a stream and writing to it is the same for both, so one type does.
+/// - `tcp()` is the socket, if it is one of an address.
+/// - `set_nonblocking()` has `accept` fail with [`io::ErrorKind::WouldBlock`] where it would wait.
+pub use system::Listener;
+
+/// The sockets that a service manager passed: `count` descriptors from 3 on (sd_listen_fds(3)). Each
+/// that is not a listener is an error in its place. Called before anything else is opened: what has
+/// those numbers later is not from the manager. A second call returns none, as every call does on
+/// Windows.
+pub use system::take_passed_listeners;
+
+/// Where a service manager listens for a few words (sd_notify(3)).
+///
+/// - `connect(name)` takes a path, or after `@` an abstract name, which only Linux has. It connects
+///   at once, while the sandbox is still open.
+/// - `send(words)` never waits: a manager that hangs must not take this service with it.
+pub use system::Notifier;
+
+/// Where a service manager puts files that only this service may read.
+pub fn credentials_directory() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    folder.filter(|folder| folder.is_absolute())
+}
+
+// Interfaces and networks
+
+/// An address of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// `eth0`; `12` on Windows, where zones are written as numbers.
+    pub interface: String,
+    /// Without its zone.
+    pub address: IpAddr,
+    /// How many of its bits name the network.
+    pub prefix_bits: u8,
+}
+
+/// All addresses of interfaces that are up, as they are now, those of the loopback interface among
+/// them.
+pub use system::addresses;
+
+/// The number of the interface of that name, which is what a zone is to the system.
+pub use system::interface_index;
+
+/// The name of the interface of that number.
+pub use system::interface_name;
+
+/// The number of an interface that is called by its name or by its number (RFC 4007 §11.2), which
+/// is written in one way alone.
+pub fn interface_called(text: &str) -> Option<u32> {
+    let by_number = || {
+        let index: u32 = text.parse().ok()?;
+        (index.to_string() == text && interface_name(index).is_some()).then_some(index)
+    };
+    interface_index(text).or_else(by_number)
+}
+
+/// The networks that this machine is connected to, each with the number of bits that count: those of
+/// the addresses of interfaces that are up. On Linux also the peers of such addresses, and whatever
+/// a route in use reaches without a gateway. What a default route reaches is not among them.
+pub use system::connected;
+
+// Files
+
+/// A directory, beneath which files are opened, and never outside of it, whatever is renamed or
+/// linked meanwhile. Paths are relative, of bytes, and separated by `/`.
+///
+/// - `open(path, symlinks)` opens the directory itself, through any links.
+/// - `path()` is its canonical path. `symlinks()` is as it was opened with.
+/// - `standing()` looks at what is at the path now by which the directory was opened.
+/// - `open_beneath(relative)` opens a file or directory for reading, the directory itself if
+///   `relative` is empty. It does not wait for the other end of a fifo. It fails with
+///   [`io::ErrorKind::NotFound`] for what lies outside, as for what is not there.
+/// - `identify(relative)` is what it names now, without opening it. `None` where that is not known,
+///   or where a link is on the way.
+/// - `is_missing(relative)` is true only if it is sure that nothing has that name. Links are followed,
+///   outside as well: not for a name that a client has chosen, unless [`Directory::open_beneath`] has
+///   just found nothing of that name.
+/// - `entries(directory, relative, each)` shows `each` the entries, without `.` and `..`, of a
+///   directory that [`Directory::open_beneath`] has just opened as `relative`, and ends with the first
+///   error. It fails for a directory that has been removed.
+/// - `has_openat2()` says whether the kernel keeps every path beneath the directory itself.
+///   `without_openat2()` is the same directory, as on a system that has none.
+pub use system::Directory;
+
+/// What a directory holds, for as long as it is looked at.
+///
+/// - `name()` is its name, in the system's own bytes.
+/// - `identity()` is what the entry is now. Symbolic links are not followed.
+/// - `is_directory()` is what the directory that holds it says. `None` if that does not know, or if it
+///   is a link.
+pub use system::Entry;
+
+/// Reads bytes of a file from an offset on, and returns how many: 0 at its end and after it. The
+/// file's cursor is not used; Windows moves it.
+pub use system::read_at;
+
+/// The permission bits of a file, its user and its group. `None` on Windows, which has lists instead.
+pub use system::mode_and_owner;
+
+/// What std says of the state of a file.
+pub use system::file_state;
+
+/// A string of the system's from what `as_encoded_bytes` gave, or a part of it that was cut at an
+/// ASCII character. On Windows, what is not Unicode is lost.
+pub use system::os_string;
 
 /// What tells one state of a file from another, of a file that is known by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,80 +267,113 @@ pub enum Standing {
 /// What to wait for. Never both: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Bytes, an end, or a new connection. What has been told may not be told again: whoever waits
-    /// reads until there is nothing, or less than there was room for and no end in sight.
+    /// Bytes, an end, or a new connection. What has been reported may not be reported again: whoever
+    /// waits reads until there is nothing, or less than there was room for and no end in sight.
     Read,
-    /// Room for bytes, told as long as there is some.
+    /// Room for bytes, reported as long as there is some.
     Write,
 }
 
-/// A descriptor for which something has come.
+/// A socket for which something has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// Under which it is watched.
     pub token: u64,
-    /// The other side has ended or the connection is broken, which may be told only this once.
+    /// The other side has ended or the connection is broken, which may be reported only this once.
     pub ended: bool,
 }
 
-/// The number of an interface that is called by its name or by its number (RFC 4007 §11.2), which
-/// is written in one way alone.
-pub fn interface_called(text: &str) -> Option<u32> {
-    let by_number = || {
-        let index: u32 = text.parse().ok()?;
-        (index.to_string() == text && interface_name(index).is_some()).then_some(index)
-    };
-    interface_index(text).or_else(by_number)
-}
+// The process
 
-/// Where a service manager puts files that only this service may read.
-pub fn credentials_directory() -> Option<PathBuf> {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    folder.filter(|folder| folder.is_absolute())
-}
+/// The signals that are waited for. They come without a handler: they are blocked in every thread,
+/// and the main thread waits for them, so that no system call of a worker is ever interrupted.
+///
+/// - `block()` blocks them in this thread and in all that it starts from now on. Called first.
+/// - `hold()` blocks in the same way those that never end the server, for the time until it can wait:
+///   they are found then.
+/// - `wait(&self)` waits for the next of them.
+/// - `alarm(seconds)` sends [`Signal::Alarm`] after that many seconds, or never for 0. There is one
+///   such timer: each call replaces the one before.
+/// - `wake()` sends [`Signal::Alarm`] now, from any thread.
+pub use system::Signals;
 
-/// Failure as the C library tells it: -1, and the reason in errno.
-fn cvt(result: c_int) -> io::Result<c_int> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
-
-/// The same for counts of bytes.
-#[cfg(unix)]
-fn cvt_size(result: isize) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
-}
-
-/// Whether the system itself has said that there is no such name. It is the same number for all of
-/// them: ENOENT, ERROR_FILE_NOT_FOUND.
-pub fn is_no_such_name(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(NO_SUCH_NAME)
-}
-
-const NO_SUCH_NAME: i32 = 2;
-
-/// Why a file could not be opened, as far as a client may know.
+/// What the main thread waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// There is nothing of that name, or nothing that could be sent.
-    Missing,
-    /// The process may not read it.
-    Denied,
-    /// The process or the system has no descriptor or memory left: it may work a little later.
-    Exhausted,
-    /// The disk, most likely.
-    Broken,
+pub enum Signal {
+    /// ^C: SIGINT.
+    Interrupt,
+    /// The service manager: SIGTERM. On Windows ^Break, the window was closed, the user logs off, or
+    /// the machine is shut down.
+    Terminate,
+    /// What was read at the start may be read again: SIGHUP. Nothing sends it on Windows.
+    Reload,
+    /// Time is over, or a worker has called [`Signals::wake`]: SIGALRM.
+    Alarm,
 }
 
-impl From<&io::Error> for Failure {
-    fn from(error: &io::Error) -> Failure {
-        match (error.kind(), error.raw_os_error()) {
-            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => Failure::Missing,
-            (_, Some(code)) if MISSING.contains(&code) => Failure::Missing,
-            (io::ErrorKind::PermissionDenied, _) => Failure::Denied,
-            (_, Some(code)) if EXHAUSTED.contains(&code) => Failure::Exhausted,
-            // A name with a NUL: there is no such file.
-            (io::ErrorKind::InvalidInput, None) => Failure::Missing,
-            _ => Failure::Broken,
+/// Raises the limit of open descriptors to what the system allows without any right, and returns
+/// what it is now.
+pub use system::raise_open_files_max;
+
+/// How many processors this process may run on, at least 1.
+pub use system::processors;
+
+/// Where what the server says goes, without a buffer: what a full disk has taken of a line is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// Descriptor 1.
+    Output,
+    /// Descriptor 2.
+    Error,
+}
+
+impl Standard {
+    /// Writes the beginning of `bytes`, in one call, and returns how many bytes that were.
+    pub fn write(self, bytes: &[u8]) -> io::Result<usize> {
+        system::write_standard(self, bytes)
+    }
+
+    /// The length of the file that it is. `None`: it is not a file that has one.
+    pub fn length(self) -> Option<u64> {
+        system::standard_length(self)
+    }
+
+    /// A file that is as long as the process may make one (RLIMIT_FSIZE) is an error of
+    /// [`Standard::write`] from now on, and does not end the process.
+    pub fn survive_limits() {
+        system::survive_limits();
+    }
+}
+
+/// What the kernel keeps this process from, from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Landlock, in this version of its interface.
+    Landlock(u32),
+    /// Nothing: there is no Landlock here, or it may not be used.
+    None,
+}
+
+impl Sandbox {
+    /// What [`Sandbox::enter`] would find.
+    pub fn offered() -> Sandbox {
+        system::offered_sandbox()
+    }
+
+    /// Restricts this thread and all that it starts from now on: it can open nothing but files and
+    /// directories beneath `readable` and files beneath `files`, and those only to read; start no
+    /// program; and from version 4 on, neither connect nor listen. What is open stays open.
+    pub fn enter(readable: &[&Directory], files: &[&Directory]) -> Sandbox {
+        system::enter_sandbox(readable, files)
+    }
+}
+
+impl fmt::Display for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sandbox::Landlock(1..=3) => f.write_str("Landlock: files"),
+            Sandbox::Landlock(_) => f.write_str("Landlock: files and connections"),
+            Sandbox::None => f.write_str("none: this kernel has no Landlock"),
         }
     }
 }

@@ -10,9 +10,9 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 
-use crate::sys::{Entry, Identity, Standing, Symlinks, entries};
+use crate::sys::system::read_entries;
+use crate::sys::{Entry, Identity, Standing, Symlinks};
 
-/// A directory beneath which files are opened.
 #[derive(Debug)]
 pub struct Directory {
     /// Canonical, and so begins with `\\\\?\\`: behind that no name means a device, and neither dots nor
@@ -22,7 +22,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory itself, through any links.
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Directory> {
         let path = path.canonicalize()?;
         if !path.is_dir() {
@@ -31,33 +30,28 @@ impl Directory {
         Ok(Directory { path, symlinks })
     }
 
-    /// The canonical path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is at the path by which the directory was opened: not known here.
+    /// Not known here.
     pub fn standing(&self) -> Standing {
         Standing::Unknown
     }
 
-    /// What symbolic links may do.
     pub fn symlinks(&self) -> Symlinks {
         self.symlinks
     }
 
-    /// There is no openat2 here.
     pub fn has_openat2(&self) -> bool {
         false
     }
 
-    /// The same directory: there is no openat2 here.
+    /// There is no openat2 here.
     pub fn without_openat2(self) -> Directory {
         self
     }
 
-    /// Opens for reading what `relative` names; the directory itself if that is empty. Fails with
-    /// [`io::ErrorKind::NotFound`] for what lies outside, as for what is not there.
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
         const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000; // directories can be opened, too
         let path = self.join(relative)?;
@@ -76,24 +70,23 @@ impl Directory {
         }
     }
 
-    /// What `relative` is at this moment, without opening it: not known here.
+    /// Not known here.
     pub fn identify(&self, _relative: &[u8]) -> Option<Identity> {
         None
     }
 
-    /// Whether `relative` is sure to name nothing: here it is opened to find out.
+    /// Here it is opened to find out.
     pub fn is_missing(&self, _relative: &[u8]) -> bool {
         false
     }
 
-    /// Shows `each` the entries of a directory that [`Directory::open_beneath`] has just opened.
     pub fn entries(
         &self,
         directory: &File,
         _relative: &[u8],
         each: impl FnMut(&Entry<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        entries::read(directory, &final_path(directory)?, each)
+        read_entries(directory, &final_path(directory)?, each)
     }
 
     /// Names that could mean anything but a file in a directory are those of no file.

@@ -5,18 +5,8 @@ use std::ffi::{c_ulong, c_void};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// `12`
-    pub interface: String,
-    /// The address.
-    pub address: IpAddr,
-    /// Bits of it that name the network.
-    pub prefix_bits: u8,
-}
+use crate::sys::InterfaceAddress;
 
-/// All addresses of interfaces that are up, as they are now.
 pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
     const ERROR_BUFFER_OVERFLOW: c_ulong = 111;
     const IF_OPER_STATUS_UP: u32 = 1;
@@ -69,13 +59,11 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
     Ok(found)
 }
 
-/// The number of an interface, which is what a zone is to the system.
 pub fn interface_index(name: &str) -> Option<u32> {
     let index = name.parse().ok()?;
     (interface_name(index)? == name).then_some(index)
 }
 
-/// The name of an interface.
 pub fn interface_name(index: u32) -> Option<String> {
     let name = index.to_string();
     let own = addresses().ok()?;

@@ -5,7 +5,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
-/// A socket that waits for connections.
 #[derive(Debug)]
 pub enum Listener {
     /// Of either family, or of both.
@@ -13,20 +12,17 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// The next connection, and where it comes from.
     pub fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
         let Listener::Tcp(listener) = self;
         let (stream, address) = listener.accept()?;
         Ok((stream, Some(address)))
     }
 
-    /// The socket.
     pub fn tcp(&self) -> Option<&TcpListener> {
         let Listener::Tcp(listener) = self;
         Some(listener)
     }
 
-    /// Never waits for a client.
     pub fn set_nonblocking(&self) -> io::Result<()> {
         let Listener::Tcp(listener) = self;
         listener.set_nonblocking(true)
@@ -40,22 +36,19 @@ impl AsSocket for Listener {
     }
 }
 
-/// None.
 pub fn take_passed_listeners(_count: u8) -> Vec<io::Result<Listener>> {
     Vec::new()
 }
 
-/// Nobody wants to know.
+/// There is no service manager that wants to know.
 #[derive(Debug)]
 pub struct Notifier(Infallible);
 
 impl Notifier {
-    /// There is nothing to connect to.
     pub fn connect(_name: &str) -> io::Result<Notifier> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Says nothing.
     pub fn send(&self, _words: &str) -> io::Result<()> {
         match self.0 {}
     }

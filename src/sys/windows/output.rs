@@ -2,30 +2,21 @@
 
 use std::io::{self, Write};
 
-/// Where what the server says goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standard {
-    /// Standard output.
-    Output,
-    /// Standard error.
-    Error,
+use crate::sys::Standard;
+
+/// Writes all of `bytes`.
+pub fn write_standard(stream: Standard, bytes: &[u8]) -> io::Result<usize> {
+    match stream {
+        Standard::Output => io::stdout().write_all(bytes)?,
+        Standard::Error => io::stderr().write_all(bytes)?,
+    }
+    Ok(bytes.len())
 }
 
-impl Standard {
-    /// Writes `bytes`, and returns how many bytes that were: all.
-    pub fn write(self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Standard::Output => io::stdout().write_all(bytes)?,
-            Standard::Error => io::stderr().write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    /// Asked only after a part of what was to be written.
-    pub fn length(self) -> Option<u64> {
-        None
-    }
-
-    /// There are no such limits.
-    pub fn survive_limits() {}
+/// Asked only after a part of what was to be written, which there never is.
+pub fn standard_length(_stream: Standard) -> Option<u64> {
+    None
 }
+
+/// There are no such limits.
+pub fn survive_limits() {}

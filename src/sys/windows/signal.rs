@@ -7,22 +7,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sys::cvt;
+use crate::sys::Signal;
+use crate::sys::failure::cvt;
 
-/// What the main thread waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// ^C.
-    Interrupt,
-    /// ^Break, the window was closed, the user logs off, the machine is shut down.
-    Terminate,
-    /// Nothing sends it here.
-    Reload,
-    /// Time is over, or a worker has called [`Signals::wake`].
-    Alarm,
-}
-
-/// The signals that are waited for.
 #[derive(Debug)]
 pub struct Signals(());
 
@@ -36,7 +23,6 @@ struct Caught {
 }
 
 impl Signals {
-    /// From now on they do not end the process.
     pub fn block() -> io::Result<Signals> {
         // SAFETY: the handler is a function that is there as long as the process.
         match unsafe { SetConsoleCtrlHandler(handle, 1) } {
@@ -50,7 +36,6 @@ impl Signals {
         Ok(())
     }
 
-    /// Waits for the next of them.
     pub fn wait(&self) -> Signal {
         let mut caught = caught();
         loop {
@@ -72,14 +57,12 @@ impl Signals {
         }
     }
 
-    /// Sends [`Signal::Alarm`] after so many seconds; 0 for never. There is but one such timer.
     pub fn alarm(seconds: u32) {
         let end = Instant::now() + Duration::from_secs(seconds.into());
         caught().alarm = (seconds > 0).then_some(end);
         WANTED.notify_one();
     }
 
-    /// Sends [`Signal::Alarm`] now, from any thread.
     pub fn wake() {
         put(Signal::Alarm);
     }

@@ -7,11 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::sys::{cvt, cvt_size};
+use crate::sys::failure::{cvt, cvt_size};
 
-/// The networks of the addresses of interfaces that are up, the peers of such addresses, and
-/// whatever a route that is in use reaches without a gateway. Each with the number of bits that
-/// count. What a default route reaches is not among them.
 pub fn connected() -> io::Result<Vec<(IpAddr, u8)>> {
     let mut socket = Socket::open()?;
     let mut found = Found::default();

@@ -1,49 +1,58 @@
-//! `send_file`: from a file to a socket without a copy through this process.
-//! `io::copy` does not do it: std avoids sendfile for sockets, and loses count when it would block.
+//! What a failed call means to the server. The numbers differ by system, the meanings do not.
 
-use std::fs::File;
+use std::ffi::c_int;
 use std::io;
-use std::net::TcpStream;
 
-/// Sends up to `count` bytes of `file` from `offset` on, and returns how many. It moves the file's
-/// cursor, so nobody else may use it. 0: there is no more, or not in this way.
-#[cfg(target_os = "linux")]
-pub fn send_file(
-    socket: &TcpStream,
-    file: &File,
-    offset: u64,
-    count: usize,
-) -> Result<usize, SendFileError> {
-    use std::ffi::c_int;
-    use std::io::{Seek, SeekFrom};
-    use std::os::fd::AsRawFd;
-    use std::ptr::null_mut;
+use super::constants::{EXHAUSTED, MISSING, UNREADABLE};
 
-    unsafe extern "C" {
-        // The type of the third is off_t, whose size differs; it is always null here, so that the
-        // file's own 64-bit cursor is used: right beyond 2 GiB on 32-bit ARM.
-        fn sendfile(out: c_int, input: c_int, offset: *mut u8, count: usize) -> isize;
+/// Failure as the C library reports it: -1, and the reason in errno.
+pub(super) fn cvt(result: c_int) -> io::Result<c_int> {
+    debug_assert!(result >= -1, "{result}: this call does not report failure by -1");
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same for counts of bytes.
+#[cfg(unix)]
+pub(super) fn cvt_size(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Whether the system itself has said that there is no such name. It is the same number for all of
+/// them: ENOENT, ERROR_FILE_NOT_FOUND.
+pub fn is_no_such_name(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(NO_SUCH_NAME)
+}
+
+pub(super) const NO_SUCH_NAME: i32 = 2;
+
+/// Why a file could not be opened, as far as a client may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There is nothing of that name, or nothing that could be sent.
+    Missing,
+    /// The process may not read it.
+    Denied,
+    /// The process or the system has no descriptor or memory left: it may work a little later.
+    Exhausted,
+    /// The disk, most likely.
+    Broken,
+}
+
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Failure {
+        match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => Failure::Missing,
+            (_, Some(code)) if MISSING.contains(&code) => Failure::Missing,
+            (io::ErrorKind::PermissionDenied, _) => Failure::Denied,
+            (_, Some(code)) if EXHAUSTED.contains(&code) => Failure::Exhausted,
+            // A name with a NUL: there is no such file.
+            (io::ErrorKind::InvalidInput, None) => Failure::Missing,
+            _ => Failure::Broken,
+        }
     }
-
-    let mut cursor = file;
-    cursor.seek(SeekFrom::Start(offset))?;
-    let (out, input) = (socket.as_raw_fd(), file.as_raw_fd());
-    // SAFETY: both descriptors are open as long as their owners are borrowed; no memory is passed.
-    Ok(super::cvt_size(unsafe { sendfile(out, input, null_mut(), count) })?)
 }
 
-/// There is no such call here, or it has another form on each system.
-#[cfg(not(target_os = "linux"))]
-pub fn send_file(
-    _socket: &TcpStream,
-    _file: &File,
-    _offset: u64,
-    _count: usize,
-) -> Result<usize, SendFileError> {
-    Err(SendFileError::Refused)
-}
-
-/// Why [`send_file`] sent nothing.
+/// Why [`send_file`](super::send_file) sent nothing.
 #[derive(Debug)]
 pub enum SendFileError {
     /// The socket takes nothing at the moment. A file system may say the same of the file.
@@ -65,12 +74,8 @@ impl From<io::Error> for SendFileError {
         match (error.kind(), error.raw_os_error()) {
             (WouldBlock | Interrupted, _) => SendFileError::Blocked,
             (BrokenPipe | ConnectionReset, _) => SendFileError::Client(error),
-            (_, Some(code)) if super::constants::UNREADABLE.contains(&code) => {
-                SendFileError::File(error)
-            }
-            (_, Some(code)) if super::constants::EXHAUSTED.contains(&code) => {
-                SendFileError::Exhausted
-            }
+            (_, Some(code)) if UNREADABLE.contains(&code) => SendFileError::File(error),
+            (_, Some(code)) if EXHAUSTED.contains(&code) => SendFileError::Exhausted,
             _ => SendFileError::Refused,
         }
     }

@@ -6,9 +6,9 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
-use super::{Interest, Ready, cvt};
+use crate::sys::failure::cvt;
+use crate::sys::{Interest, Ready};
 
-/// Waits for many descriptors at once. Owned by one thread.
 #[derive(Debug)]
 pub struct Poller {
     epoll: OwnedFd,
@@ -16,7 +16,6 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches nothing yet.
     pub fn new() -> io::Result<Poller> {
         let fd = cvt(epoll_create1(EPOLL_CLOEXEC))?;
         // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
@@ -24,31 +23,26 @@ impl Poller {
         Ok(Poller { epoll, events: vec![EpollEvent { events: 0, token: 0 }; EVENTS_MAX] })
     }
 
-    /// Watches a descriptor until it is closed. `token` comes back from [`Poller::wait`].
     pub fn watch(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(EPOLL_CTL_ADD, fd, token, bits(interest))
     }
 
-    /// Watches a listener that other pollers watch too: one of them is woken, not all.
+    /// One poller is woken, not all.
     pub fn watch_shared(&mut self, fd: &impl AsFd, token: u64) -> io::Result<()> {
         self.control(EPOLL_CTL_ADD, fd, token, EPOLLIN | EPOLLEXCLUSIVE)
     }
 
-    /// Waits for something else of a descriptor that is watched.
     pub fn change(&mut self, fd: &impl AsFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(EPOLL_CTL_MOD, fd, token, bits(interest))
     }
 
-    /// Watches a descriptor no more. To be called before it is closed.
     pub fn unwatch(&mut self, fd: &impl AsFd) -> io::Result<()> {
         self.control(EPOLL_CTL_DEL, fd, 0, 0)
     }
 
-    /// Forgets a descriptor that is closed right after: epoll does that by itself.
+    /// epoll forgets it by itself.
     pub fn closing(&mut self, _fd: &impl AsFd) {}
 
-    /// Waits until something is ready, or `milliseconds` have passed, or a signal came, and puts
-    /// what is ready into `ready`.
     pub fn wait(&mut self, ready: &mut Vec<Ready>, milliseconds: Option<u64>) -> io::Result<()> {
         ready.clear();
         let timeout = milliseconds.map_or(-1, |ms| c_int::try_from(ms).unwrap_or(c_int::MAX));

@@ -3,11 +3,8 @@
 use std::ffi::{c_int, c_short, c_ulong};
 
 /// The type of poll's count.
-#[cfg_attr(not(force_poll), allow(dead_code))]
 pub type NFds = c_ulong;
-#[cfg_attr(not(force_poll), allow(dead_code))]
 pub const POLLIN: c_short = 1;
-#[cfg_attr(not(force_poll), allow(dead_code))]
 pub const POLLOUT: c_short = 4;
 /// `sa_family` is a number of 16 bits, small enough for the lower of its bytes.
 pub const FAMILY_AT: usize = if cfg!(target_endian = "big") { 1 } else { 0 };

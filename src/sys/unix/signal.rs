@@ -5,41 +5,24 @@
 use std::ffi::{c_int, c_uint};
 use std::io;
 
-use super::constants::{SIG_BLOCK, SIGUSR};
-use super::cvt;
+use crate::sys::Signal;
+use crate::sys::constants::{SIG_BLOCK, SIGUSR};
+use crate::sys::failure::cvt;
 
-/// What the main thread waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT: ^C.
-    Interrupt,
-    /// SIGTERM: the service manager.
-    Terminate,
-    /// SIGHUP: what was read at the start may be read again.
-    Reload,
-    /// SIGALRM: time is over, or a worker has called [`Signals::wake`].
-    Alarm,
-}
-
-/// The signals that are waited for.
 #[derive(Debug)]
 pub struct Signals {
     set: SigSet,
 }
 
 impl Signals {
-    /// Blocks them in this thread and in all that it starts from now on.
     pub fn block() -> io::Result<Signals> {
         Ok(Signals { set: block(&[SIGINT, SIGTERM, SIGALRM, SIGHUP, SIGUSR[0], SIGUSR[1]])? })
     }
 
-    /// Blocks in the same way those that never end the server, for the time until it can wait:
-    /// they are found then.
     pub fn hold() -> io::Result<()> {
         block(&[SIGHUP, SIGUSR[0], SIGUSR[1]]).map(drop)
     }
 
-    /// Waits for the next of them.
     pub fn wait(&self) -> Signal {
         loop {
             let mut signal = 0;
@@ -54,12 +37,10 @@ impl Signals {
         }
     }
 
-    /// Sends [`Signal::Alarm`] after so many seconds; 0 for never. There is but one such timer.
     pub fn alarm(seconds: u32) {
         alarm(seconds);
     }
 
-    /// Sends [`Signal::Alarm`] now, from any thread.
     pub fn wake() {
         kill(getpid(), SIGALRM);
     }

@@ -4,9 +4,8 @@
 use std::io;
 use std::net::IpAddr;
 
-/// Each with the number of bits that count.
 pub fn connected() -> io::Result<Vec<(IpAddr, u8)>> {
-    let found = super::addresses()?.into_iter();
+    let found = crate::sys::addresses()?.into_iter();
     let networks = found.map(|found| (found.address, found.prefix_bits));
     Ok(networks.filter(|&(_, bits)| bits > 0).collect())
 }

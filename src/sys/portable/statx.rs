@@ -2,15 +2,15 @@
 
 use std::fs::File;
 
-use super::Identity;
+use crate::sys::Identity;
 
 /// Of an open file.
-pub fn of(_file: &File) -> Option<Identity> {
+pub fn state_of(_file: &File) -> Option<Identity> {
     None
 }
 
 /// Of what is called `name` in a directory.
 #[cfg(unix)]
-pub fn at(_directory: std::os::fd::RawFd, _name: &std::ffi::CStr) -> Option<Identity> {
+pub fn state_at(_directory: std::os::fd::RawFd, _name: &std::ffi::CStr) -> Option<Identity> {
     None
 }

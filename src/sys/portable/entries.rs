@@ -5,10 +5,10 @@ use std::fs::{DirEntry, File};
 use std::io;
 use std::path::Path;
 
-use super::socket::is_linked;
-use super::{Identity, NO_SUCH_NAME};
+use crate::sys::Identity;
+use crate::sys::failure::NO_SUCH_NAME;
+use crate::sys::system::is_linked;
 
-/// What a directory holds, for as long as it is looked at.
 #[derive(Debug)]
 pub struct Entry<'e> {
     name: OsString,
@@ -16,17 +16,14 @@ pub struct Entry<'e> {
 }
 
 impl Entry<'_> {
-    /// Its name, in the system's own bytes.
     pub fn name(&self) -> &[u8] {
         self.name.as_encoded_bytes()
     }
 
-    /// What it is at this moment, and be it a link.
     pub fn identity(&self) -> io::Result<Identity> {
         Ok(Identity::unknown(&self.entry.metadata()?))
     }
 
-    /// Whether it is a directory, as the directory that it is in says: `None` if that does not know.
     pub fn is_directory(&self) -> Option<bool> {
         Some(self.entry.file_type().ok()?.is_dir())
     }
@@ -34,7 +31,7 @@ impl Entry<'_> {
 
 /// Shows `each` the entries of the directory at `path`. Fails with ENOENT, as the other one does,
 /// for a directory that has been removed: the C library says of it that it is empty.
-pub fn read(
+pub fn read_entries(
     directory: &File,
     path: &Path,
     mut each: impl FnMut(&Entry<'_>) -> io::Result<()>,

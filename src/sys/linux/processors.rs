@@ -1,25 +1,21 @@
 //! How many processors this process may use.
 
-/// Those it may run on. std asks the control groups for their share of time too, in ten thousand
-/// bytes of code, and the answer would only matter beyond four.
-#[cfg(target_os = "linux")]
+use std::ffi::c_int;
+
+/// By the mask of processors alone. std asks the control groups for their share of time too, in ten
+/// thousand bytes of code, and the answer would only matter beyond four.
 pub fn processors() -> usize {
-    use std::ffi::c_int;
-    unsafe extern "C" {
-        fn sched_getaffinity(process: c_int, size: usize, set: *mut u8) -> c_int;
-    }
     // As many as any kernel is built for.
     let mut set = [0_u8; 1024];
     // SAFETY: the kernel writes at most as many bytes as the array has; 0 is this thread.
     let found = unsafe { sched_getaffinity(0, set.len(), set.as_mut_ptr()) };
     let count = set.iter().map(|byte| byte.count_ones() as usize).sum();
+    debug_assert!(found != 0 || count > 0, "this thread runs on none");
     if found == 0 { count } else { 1 }
 }
 
-/// Those it may run on.
-#[cfg(not(target_os = "linux"))]
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+unsafe extern "C" {
+    fn sched_getaffinity(process: c_int, size: usize, set: *mut u8) -> c_int;
 }
 
 #[cfg(test)]

@@ -4,21 +4,10 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::constants::{AF_INET6, FAMILY_AT, ZONE_IN_ADDRESS};
-use super::cvt;
+use crate::sys::InterfaceAddress;
+use crate::sys::constants::{AF_INET6, FAMILY_AT, ZONE_IN_ADDRESS};
+use crate::sys::failure::cvt;
 
-/// An address of this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceAddress {
-    /// `eth0`
-    pub interface: String,
-    /// The address.
-    pub address: IpAddr,
-    /// Bits of it that name the network.
-    pub prefix_bits: u8,
-}
-
-/// All addresses of interfaces that are up, as they are now.
 pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
     const IFF_UP: c_uint = 1;
     let mut first = std::ptr::null_mut();
@@ -52,7 +41,6 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
     Ok(found)
 }
 
-/// The number of an interface, which is what a zone is to the kernel.
 pub fn interface_index(name: &str) -> Option<u32> {
     let name = CString::new(name).ok()?;
     // SAFETY: the name ends in NUL and lives until the call returns.
@@ -62,7 +50,6 @@ pub fn interface_index(name: &str) -> Option<u32> {
     }
 }
 
-/// The name of an interface.
 pub fn interface_name(index: u32) -> Option<String> {
     let mut name = [0; 256];
     // SAFETY: the C library writes at most IF_NAMESIZE bytes, 16 to 256 by system.

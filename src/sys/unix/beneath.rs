@@ -10,14 +10,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::constants::{
+use crate::sys::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
-use super::{
-    Entry, Failure, Identity, Standing, Symlinks, cvt, cvt_size, entries, is_no_such_name, statx,
-};
+use crate::sys::failure::{cvt, cvt_size};
+use crate::sys::system::{read_entries, state_at};
+use crate::sys::{Entry, Failure, Identity, Standing, Symlinks, is_no_such_name};
 
-/// A directory beneath which files are opened.
 #[derive(Debug)]
 pub struct Directory {
     fd: OwnedFd,
@@ -33,7 +32,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory itself, through any links.
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Directory> {
         let given = path.to_owned();
         let path = path.canonicalize()?;
@@ -52,12 +50,10 @@ impl Directory {
         Ok(directory)
     }
 
-    /// The canonical path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is at the path by which the directory was opened.
     pub fn standing(&self) -> Standing {
         let Some(own) = self.place else {
             return Standing::Unknown;
@@ -75,29 +71,23 @@ impl Directory {
 
     /// The directory's own descriptor, for the sandbox.
     #[cfg(target_os = "linux")]
-    pub(super) fn as_raw_fd(&self) -> RawFd {
+    pub(in crate::sys) fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 
-    /// What symbolic links may do.
     pub fn symlinks(&self) -> Symlinks {
         self.symlinks
     }
 
-    /// Whether the kernel has openat2, so that it keeps every path beneath the directory itself.
     pub fn has_openat2(&self) -> bool {
         self.openat2
     }
 
-    /// The same directory without openat2, as on a system that has none.
     pub fn without_openat2(mut self) -> Directory {
         self.openat2 = false;
         self
     }
 
-    /// Opens for reading what `relative` names; the directory itself if that is empty. Does not
-    /// wait for the other end of a fifo. Fails with [`io::ErrorKind::NotFound`] for what lies
-    /// outside, as for what is not there.
     pub fn open_beneath(&self, relative: &[u8]) -> io::Result<File> {
         let relative = or_itself(relative);
         let mut place = NO_NAME;
@@ -119,14 +109,13 @@ impl Directory {
         }
     }
 
-    /// What `relative` is at this moment, without opening it. `None` where that is not known, or
-    /// where a link is on the way: each name before the last has to be a directory itself, so
-    /// that what is found is beneath this one, and there may be but few of them.
+    /// Each name before the last has to be a directory itself, so that what is found is beneath this
+    /// one, and there may be only a few of them.
     pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
         let at = |name: &[u8]| {
             let mut place = NO_NAME;
             let name = c_str(name, &mut place).ok()?;
-            statx::at(self.fd.as_raw_fd(), &name)
+            state_at(self.fd.as_raw_fd(), &name)
         };
         let mut depth = 0;
         for (slash, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
@@ -138,9 +127,7 @@ impl Directory {
         at(relative)
     }
 
-    /// Whether `relative` is sure to name nothing: to ask takes half as long as to fail to open it.
-    /// Links are followed, outside as well: not for a name that a client has chosen, unless
-    /// [`Directory::open_beneath`] has just found that there is nothing of that name.
+    /// To ask takes half as long as to fail to open it.
     pub fn is_missing(&self, relative: &[u8]) -> bool {
         unsafe extern "C" {
             fn faccessat(directory: c_int, name: *const c_char, mode: c_int, flags: c_int)
@@ -156,8 +143,6 @@ impl Directory {
         result.is_err_and(|error| is_no_such_name(&error))
     }
 
-    /// Shows `each` the entries of a directory that [`Directory::open_beneath`] has just opened as
-    /// `relative`.
     pub fn entries(
         &self,
         directory: &File,
@@ -170,7 +155,7 @@ impl Directory {
         } else {
             self.path.join(OsStr::from_bytes(relative))
         };
-        entries::read(directory, &path, each)
+        read_entries(directory, &path, each)
     }
 
     #[cfg(target_os = "linux")]

@@ -8,9 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::cvt;
+use crate::sys::failure::cvt;
 
-/// A socket that waits for connections.
 #[derive(Debug)]
 pub enum Listener {
     /// Of either family, or of both.
@@ -20,8 +19,6 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// The next connection, and where it comes from: who connects to a path has no address. What
-    /// is read from a stream and written to it is the same for both, so that one type does.
     pub fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
         match self {
             Listener::Tcp(listener) => {
@@ -35,7 +32,6 @@ impl Listener {
         }
     }
 
-    /// The socket, where it is one of an address.
     pub fn tcp(&self) -> Option<&TcpListener> {
         match self {
             Listener::Tcp(listener) => Some(listener),
@@ -43,7 +39,6 @@ impl Listener {
         }
     }
 
-    /// Never waits for a client.
     pub fn set_nonblocking(&self) -> io::Result<()> {
         match self {
             Listener::Tcp(listener) => listener.set_nonblocking(true),
@@ -72,9 +67,6 @@ impl AsFd for Listener {
     }
 }
 
-/// The sockets that a service manager passed, from descriptor 3 on, with the reason for one that
-/// is none. To be called before anything else is opened: what has those numbers later is not from
-/// the manager. A second call finds none.
 pub fn take_passed_listeners(count: u8) -> Vec<io::Result<Listener>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
@@ -99,13 +91,10 @@ unsafe extern "C" {
     fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
 }
 
-/// Where a service manager listens for a few words.
 #[derive(Debug)]
 pub struct Notifier(UnixDatagram);
 
 impl Notifier {
-    /// A path, or after `@` an abstract name. Connected at once, while the sandbox is still open;
-    /// never blocks, for a manager that hangs must not take this service with it.
     pub fn connect(name: &str) -> io::Result<Notifier> {
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
@@ -116,7 +105,6 @@ impl Notifier {
         Ok(Notifier(socket))
     }
 
-    /// Says something.
     pub fn send(&self, words: &str) -> io::Result<()> {
         self.0.send(words.as_bytes()).map(drop)
     }

@@ -5,15 +5,12 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-/// Readable once it has rung or has been called.
 #[derive(Debug)]
 pub struct Bell(UnixStream);
 
-/// What rings it.
 #[derive(Debug)]
 pub struct Rope(UnixStream);
 
-/// A bell that has not rung.
 pub fn bell() -> io::Result<(Rope, Bell)> {
     let (rope, bell) = UnixStream::pair()?;
     rope.set_nonblocking(true)?;
@@ -22,20 +19,16 @@ pub fn bell() -> io::Result<(Rope, Bell)> {
 }
 
 impl Rope {
-    /// Rings, for good.
     pub fn ring(&self) {
         let _ = self.0.shutdown(Shutdown::Both);
     }
 
-    /// Calls: the bell is readable until it is answered. Never waits; calls that nobody has answered
-    /// yet are as good as one.
     pub fn call(&self) {
         let _ = (&self.0).write(b"!");
     }
 }
 
 impl Bell {
-    /// Takes all calls there are.
     pub fn answer(&self) {
         let mut calls = [0; 64];
         while let Ok(64) = (&self.0).read(&mut calls) {}

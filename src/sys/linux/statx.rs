@@ -4,15 +4,15 @@ use std::ffi::{CStr, c_int, c_long};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::Identity;
+use crate::sys::Identity;
 
 /// Of an open file. `None`: an old kernel, or an emulator.
-pub fn of(file: &File) -> Option<Identity> {
+pub fn state_of(file: &File) -> Option<Identity> {
     statx(file.as_raw_fd(), c"", AT_EMPTY_PATH)
 }
 
 /// Of what is called `name` in a directory, and be it a link. `None`: nothing, or not known.
-pub fn at(directory: RawFd, name: &CStr) -> Option<Identity> {
+pub fn state_at(directory: RawFd, name: &CStr) -> Option<Identity> {
     statx(directory, name, AT_SYMLINK_NOFOLLOW)
 }
 

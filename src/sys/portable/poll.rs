@@ -5,11 +5,11 @@ use std::ffi::{c_int, c_short};
 use std::io;
 use std::time::Duration;
 
-use super::constants::{NFds, POLLIN, POLLOUT};
-use super::socket::{AsSocket, RawSocket, raw};
-use super::{Interest, Ready, cvt};
+use crate::sys::constants::{NFds, POLLIN, POLLOUT};
+use crate::sys::failure::cvt;
+use crate::sys::system::{AsSocket, RawSocket, raw};
+use crate::sys::{Interest, Ready};
 
-/// Waits for many descriptors at once. Owned by one thread.
 #[derive(Debug)]
 pub struct Poller {
     watched: Vec<PollFd>,
@@ -18,30 +18,26 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Watches nothing yet.
     pub fn new() -> io::Result<Poller> {
         Ok(Poller { watched: Vec::new(), tokens: Vec::new() })
     }
 
-    /// Watches a descriptor. `token` comes back from [`Poller::wait`].
     pub fn watch(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
         self.watched.push(PollFd { fd: raw(fd), events: bits(interest), revents: 0 });
         self.tokens.push(token);
         Ok(())
     }
 
-    /// Watches a listener that other pollers watch too: all are woken, and one of them accepts.
+    /// All pollers are woken, and one of them accepts.
     pub fn watch_shared(&mut self, fd: &impl AsSocket, token: u64) -> io::Result<()> {
         self.watch(fd, token, Interest::Read)
     }
 
-    /// Waits for something else of a descriptor that is watched.
     pub fn change(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
         self.unwatch(fd)?;
         self.watch(fd, token, interest)
     }
 
-    /// Watches a descriptor no more. To be called before it is closed.
     pub fn unwatch(&mut self, fd: &impl AsSocket) -> io::Result<()> {
         let fd = raw(fd);
         let at = self.watched.iter().position(|watched| watched.fd == fd);
@@ -51,13 +47,10 @@ impl Poller {
         Ok(())
     }
 
-    /// Forgets a descriptor that is closed right after.
     pub fn closing(&mut self, fd: &impl AsSocket) {
         let _ = self.unwatch(fd);
     }
 
-    /// Waits until something is ready, or `milliseconds` have passed, or a signal came, and puts
-    /// what is ready into `ready`.
     pub fn wait(&mut self, ready: &mut Vec<Ready>, milliseconds: Option<u64>) -> io::Result<()> {
         ready.clear();
         if cfg!(windows) && self.watched.is_empty() {

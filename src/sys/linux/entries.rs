@@ -9,9 +9,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{Identity, cvt_size, statx};
+use super::statx::state_at;
+use crate::sys::Identity;
+use crate::sys::failure::cvt_size;
 
-/// What a directory holds, for as long as it is looked at.
 #[derive(Debug)]
 pub struct Entry<'e> {
     name: &'e CStr,
@@ -21,14 +22,12 @@ pub struct Entry<'e> {
 }
 
 impl Entry<'_> {
-    /// Its name, in the system's own bytes.
     pub fn name(&self) -> &[u8] {
         self.name.to_bytes()
     }
 
-    /// What it is at this moment, and be it a link.
     pub fn identity(&self) -> io::Result<Identity> {
-        if let Some(identity) = statx::at(self.directory, self.name) {
+        if let Some(identity) = state_at(self.directory, self.name) {
             return Ok(identity);
         }
         let error = io::Error::last_os_error();
@@ -40,8 +39,6 @@ impl Entry<'_> {
         Ok(Identity::unknown(&path.symlink_metadata()?))
     }
 
-    /// Whether it is a directory, as the directory that it is in says: `None` if that does not know,
-    /// or if it is a link.
     pub fn is_directory(&self) -> Option<bool> {
         const DT_DIR: u8 = 4;
         const DT_REG: u8 = 8;
@@ -54,7 +51,7 @@ impl Entry<'_> {
 }
 
 /// Shows `each` the entries of `directory`, which has not been read yet. `path`: where it is.
-pub fn read(
+pub fn read_entries(
     directory: &File,
     path: &Path,
     mut each: impl FnMut(&Entry<'_>) -> io::Result<()>,

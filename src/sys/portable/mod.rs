@@ -1,0 +1,20 @@
+//! What works on every system, through std or poll(2): taken where a system has nothing better. All of
+//! it is built on each system, so that it does not rot.
+
+mod connected;
+mod entries;
+mod poll;
+mod processors;
+mod sandbox;
+mod sendfile;
+mod statx;
+
+pub use connected::connected;
+pub use entries::{Entry, read_entries};
+pub use poll::Poller;
+pub use processors::processors;
+pub use sandbox::{enter_sandbox, offered_sandbox};
+pub use sendfile::send_file;
+#[cfg(unix)]
+pub use statx::state_at;
+pub use statx::state_of;
