@@ -12,6 +12,18 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The names of the files in a folder of the checkout, and not of the folders in it.
+fn files(folder: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let entries = entries.map(|entry| entry.expect("an entry").path());
+    let name = |path: &Path| path.file_name()?.to_str().map(str::to_owned);
+    let files = entries.filter(|path| path.is_file());
+    let mut names: Vec<String> = files.filter_map(|path| name(&path)).collect();
+    names.sort();
+    names
+}
+
 /// Every source file with its text, unit tests left out: they may use what they like.
 fn sources() -> BTreeMap<String, String> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -214,12 +226,9 @@ fn messages_are_quoted_as_they_are_said() {
         .map(|line| line.trim().trim_end_matches('\\'))
         .collect();
     let mut quotes = vec![("README.md".to_owned(), read("README.md"))];
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    for entry in fs::read_dir(scripts).expect("scripts") {
-        let entry = entry.expect("an entry");
-        if entry.path().is_file() {
-            let name = format!("scripts/{}", entry.file_name().to_string_lossy());
-            quotes.push((name, read(entry.path())));
+    for folder in ["scripts", "scripts/lib"] {
+        for name in files(folder) {
+            quotes.push((format!("{folder}/{name}"), read(Path::new(folder).join(&name))));
         }
     }
     let mut checked = 0;
