@@ -40,7 +40,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
         }
     };
     if binds.is_empty() && !has_ipv6(&listeners) {
-        complain("there is no IPv6 on this machine: serving IPv4 alone");
+        warn("there is no IPv6 on this machine: serving IPv4 alone");
     }
     let listeners: Vec<Listener> = listeners.into_iter().map(Listener::Tcp).collect();
     for listener in &listeners {
@@ -136,7 +136,7 @@ fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpList
         }
         if !told {
             told = true;
-            complain(&format!(
+            warn(&format!(
                 "waiting up to {} s for {} to become an address of this machine",
                 WAIT.as_secs(),
                 address.ip()
@@ -192,7 +192,7 @@ pub fn prepare(listener: &Listener) -> io::Result<()> {
 }
 
 /// On standard error, before there is a log and anybody who would have to wait for it.
-pub fn complain(text: &str) {
+pub fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
 }
 

@@ -53,7 +53,7 @@ struct Queue {
     /// Counts how often `lines` has been taken to be written.
     taken: u64,
     /// For standard error.
-    complaints: Vec<u8>,
+    warnings: Vec<u8>,
     /// Workers that wait for room.
     waiting: usize,
     /// Why lines that do not fit are lost, until little waits.
@@ -88,11 +88,11 @@ struct Lost {
 /// For each worker, as much may wait, and as much again may be on its way: a stopped terminal must
 /// not take the memory of the machine.
 const SHARE_BYTES_MAX: usize = 64 << 10;
-const COMPLAINTS_BYTES_MAX: usize = 64 << 10;
+const WARNINGS_BYTES_MAX: usize = 64 << 10;
 /// How long a worker waits for room. A thread that is ready to run gets a processor sooner.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Of lines that were lost it is spoken so often.
-const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 /// A line that is written in part is tried again so often, even if no other comes.
 const BETWEEN_MENDS: Duration = Duration::from_secs(1);
 
@@ -188,11 +188,11 @@ impl Log {
     }
 
     /// A line for standard error.
-    pub fn complain(&self, text: &str) {
+    pub fn warn(&self, text: &str) {
         let mut queue = self.queue();
-        if queue.complaints.len() < COMPLAINTS_BYTES_MAX {
+        if queue.warnings.len() < WARNINGS_BYTES_MAX {
             // Writing to a vector cannot fail.
-            let _ = writeln!(queue.complaints, "ipv6-httpd: {text}");
+            let _ = writeln!(queue.warnings, "ipv6-httpd: {text}");
             self.wanted.notify_one();
         }
     }
@@ -246,8 +246,8 @@ impl Log {
         let mut failing = false;
         let mut told: Option<Instant> = None;
         let wait_to_tell = |told: Option<Instant>| {
-            let since = told.map_or(BETWEEN_COMPLAINTS, |told| told.elapsed());
-            BETWEEN_COMPLAINTS.saturating_sub(since)
+            let since = told.map_or(BETWEEN_WARNINGS, |told| told.elapsed());
+            BETWEEN_WARNINGS.saturating_sub(since)
         };
         let mut lines = Vec::new();
         let mut queue = self.queue();
@@ -259,7 +259,7 @@ impl Log {
             }
             let is_over = queue.ended && queue.lines.is_empty() && !output.is_torn();
             if !lost.is_empty() && (is_over || (!failing && wait_to_tell(told).is_zero())) {
-                lost.tell(&mut queue.complaints);
+                lost.tell(&mut queue.warnings);
                 told = Some(Instant::now());
             }
             if queue.is_empty() && !(queue.ended && output.is_torn()) {
@@ -291,7 +291,7 @@ impl Log {
             if queue.waiting > 0 {
                 self.room.notify_all();
             }
-            let complaints = std::mem::take(&mut queue.complaints);
+            let warnings = std::mem::take(&mut queue.warnings);
             let is_last = queue.ended;
             drop(queue);
             let was_torn = output.is_torn();
@@ -300,7 +300,7 @@ impl Log {
                 lost.failed += 1;
             }
             // Nobody reading what is wrong is no reason to end.
-            let _ = errors.write(&complaints, || ());
+            let _ = errors.write(&warnings, || ());
             let outcome = output.write(&lines, || {
                 self.calls.fetch_add(1, Ordering::Relaxed);
             });
@@ -324,7 +324,7 @@ impl Log {
                     }
                     if !failing && wait_to_tell(told).is_zero() {
                         let text = "ipv6-httpd: cannot write to standard output";
-                        let _ = writeln!(queue.complaints, "{text}: {error}");
+                        let _ = writeln!(queue.warnings, "{text}: {error}");
                         told = Some(Instant::now());
                     }
                     failing = true;
@@ -339,7 +339,7 @@ impl Log {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.complaints.is_empty()
+        self.lines.is_empty() && self.warnings.is_empty()
     }
 }
 
@@ -354,7 +354,7 @@ impl Lost {
     }
 
     /// A line with each reason, and nothing is left of them.
-    fn tell(&mut self, complaints: &mut Vec<u8>) {
+    fn tell(&mut self, warnings: &mut Vec<u8>) {
         let Lost { blocked, late, failed, error } = std::mem::take(self);
         let total = blocked + late + failed;
         let reasons = [
@@ -366,15 +366,15 @@ impl Lost {
         for (at, (lines, reason)) in reasons.enumerate() {
             // Writing to a vector cannot fail.
             let _ = match at {
-                0 => write!(complaints, "ipv6-httpd: {total} lines of the log were lost: {reason}"),
-                _ => write!(complaints, "; {reason}"),
+                0 => write!(warnings, "ipv6-httpd: {total} lines of the log were lost: {reason}"),
+                _ => write!(warnings, "; {reason}"),
             };
             if *lines < total {
-                let _ = write!(complaints, " ({lines})");
+                let _ = write!(warnings, " ({lines})");
             }
         }
         if total > 0 {
-            complaints.push(b'\n');
+            warnings.push(b'\n');
         }
     }
 }
@@ -931,10 +931,10 @@ mod tests {
         }
         let mut queue = log.queue();
         assert_eq!(queue.lines.len(), 128 << 10);
-        let mut complaints = Vec::new();
-        queue.lost.tell(&mut complaints);
+        let mut warnings = Vec::new();
+        queue.lost.tell(&mut warnings);
         let expected = "ipv6-httpd: 1002 lines of the log were lost: standard output was blocked\n";
-        assert_eq!(String::from_utf8(complaints).expect("ASCII"), expected);
+        assert_eq!(String::from_utf8(warnings).expect("ASCII"), expected);
         assert!(queue.lost.is_empty());
         // What waited is taken: there is room again.
         queue.lines.clear();
@@ -973,11 +973,11 @@ mod tests {
     #[test]
     fn each_reason_is_told() {
         let mut lost = Lost { blocked: 1, late: 2, failed: 3, error: "No space".to_owned() };
-        let mut complaints = Vec::new();
-        lost.tell(&mut complaints);
+        let mut warnings = Vec::new();
+        lost.tell(&mut warnings);
         let expected = "ipv6-httpd: 6 lines of the log were lost: standard output was blocked (1); \
                         they came faster than they were written (2); No space (3)\n";
-        assert_eq!(String::from_utf8(complaints).expect("ASCII"), expected);
+        assert_eq!(String::from_utf8(warnings).expect("ASCII"), expected);
     }
 
     #[test]

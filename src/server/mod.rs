@@ -1,11 +1,11 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
+pub mod connection_limits;
 pub mod healthcheck;
 pub mod listener;
 pub mod local_time;
 pub mod log;
 mod root_watch;
-pub mod shares;
 mod systemd;
 mod transport;
 pub mod urls;
@@ -26,10 +26,10 @@ use crate::qr::Symbol;
 use crate::site::Site;
 use crate::sys::{self, Bell, Directory, Listener, Rope, Sandbox, Signal, Signals, Symlinks};
 
+use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
 use log::Log;
 use root_watch::RootWatch;
-use shares::Shares;
 use systemd::Manager;
 use urls::Reachable;
 use worker::Worker;
@@ -48,7 +48,7 @@ struct Shared {
     access: Option<Access>,
     limits: Limits,
     log: Arc<Log>,
-    shares: Shares,
+    connection_limits: ConnectionLimits,
     /// Somebody waits to be accepted, and no worker has made room yet.
     room_wanted: AtomicBool,
     /// For each worker, to ask it for room; none where there is but one.
@@ -114,7 +114,7 @@ impl Server {
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
-        let shares = Shares::new(config)?;
+        let connection_limits = ConnectionLimits::new(config)?;
         let several = if config.workers() > 1 { config.workers() } else { 0 };
         let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::bell()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
@@ -134,9 +134,7 @@ impl Server {
             if root.open_beneath(name).is_err() {
                 // It may come later; a slip of the pen does not.
                 let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
-                log.complain(&format!(
-                    "--fallback: there is no file '{name}' in the folder, as yet"
-                ));
+                log.warn(&format!("--fallback: there is no file '{name}' in the folder, as yet"));
             }
         }
         let workers = config.workers();
@@ -145,7 +143,7 @@ impl Server {
             access,
             limits: config.limits,
             log,
-            shares,
+            connection_limits,
             room_wanted: AtomicBool::new(false),
             calls,
             root_watch: RootWatch::default(),
@@ -200,7 +198,7 @@ impl Server {
                 Signal::Terminate => break,
                 Signal::Reload => {
                     if let Some(error) = self.shared.access.as_ref().and_then(Access::reload) {
-                        self.shared.log.complain(&error);
+                        self.shared.log.warn(&error);
                     }
                 }
                 Signal::Alarm => {}

@@ -65,8 +65,8 @@ impl RootWatch {
         let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if *last != trouble {
             match &trouble {
-                Some(trouble) => log.complain(trouble),
-                None => log.complain(&format!("the folder '{name}' is there again")),
+                Some(trouble) => log.warn(trouble),
+                None => log.warn(&format!("the folder '{name}' is there again")),
             }
             *last = trouble;
         }

@@ -6,7 +6,7 @@ use std::process;
 
 use crate::sys::{self, Listener, Notifier};
 
-use super::listener::{complain, prepare};
+use super::listener::{prepare, warn};
 
 /// The sockets that were passed to this process; none if it was not started for one. To be called
 /// before anything is opened.
@@ -41,7 +41,7 @@ impl Manager {
     pub fn find() -> Manager {
         let socket = variable("NOTIFY_SOCKET").and_then(|name| {
             Notifier::connect(&name)
-                .map_err(|error| complain(&format!("cannot reach NOTIFY_SOCKET {name}: {error}")))
+                .map_err(|error| warn(&format!("cannot reach NOTIFY_SOCKET {name}: {error}")))
                 .ok()
         });
         let is_ours =

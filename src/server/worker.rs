@@ -47,7 +47,7 @@ pub struct Worker {
     /// While there are no descriptors left: when to accept again.
     resume_milliseconds: Option<u64>,
     /// That nothing is accepted has been said; once is enough.
-    complained: bool,
+    warned: bool,
     stopping: bool,
 }
 
@@ -99,7 +99,7 @@ impl Worker {
             now: Now::new(milliseconds, date),
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
-            complained: false,
+            warned: false,
             stopping: false,
             number,
             poller,
@@ -118,7 +118,7 @@ impl Worker {
                 (wake != u64::MAX).then(|| (wake + 1).saturating_sub(self.now.milliseconds));
             if let Err(error) = self.poller.wait(&mut ready, timeout) {
                 // Not for any reason that is known. Not to spin is all that can be done.
-                self.shared.log.complain(&format!("cannot wait for clients: {error}"));
+                self.shared.log.warn(&format!("cannot wait for clients: {error}"));
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
             let (milliseconds, date) = read_clock(self.shared.start);
@@ -155,7 +155,7 @@ impl Worker {
                 return;
             }
             // Before, and not after: what is accepted while there is no room is one too many.
-            if self.shared.shares.is_full() && !self.make_room() {
+            if self.shared.connection_limits.is_full() && !self.make_room() {
                 return self.pause(&"there are as many as may be");
             }
             let Some(socket) = self.listeners.get(listener) else {
@@ -199,7 +199,7 @@ impl Worker {
         let mut peer = Peer::connected(address);
         peer.is_proxy = access.is_some_and(|access| access.trusts_peer(peer));
         // Closed without a word: a client that holds so many is not reading answers.
-        if !self.shared.shares.take(peer) {
+        if !self.shared.connection_limits.take(peer) {
             return;
         }
         let limits = &self.shared.limits;
@@ -209,7 +209,7 @@ impl Worker {
             }
             _ => Connection::new(limits, &self.now),
         };
-        self.complained = false;
+        self.warned = false;
         let token =
             self.clients.insert(ConnectedClient { transport, connection, peer, watched: None });
         // The request has often come by now, and a connection for one request need not be watched.
@@ -346,17 +346,15 @@ impl Worker {
         if client.watched.is_some() {
             self.poller.closing(client.transport.socket());
         }
-        self.shared.shares.give_back(client.peer);
+        self.shared.connection_limits.give_back(client.peer);
         self.clients.remove(token);
     }
 
     /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
     fn pause(&mut self, error: &dyn std::fmt::Display) {
-        if !self.complained {
-            self.shared
-                .log
-                .complain(&format!("cannot accept a connection for the moment: {error}"));
-            self.complained = true;
+        if !self.warned {
+            self.shared.log.warn(&format!("cannot accept a connection for the moment: {error}"));
+            self.warned = true;
         }
         for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
@@ -408,10 +406,10 @@ fn read_clock(start: Instant) -> (u64, HttpDate) {
 }
 
 /// The server's own address as the client knows it; behind a proxy it knows another.
-fn own_address(socket: &TcpStream, asker: Peer) -> Option<IpAddr> {
+fn own_address(socket: &TcpStream, client: Peer) -> Option<IpAddr> {
     let other = socket.peer_addr().ok()?.ip().to_canonical();
     let own = socket.local_addr().ok()?.ip().to_canonical();
-    (Some(other) == asker.address).then_some(own)
+    (Some(other) == client.address).then_some(own)
 }
 
 #[derive(Debug)]
@@ -495,27 +493,27 @@ impl Desk<'_> {
         unreadable: Option<Unreadable>,
     ) -> Response {
         let shared = self.shared;
-        let (asker, admitted) = match &shared.access {
+        let (client, admitted) = match &shared.access {
             Some(access) => {
                 if let Some(error) = access.refresh(now) {
-                    shared.log.complain(&error);
+                    shared.log.warn(&error);
                 }
                 access.admit(self.peer, request, now)
             }
             None => (self.peer, Ok(None)),
         };
-        let asker_is_told = asker.address != self.peer.address;
-        let told = asker_is_told.then(|| asker.name().to_string());
+        let is_forwarded = client.address != self.peer.address;
+        let forwarded_for = is_forwarded.then(|| client.name().to_string());
         let (user, mut response) = match admitted {
             Ok(user) => {
                 let site = &shared.site;
                 let socket = self.socket;
-                let client = || Client { name: asker.name(), server: own_address(socket, asker) };
+                let who = || Client { name: client.name(), server: own_address(socket, client) };
                 let (open_files, buffers) = (&mut *self.open_files, &mut *self.buffers);
                 let response = match unreadable {
-                    None => site.respond(request, &client, open_files, buffers, now),
+                    None => site.respond(request, &who, open_files, buffers, now),
                     Some(unreadable) => {
-                        site.respond_again(request, &client, open_files, buffers, now, unreadable)
+                        site.respond_again(request, &who, open_files, buffers, now, unreadable)
                     }
                 };
                 (user, response)
@@ -532,7 +530,7 @@ impl Desk<'_> {
         };
         let log = self.lines.log();
         response.note =
-            log.note(request.line, Some(request.fields), told.as_deref(), user.as_deref());
+            log.note(request.line, Some(request.fields), forwarded_for.as_deref(), user.as_deref());
         let root = shared.site.root();
         shared.root_watch.answered(&response, root, log, now);
         response
@@ -550,8 +548,8 @@ impl Respond for Desk<'_> {
         // the proxy's own.
         let is_own = |access: &Access| access.expects_proxy_header(self.peer);
         let is_own = self.shared.access.as_ref().is_some_and(is_own);
-        let told = (self.peer.is_proxy && !is_own).then_some("unknown");
-        response.note = self.lines.log().note(line, None, told, None);
+        let forwarded_for = (self.peer.is_proxy && !is_own).then_some("unknown");
+        response.note = self.lines.log().note(line, None, forwarded_for, None);
         response
     }
 
@@ -567,11 +565,11 @@ impl Respond for Desk<'_> {
         let Some(access) = &self.shared.access else {
             return false;
         };
-        let asker = access.behind(self.peer, source);
+        let client = access.behind(self.peer, source);
         // The connection counts for whom the proxy speaks, as if there were no proxy.
-        let is_wanted = self.shared.shares.pass_on(self.peer, asker);
+        let is_wanted = self.shared.connection_limits.pass_on(self.peer, client);
         if is_wanted {
-            self.peer = asker;
+            self.peer = client;
         }
         is_wanted
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::support::program::Program;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::server::shares::CONNECTION_BYTES_MAX;
+use ipv6_httpd::server::connection_limits::CONNECTION_BYTES_MAX;
 
 const CONNECTIONS: usize = 500;
 /// What the threads, the log and the allocator need once, whatever the connections do.

@@ -1,5 +1,5 @@
 //! How many connections there may be, and how many of them one client may hold. A client is a
-//! [`Household`]: an IPv4 address or an IPv6 /64, as a rule.
+//! [`Household`]: usually an IPv4 address or an IPv6 /64.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,33 +10,35 @@ use crate::config::{Config, DESCRIPTORS_TO_SERVE, descriptors_of};
 use crate::peer::{Household, Peer};
 use crate::sys;
 
-/// What a connection costs in this process at worst, in bytes: a head that is not complete, more
-/// requests behind it, and answers that are not taken. With `max` it bounds the memory.
+/// The most that a connection costs in this process, in bytes: an incomplete head, pipelined
+/// requests after it, and answers that the client does not read. Times `max` it bounds the memory.
 /// `tests/suite/memory.rs` holds the server to it.
 pub const CONNECTION_BYTES_MAX: u64 = 112 << 10;
 
-/// The connections of all workers.
+/// Counts the connections of all workers.
 #[derive(Debug)]
-pub struct Shares {
+pub struct ConnectionLimits {
     max: usize,
     count: AtomicUsize,
     by_client: Mutex<HashMap<Household, usize>>,
 }
 
-/// A client may hold this part of all connections: a household behind one address has enough,
-/// and nobody has all.
-const SHARE: usize = 4;
-/// The default is not more than this: the kernel takes 4 KiB and more for each.
+/// One client may hold one in this many connections. That is enough for a household behind one
+/// address, and leaves some for others.
+const CLIENT_PART: usize = 4;
+/// The default is at most this: the kernel takes 4 KiB and more for each connection.
 const DEFAULT_MAX: usize = 16_384;
-/// Descriptors that are not for connections: listeners, pollers, the log, a folder being read.
+/// Descriptors for other things: listeners, pollers, the log, a folder being read.
 const OTHER_DESCRIPTORS: usize = 64;
 
-impl Shares {
-    /// Raises the limit of open files, and derives from it, unless the operator has said how many.
-    /// The error is one line: with so few nobody could be served.
-    pub fn new(config: &Config) -> Result<Shares, String> {
+impl ConnectionLimits {
+    /// Raises the limit of open files. The number of connections follows from it and from the
+    /// memory, unless `--connections-max` sets it. The error is one line: there are too few
+    /// descriptors to serve anybody.
+    pub fn new(config: &Config) -> Result<ConnectionLimits, String> {
         let descriptors = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
-        // One for the client; one in three is being sent a file that stays open meanwhile; each worker keeps some open.
+        // A connection needs one, and a second while a file is sent: one in three at a time. Each
+        // worker keeps some files open.
         let kept = config.workers() * 64 + OTHER_DESCRIPTORS;
         let workers = config.workers();
         let own = descriptors_of(workers);
@@ -47,33 +49,32 @@ impl Shares {
                  raise it with 'ulimit -n'"
             ));
         }
-        // Where there are few, every other one is for a file.
+        // With few descriptors, every second one is for a file.
         let by_descriptors =
             (descriptors.saturating_sub(kept) / 4 * 3).max((descriptors - own) / 2);
-        // More than this, and who speaks would find no descriptor left for a file: each worker
-        // opens at most three for a request.
+        // Each worker opens at most three files for a request: keep descriptors for them.
         let most = (descriptors - own).saturating_sub(3 * workers).max(1);
         let by_default = || by_descriptors.min(by_memory()).min(DEFAULT_MAX);
         let max = config.connections_max.unwrap_or_else(by_default).min(most);
-        Ok(Shares { max, count: AtomicUsize::new(0), by_client: Mutex::default() })
+        Ok(ConnectionLimits { max, count: AtomicUsize::new(0), by_client: Mutex::default() })
     }
 
-    /// How many there may be.
+    /// How many connections there may be.
     pub fn max(&self) -> usize {
         self.max
     }
 
-    /// Whether there is no room for one more.
+    /// Whether there are as many as there may be.
     pub fn is_full(&self) -> bool {
         self.count.load(Ordering::Relaxed) >= self.max
     }
 
-    /// Counts a connection; `false`, and not counted, if the client has its share already.
+    /// Counts a connection. `false`: it was not counted, for the client has as many as it may.
     pub fn take(&self, peer: Peer) -> bool {
         if let Some(holder) = holder(peer) {
             let mut by_client = self.by_client();
             let held = by_client.entry(holder).or_default();
-            if *held >= (self.max / SHARE).max(1) {
+            if *held >= (self.max / CLIENT_PART).max(1) {
                 return false;
             }
             *held += 1;
@@ -82,7 +83,7 @@ impl Shares {
         true
     }
 
-    /// A connection that was counted is gone.
+    /// Ends the count of a connection that was taken.
     pub fn give_back(&self, peer: Peer) {
         self.count.fetch_sub(1, Ordering::Relaxed);
         let Some(holder) = holder(peer) else {
@@ -100,8 +101,8 @@ impl Shares {
         }
     }
 
-    /// The connection counts for somebody else from now on; `false`, and nothing is changed, if
-    /// that one has its share already.
+    /// From now on the connection counts for another client. `false`: nothing has changed, for that
+    /// client has as many as it may.
     pub fn pass_on(&self, from: Peer, to: Peer) -> bool {
         let is_taken = self.take(to);
         if is_taken {
@@ -115,13 +116,13 @@ impl Shares {
     }
 }
 
-/// `None` for a proxy and for this machine itself, where one may run: it speaks for many.
+/// `None` for peers that speak for many clients: proxies, and this machine, where one may run.
 fn holder(peer: Peer) -> Option<Household> {
     let speaks_for_many = peer.is_proxy || peer.is_this_machine();
     (!speaks_for_many).then(|| peer.household())
 }
 
-/// At worst all connections together may take a quarter of the machine's memory.
+/// At most a quarter of the machine's memory is for connections.
 fn by_memory() -> usize {
     let table = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"));
@@ -137,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_64() {
-        let shares = Shares { max: 8, count: AtomicUsize::new(0), by_client: Mutex::default() };
+        let limits =
+            ConnectionLimits { max: 8, count: AtomicUsize::new(0), by_client: Mutex::default() };
         let rows = [
             ("2001:db8:0:1::1", true),
             ("2001:db8:0:1:ffff::2", true),
@@ -153,7 +155,7 @@ mod tests {
             ("fe80::1", true),
             ("fe80::1", false),
             ("fe80::2", true),
-            // Clients that nobody has named have one share together.
+            // Clients that no proxy has named count as one.
             ("unknown", true),
             ("unknown", true),
             ("unknown", false),
@@ -165,16 +167,16 @@ mod tests {
                 .map_or(Peer::UNKNOWN, |address| Peer { is_proxy, ..Peer::behind_proxy(address) })
         };
         for (address, expected) in rows {
-            assert_eq!(shares.take(peer(address)), expected, "{address}");
+            assert_eq!(limits.take(peer(address)), expected, "{address}");
         }
-        assert!(shares.is_full());
+        assert!(limits.is_full());
         for (address, counted) in rows {
             if counted {
-                shares.give_back(peer(address));
+                limits.give_back(peer(address));
             }
         }
-        assert!(!shares.is_full());
-        assert_eq!(shares.count.load(Ordering::Relaxed), 0);
-        assert!(shares.by_client().is_empty());
+        assert!(!limits.is_full());
+        assert_eq!(limits.count.load(Ordering::Relaxed), 0);
+        assert!(limits.by_client().is_empty());
     }
 }
