@@ -20,7 +20,7 @@
 //! # The way of one request
 //!
 //! `server::worker` accepts a connection and reads what comes through `server::transport`. The
-//! bytes go to [`http::connection`], which finds a head with [`http::request`], its target with
+//! bytes go to [`http::connection`], which finds a head with [`http::head`], its target with
 //! [`http::target`], the length of its content with [`http::content`], and asks for an answer.
 //! [`access::Access`], if there is one, says who asks, and whether they may.
 //! [`site::Site`] finds the file with [`site::resource`] (through [`sys::Directory`], which never

@@ -27,14 +27,16 @@ use ipv6_httpd::http::accept::{AcceptEncoding, media_type_weight};
 use ipv6_httpd::http::authorization;
 use ipv6_httpd::http::content::{ContentDecoder, ContentLength};
 use ipv6_httpd::http::date::HttpDate;
-use ipv6_httpd::http::forwarded;
+use ipv6_httpd::http::fields::Fields;
+use ipv6_httpd::http::forwarded::{self, Source};
 use ipv6_httpd::http::grammar::is_tchar;
+use ipv6_httpd::http::head::HeadReader;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::proxy_protocol::{self, Source};
+use ipv6_httpd::http::path::SitePath;
+use ipv6_httpd::http::proxy_protocol;
 use ipv6_httpd::http::range::{Selection, content_range, select};
-use ipv6_httpd::http::request::{Fields, HeadReader};
 use ipv6_httpd::http::response::Body;
-use ipv6_httpd::http::target::{SitePath, is_host};
+use ipv6_httpd::http::target::is_host;
 use ipv6_httpd::peer::{Name, Peer};
 use ipv6_httpd::site::ip_page;
 use ipv6_httpd::sys;
@@ -518,11 +520,8 @@ fn chunks() {
         let mut bytewise = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
         let mut taken = Ok(0);
         for byte in input.chunks(1) {
-            match (taken, bytewise.take(byte)) {
-                (Ok(sum), Ok(one)) => taken = Ok(sum + one),
-                (_, Err(reject)) => taken = Err(reject),
-                (Err(_), _) => break,
-            }
+            let Ok(sum) = taken else { break };
+            taken = bytewise.take(byte).map(|one| sum + one);
         }
         assert_eq!(taken, whole);
         let found = whole.ok().filter(|_| decoder.is_done());

@@ -21,11 +21,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Chunk, Connection, Now, Respond, Step};
+use ipv6_httpd::http::connection::{Answered, Chunk, Connection, Respond, Step};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::request::{Method, Reject, Request};
-use ipv6_httpd::http::response::{Body, Part, Produce, Response, Status};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::{Method, Request};
+use ipv6_httpd::http::response::{Body, Part, Produce, Response};
+use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
 /// Clients that live at the same time, in one world.

@@ -94,6 +94,49 @@ fn imports_follow_the_map() {
     }
 }
 
+/// The names of its own folder that a file imports, by `super::` and by `crate::`.
+fn siblings(file: &str, text: &str) -> Vec<String> {
+    let folder =
+        file.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.replace('/', "::"));
+    let full = format!("crate::{folder}::");
+    let mut found = Vec::new();
+    for line in code(text) {
+        for start in ["super::", full.as_str()] {
+            for (at, _) in line.match_indices(start) {
+                let rest = &line[at + start.len()..];
+                let name: String =
+                    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if !line[..at].ends_with("super::") {
+                    found.push(name);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_protocol_is_in_layers() {
+    let text = read("src/http/mod.rs");
+    let (_, layers) =
+        text.split_once("stand before it here (`tests/tidy.rs`):\n").expect("the layers");
+    let (layers, _) = layers.split_once('.').expect("their end");
+    let words = layers.split([' ', ',', '\n']).filter(|word| !word.is_empty() && *word != "//!");
+    let layers: Vec<&str> = words.chain(["mod"]).collect();
+    assert!(layers.len() > 20, "{layers:?}");
+    let place = |name: &str| layers.iter().position(|layer| *layer == name);
+    for (file, text) in sources() {
+        let Some(name) = file.strip_prefix("http/").map(|name| name.trim_end_matches(".rs")) else {
+            continue;
+        };
+        let own = place(name).unwrap_or_else(|| panic!("{file} has no place in the layers"));
+        for other in siblings(&file, &text) {
+            let fine = place(&other).is_some_and(|place| place < own);
+            assert!(fine, "{file} may not import {other}, which is below it");
+        }
+    }
+}
+
 #[test]
 fn unsafe_code_is_in_sys_alone_and_each_block_says_why() {
     for (file, text) in sources() {

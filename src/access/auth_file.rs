@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
-use crate::http::connection::Now;
+use crate::http::now::Now;
 use crate::sys;
 
 use super::accounts::Accounts;

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::http::authorization;
-use crate::http::connection::Now;
-use crate::http::forwarded;
-use crate::http::proxy_protocol::Source;
+use crate::http::forwarded::{self, Source};
+use crate::http::now::Now;
 use crate::http::request::{Method, Request};
-use crate::http::response::Status;
+use crate::http::status::Reject;
+use crate::http::status::Status;
 use crate::peer::Peer;
 
 use accounts::{Accounts, Outcome};
@@ -37,17 +37,6 @@ pub struct AccessOptions {
     pub proxy_protocol: bool,
     /// Users and their passwords.
     pub auth_file: Option<PathBuf>,
-}
-
-/// A request that is not let in. It is the answer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status of the answer.
-    pub status: Status,
-    /// One sentence for whoever asked.
-    pub reason: &'static str,
-    /// A field that belongs to it.
-    pub field: Option<(&'static str, String)>,
 }
 
 /// Decides who may ask. There is none where the operator has said nothing of the kind.
@@ -167,14 +156,14 @@ impl Access {
         peer: Peer,
         request: &Request<'_>,
         now: &Now,
-    ) -> (Peer, Result<Option<Arc<str>>, Refusal>) {
+    ) -> (Peer, Result<Option<Arc<str>>, Reject>) {
         match self.client(peer, request) {
             Ok(client) => (client, self.admit_client(client, request, now)),
-            Err(refusal) => (Peer::UNKNOWN, Err(refusal)),
+            Err(reject) => (Peer::UNKNOWN, Err(reject)),
         }
     }
 
-    fn client(&self, peer: Peer, request: &Request<'_>) -> Result<Peer, Refusal> {
+    fn client(&self, peer: Peer, request: &Request<'_>) -> Result<Peer, Reject> {
         if !peer.is_proxy {
             return Ok(peer);
         }
@@ -183,9 +172,7 @@ impl Access {
             Ok(Source::Proxy) => Ok(peer),
             Ok(Source::Client(address)) => Ok(Peer::behind_proxy(address)),
             Ok(Source::Unknown) => Ok(Peer::UNKNOWN),
-            Err(reject) => {
-                Err(Refusal { status: reject.status, reason: reject.reason, field: None })
-            }
+            Err(reject) => Err(reject),
         }
     }
 
@@ -194,17 +181,14 @@ impl Access {
         client: Peer,
         request: &Request<'_>,
         now: &Now,
-    ) -> Result<Option<Arc<str>>, Refusal> {
+    ) -> Result<Option<Arc<str>>, Reject> {
         if let Some(list) = &self.list {
             if !list.allows(client, now.milliseconds) {
-                return Err(Refusal {
-                    status: Status::Forbidden,
-                    reason: match client.address {
-                        Some(_) => "Clients of this address are not let in.",
-                        None => "The proxy did not say readably what your address is.",
-                    },
-                    field: None,
-                });
+                let reason = match client.address {
+                    Some(_) => "Your address is not allowed to use this server.",
+                    None => "The proxy did not say what your address is.",
+                };
+                return Err(Reject::new(Status::Forbidden, reason));
             }
         }
         match &self.login {
@@ -226,7 +210,7 @@ fn log_in(
     client: Peer,
     request: &Request<'_>,
     now: &Now,
-) -> Result<Arc<str>, Refusal> {
+) -> Result<Arc<str>, Reject> {
     let outcome = match authorization::basic(request.fields) {
         Some(sent) => accounts.check(&sent, client, now.milliseconds),
         None => Outcome::Wrong,
@@ -245,11 +229,11 @@ fn log_in(
         ),
         Outcome::Busy => (
             Status::ServiceUnavailable,
-            "Too many passwords are being looked at. Try again in a moment.",
+            "The server is busy checking passwords. Try again in a moment.",
             ("Retry-After", "1".to_owned()),
         ),
     };
-    Err(Refusal { status, reason, field: Some(field) })
+    Err(Reject { status, reason, field: Some(field) })
 }
 
 const USERS_KEPT: &str = "; the users stay as they were";

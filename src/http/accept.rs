@@ -1,8 +1,8 @@
 //! Accept-Encoding: how welcome each content coding is (RFC 9110 §12.5.3). Accept: how welcome a
 //! media type is (§12.5.1).
 
+use super::fields::Fields;
 use super::grammar::{decimal, list, split_once, trim_ows};
-use super::request::Fields;
 
 /// The content codings that files lie beside their originals in. The order is ours: the first
 /// of those that a client likes best.

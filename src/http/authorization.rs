@@ -1,8 +1,8 @@
 //! What the Authorization field says in the Basic scheme (RFC 7617): who claims to be there.
 //! Whether that is true is not for this module.
 
+use super::fields::Fields;
 use super::grammar::split_once;
-use super::request::Fields;
 
 /// A user and a password, as they were sent. Both are any bytes; the client was told to use UTF-8.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,8 +72,8 @@ fn base64_digit(byte: u8) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::head::HeadReader;
     use crate::http::limits::Limits;
-    use crate::http::request::HeadReader;
 
     #[test]
     fn credentials() {

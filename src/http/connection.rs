@@ -8,42 +8,14 @@ use std::sync::Arc;
 
 use super::buffers::Buffers;
 use super::content::{ContentDecoder, ContentLength};
-use super::date::HttpDate;
+use super::forwarded::Source;
+use super::head::{HeadReader, first_line};
 use super::limits::Limits;
-use super::proxy_protocol::{self, Source};
-use super::request::{HeadReader, Method, Reject, Request, Version, first_line};
-use super::response::{Body, Part, Produce, Response, Status, Then};
-
-/// The time, as the core is told it.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// Since some start, never going back: for deadlines.
-    pub milliseconds: u64,
-    /// For the Date field, and to compare dates with.
-    pub date: HttpDate,
-    date_text: [u8; 29],
-}
-
-impl Now {
-    /// A moment.
-    pub fn new(milliseconds: u64, date: HttpDate) -> Now {
-        let date_text = date.text().unwrap_or(*b"Thu, 01 Jan 1970 00:00:00 GMT");
-        Now { milliseconds, date, date_text }
-    }
-
-    /// The time goes on. The text of the date is made once a second.
-    pub fn set(&mut self, milliseconds: u64, date: HttpDate) {
-        if date == self.date {
-            self.milliseconds = milliseconds;
-        } else {
-            *self = Now::new(milliseconds, date);
-        }
-    }
-
-    pub(super) fn date_text(&self) -> &[u8] {
-        &self.date_text
-    }
-}
+use super::now::Now;
+use super::proxy_protocol;
+use super::request::{Method, Request, Version};
+use super::response::{Body, Part, Produce, Response, Then};
+use super::status::{Reject, Status};
 
 /// What answers requests.
 pub trait Respond {
@@ -277,8 +249,7 @@ impl Connection {
             && !first_line(self.unread(), limits.request_line_bytes_max).is_empty();
         if self.outgoing.is_none() && unfinished && !self.draining {
             // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
-            let timeout =
-                Reject { status: Status::RequestTimeout, reason: "The request took too long." };
+            let timeout = Reject::new(Status::RequestTimeout, "The request took too long.");
             self.refuse(timeout, limits, now, site);
         } else {
             self.input = Input::Closed;
@@ -624,10 +595,10 @@ fn expectation(request: &Request<'_>) -> Result<bool, Reject> {
     let mut waits = false;
     for member in request.fields.list("Expect") {
         if !member.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Reject {
-                status: Status::ExpectationFailed,
-                reason: "The only expectation is 100-continue.",
-            });
+            return Err(Reject::new(
+                Status::ExpectationFailed,
+                "The only expectation is 100-continue.",
+            ));
         }
         waits = true;
     }

@@ -1,9 +1,10 @@
 //! How long the content of a request is (RFC 9112 §6.3), and how it is framed (§7.1).
 //! Nothing here keeps content: it means nothing to a server of files, and is discarded.
 
+use super::fields::Fields;
 use super::grammar::{decimal, hex_digit, is_field_content, is_tchar, list};
-use super::request::{Fields, Reject, Version};
-use super::response::Status;
+use super::request::Version;
+use super::status::{Reject, Status};
 
 /// The length of a request's content, decided once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +55,10 @@ impl ContentLength {
                 Err(Reject::bad("Chunked may be applied but once."))
             }
             // §6.3 step 4: without chunked at the end the length cannot be known.
-            (Some(_), Some(last)) if last.eq_ignore_ascii_case(b"chunked") => Err(Reject {
-                status: Status::NotImplemented,
-                reason: "The only transfer coding here is chunked.",
-            }),
+            (Some(_), Some(last)) if last.eq_ignore_ascii_case(b"chunked") => Err(Reject::new(
+                Status::NotImplemented,
+                "The only transfer coding here is chunked.",
+            )),
             _ => Err(Reject::bad("The last transfer coding is not chunked.")),
         }
     }
@@ -346,7 +347,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::request::check_field_line;
+    use super::super::fields::check_field_line;
     use super::*;
 
     /// Rows: section and rule, bytes, and how many the content takes; `None`: malformed.

@@ -4,9 +4,20 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
+use super::fields::Fields;
 use super::grammar::{Quotes, decimal, split_once, trim_ows};
-use super::proxy_protocol::Source;
-use super::request::{Fields, Reject};
+use super::status::Reject;
+
+/// For whom a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// For this client. IPv4 is never written as `::ffff:`.
+    Client(IpAddr),
+    /// For itself: a health check.
+    Proxy,
+    /// For somebody whose address it does not tell.
+    Unknown,
+}
 
 /// The client of a request that came from a trusted proxy: the rightmost address that is not
 /// itself a trusted proxy's. Without either field the proxy itself asks, as for a health check.
@@ -147,8 +158,8 @@ fn is_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::head::HeadReader;
     use crate::http::limits::Limits;
-    use crate::http::request::HeadReader;
 
     /// Behind trusted proxies at 10.0.0.0/8 and fd00::/8. `None`: somebody unknown.
     fn outcome(lines: &[&[u8]]) -> Result<Option<String>, &'static str> {

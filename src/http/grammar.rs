@@ -168,6 +168,42 @@ pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }
 
+/// RFC 3986 §2.3.
+pub fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 §2.2.
+pub(super) fn is_sub_delim(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}
+
+/// A number in decimal, without the machinery of formatting.
+pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0_u8; 20];
+    let mut length = 0;
+    for digit in digits.iter_mut().rev() {
+        // Processors of 32 bits divide these in one instruction, larger ones in a hundred.
+        let last = match u32::try_from(number) {
+            Ok(small) => {
+                number = u64::from(small / 10);
+                small % 10
+            }
+            Err(_) => {
+                let last = number % 10;
+                number /= 10;
+                last as u32
+            }
+        };
+        *digit = b'0' + last as u8;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

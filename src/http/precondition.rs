@@ -1,8 +1,9 @@
 //! Validators, and the preconditions that compare them (RFC 9110 §8.8, §13).
 
 use super::date::HttpDate;
+use super::fields::Fields;
 use super::grammar::trim_ows;
-use super::request::{Fields, Method};
+use super::request::Method;
 
 /// What tells two states of a representation apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::forwarded::Source;
 use super::grammar::{decimal, split_once};
-use super::request::Reject;
+use super::status::Reject;
 
 /// A complete header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +15,6 @@ pub struct Header {
     pub length: usize,
     /// For whom the proxy speaks.
     pub source: Source,
-}
-
-/// For whom a proxy speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// For this client. IPv4 is never written as `::ffff:`.
-    Client(IpAddr),
-    /// For itself: a health check.
-    Proxy,
-    /// For somebody whose address it does not tell.
-    Unknown,
 }
 
 /// Looks for a header at the start of what has come. `None`: it is not complete. However the

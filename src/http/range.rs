@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::grammar::{decimal, list, split_once};
-use super::response::write_decimal;
+use super::grammar::{decimal, list, split_once, write_decimal};
 
 /// What a Range field selects.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,65 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::buffers::CAPACITY_MIN;
-use super::connection::Now;
+use super::grammar::write_decimal;
+use super::now::Now;
 use super::request::{Method, Version};
-
-macro_rules! statuses {
-    ($($name:ident = $code:literal $reason:literal,)*) => {
-        /// The status codes that this server sends (RFC 9110 §15).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u16)]
-        pub enum Status {
-            $(#[doc = concat!(stringify!($code), " ", $reason)] $name = $code,)*
-        }
-
-        impl Status {
-            /// Code and reason phrase, as the status-line has them.
-            pub fn text(self) -> &'static str {
-                match self { $(Status::$name => concat!(stringify!($code), " ", $reason),)* }
-            }
-        }
-    };
-}
-
-statuses! {
-    Ok = 200 "OK",
-    NoContent = 204 "No Content",
-    PartialContent = 206 "Partial Content",
-    MovedPermanently = 301 "Moved Permanently",
-    Found = 302 "Found",
-    NotModified = 304 "Not Modified",
-    BadRequest = 400 "Bad Request",
-    Unauthorized = 401 "Unauthorized",
-    Forbidden = 403 "Forbidden",
-    NotFound = 404 "Not Found",
-    MethodNotAllowed = 405 "Method Not Allowed",
-    NotAcceptable = 406 "Not Acceptable",
-    RequestTimeout = 408 "Request Timeout",
-    PreconditionFailed = 412 "Precondition Failed",
-    ContentTooLarge = 413 "Content Too Large",
-    UriTooLong = 414 "URI Too Long",
-    RangeNotSatisfiable = 416 "Range Not Satisfiable",
-    ExpectationFailed = 417 "Expectation Failed",
-    TooManyRequests = 429 "Too Many Requests",
-    RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
-    InternalServerError = 500 "Internal Server Error",
-    NotImplemented = 501 "Not Implemented",
-    ServiceUnavailable = 503 "Service Unavailable",
-    HttpVersionNotSupported = 505 "HTTP Version Not Supported",
-}
-
-impl Status {
-    /// The three digits as a number.
-    pub fn code(self) -> u16 {
-        self as u16
-    }
-
-    /// Whether this is a client's or the server's error.
-    pub fn is_error(self) -> bool {
-        self.code() >= 400
-    }
-}
+use super::status::Status;
 
 /// An answer. Framing (Date, Content-Length, Connection) is added where it is queued, once.
 #[derive(Debug)]
@@ -236,30 +181,4 @@ impl Response {
     pub fn fields(&self) -> &[u8] {
         &self.fields
     }
-}
-
-/// A number in decimal, without the machinery of formatting.
-pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0_u8; 20];
-    let mut length = 0;
-    for digit in digits.iter_mut().rev() {
-        // Processors of 32 bits divide these in one instruction, larger ones in a hundred.
-        let last = match u32::try_from(number) {
-            Ok(small) => {
-                number = u64::from(small / 10);
-                small % 10
-            }
-            Err(_) => {
-                let last = number % 10;
-                number /= 10;
-                last as u32
-            }
-        };
-        *digit = b'0' + last as u8;
-        length += 1;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
 }

@@ -5,8 +5,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::http::connection::Now;
-use crate::http::response::{Body, Response, Status};
+use crate::http::now::Now;
+use crate::http::response::{Body, Response};
+use crate::http::status::Status;
 use crate::sys::{Directory, Standing};
 
 use super::log::Log;

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::access::{Access, Refusal};
+use crate::access::Access;
 use crate::http::buffers::Buffers;
-use crate::http::connection::{Answered, Connection, Now, Respond, Step};
+use crate::http::connection::{Answered, Connection, Respond, Step};
 use crate::http::date::HttpDate;
+use crate::http::forwarded::Source;
 use crate::http::limits::Limits;
-use crate::http::proxy_protocol::Source;
-use crate::http::request::{Reject, Request};
+use crate::http::now::Now;
+use crate::http::request::Request;
 use crate::http::response::Response;
+use crate::http::status::Reject;
 use crate::peer::Peer;
 use crate::site::Unreadable;
 use crate::site::ip_page::Client;
@@ -518,15 +520,7 @@ impl Desk<'_> {
                 };
                 (user, response)
             }
-            Err(refusal) => {
-                let Refusal { status, reason, field } = refusal;
-                let response = shared.site.refuse(request, status, reason);
-                let response = match field {
-                    Some((name, value)) => response.with(name, value),
-                    None => response,
-                };
-                (None, response)
-            }
+            Err(reject) => (None, shared.site.refuse(request, reject)),
         };
         let log = self.lines.log();
         response.note =

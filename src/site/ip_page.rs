@@ -3,8 +3,9 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use crate::http::request::Fields;
-use crate::http::response::{Body, Response, Status};
+use crate::http::fields::Fields;
+use crate::http::response::{Body, Response};
+use crate::http::status::Status;
 use crate::peer::{Kind, Name, Peer};
 
 use super::page::{self, Form, escape_html, write_json};

@@ -30,8 +30,9 @@ use std::ops::Range;
 
 use crate::config::SiteOptions;
 use crate::http::date::{Calendar, two_digits};
-use crate::http::response::{Produce, write_decimal};
-use crate::http::target::{SitePath, encode_path, is_unreserved};
+use crate::http::grammar::{is_unreserved, write_decimal};
+use crate::http::path::{SitePath, encode_path};
+use crate::http::response::Produce;
 use crate::sys::{Directory, Failure, Identity};
 
 use super::page::{self, Form, escape_html, write_json};

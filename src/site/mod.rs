@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
-use crate::http::connection::Now;
+use crate::http::now::Now;
+use crate::http::path::{SitePath, encode_path};
 use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
-use crate::http::request::{Method, Reject, Request};
-use crate::http::response::{Body, Part, Response, Status};
-use crate::http::target::{SitePath, Target, encode_path};
+use crate::http::request::{Method, Request};
+use crate::http::response::{Body, Part, Response};
+use crate::http::status::{Reject, Status};
+use crate::http::target::Target;
 use crate::sys::{self, Directory, Failure};
 
 use ip_page::Client;
@@ -163,9 +165,12 @@ impl Site {
     }
 
     /// The answer to a valid request that is not to be answered, for a reason outside of the site.
-    pub fn refuse(&self, request: &Request<'_>, status: Status, reason: &str) -> Response {
-        let mut response = error(request, status, reason);
+    pub fn refuse(&self, request: &Request<'_>, reject: Reject) -> Response {
+        let mut response = error(request, reject.status, reject.reason);
         response.add_lines(&self.own_lines);
+        if let Some((name, value)) = reject.field {
+            response.add(name, value);
+        }
         response
     }
 

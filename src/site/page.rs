@@ -2,8 +2,9 @@
 //! style, and how text gets into them.
 
 use crate::http::accept::media_type_weight;
-use crate::http::request::Fields;
-use crate::http::response::{Body, Response, Status};
+use crate::http::fields::Fields;
+use crate::http::response::{Body, Response};
+use crate::http::status::Status;
 
 /// The forms of the server's own pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
+use crate::http::fields::Fields;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
-use crate::http::request::{Fields, Method, Request};
+use crate::http::request::{Method, Request};
 use crate::sys::Identity;
 
 use super::media_type;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
-use crate::http::target::SitePath;
+use crate::http::path::SitePath;
 use crate::sys::{self, Directory, Failure, Identity};
 
 use super::open_files::OpenFiles;

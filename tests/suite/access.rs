@@ -13,12 +13,14 @@ use crate::support::server::{TestServer, command, finish, run};
 use crate::support::site::TempSite;
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Connection, Now, Respond, Step};
+use ipv6_httpd::http::connection::{Answered, Connection, Respond, Step};
 use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::forwarded::Source;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::proxy_protocol::Source;
-use ipv6_httpd::http::request::{Reject, Request};
-use ipv6_httpd::http::response::{Response, Status};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::response::Response;
+use ipv6_httpd::http::status::{Reject, Status};
 
 /// `openssl passwd -5 -salt saltstring 'Hello world!'`
 const HASH: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
@@ -116,16 +118,16 @@ fn who_is_denied_gets_403_and_one_line() {
         X-Content-Type-Options: nosniff\r\n\
         Cache-Control: no-cache\r\n\
         Vary: Accept\r\n\
-        Content-Length: 54\r\n\r\n\
-        403 Forbidden\nClients of this address are not let in.\n";
+        Content-Length: 62\r\n\r\n\
+        403 Forbidden\nYour address is not allowed to use this server.\n";
     assert_eq!(server.answer("127.0.0.1", request), denied);
-    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54");
+    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 62");
     assert!(server.answer("::1", request).starts_with("HTTP/1.1 200 OK\r\n"));
     assert_eq!(server.log_line(), "::1 - - \"GET /a.txt HTTP/1.1\" 200 6");
     // Nothing that a client writes about itself is believed.
     let fields = "X-Forwarded-For: 192.0.2.1\r\nForwarded: for=192.0.2.1\r\n";
     assert_eq!(server.get("/a.txt", fields).0, "403");
-    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 54");
+    assert_eq!(server.log_line(), "127.0.0.1 - - \"GET /a.txt HTTP/1.1\" 403 62");
 }
 
 #[test]
@@ -158,9 +160,9 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
         "--deny=fe80::2",
     ];
     let mut server = Server::start(&folder.site(), &options);
-    let unknown = "403 Forbidden\nThe proxy did not say readably what your address is.\n";
+    let unknown = "403 Forbidden\nThe proxy did not say what your address is.\n";
     let differ = "400 Bad Request\nForwarded and X-Forwarded-For do not name the same client.\n";
-    let denied = "403 Forbidden\nClients of this address are not let in.\n";
+    let denied = "403 Forbidden\nYour address is not allowed to use this server.\n";
     // (field lines, status, what a client that is not let in is told, who the client is)
     let rows = [
         ("", "200", "", "127.0.0.1"),
@@ -294,7 +296,7 @@ fn proxy_headers_come_before_everything() {
     let folder = Folder::new();
     let options = ["--trusted-proxy=127.0.0.1", "--proxy-protocol", "--deny=203.0.113.0/24"];
     let mut server = Server::start(&folder.site(), &options);
-    let unknown = "403 Forbidden\nThe proxy did not say readably what your address is.\n";
+    let unknown = "403 Forbidden\nThe proxy did not say what your address is.\n";
     let v2 = |command: u8, family: u8, rest: &[u8]| {
         let start = b"\r\n\r\n\0\r\nQUIT\n";
         [start, &[command, family, 0, rest.len() as u8][..], rest].concat()
@@ -340,7 +342,10 @@ fn proxy_headers_come_before_everything() {
             "200" => assert_eq!(content, format!("Your IP address is {client}\n"), "{name}"),
             "403" if client == "unknown" => assert_eq!(content, unknown, "{name}"),
             "403" => {
-                assert_eq!(content, "403 Forbidden\nClients of this address are not let in.\n")
+                assert_eq!(
+                    content,
+                    "403 Forbidden\nYour address is not allowed to use this server.\n"
+                )
             }
             _ => assert_eq!(content, "", "{name}"),
         }

@@ -8,10 +8,12 @@ use crate::support::drive::{
 };
 use crate::support::folder::{Folder, OLD_DATE, error_page, file_fields};
 
-use ipv6_httpd::http::connection::{Answered, Now, Step};
+use ipv6_httpd::http::connection::{Answered, Step};
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::request::{Reject, Request};
-use ipv6_httpd::http::response::{Body, Produce, Response, Status};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::response::{Body, Produce, Response};
+use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
 /// Answers every path with its own target, so that rows show what was understood.

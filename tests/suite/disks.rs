@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use crate::support::drive::{Client, DATE, Desk, End, Served, show};
 
-use ipv6_httpd::http::connection::{Now, Step};
+use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::request::{Reject, Request};
-use ipv6_httpd::http::response::{Body, Part, Response, Status};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::response::{Body, Part, Response};
+use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
 /// Nobody reads it: it is unreadable.

@@ -15,11 +15,12 @@ use std::time::Instant;
 
 use ipv6_httpd::config::SiteOptions;
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::Now;
 use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::head::HeadReader;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::request::HeadReader;
-use ipv6_httpd::http::response::{Body, Response, Status};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::response::{Body, Response};
+use ipv6_httpd::http::status::Status;
 use ipv6_httpd::peer::Peer;
 use ipv6_httpd::site::Site;
 use ipv6_httpd::site::ip_page::Client;

@@ -4,11 +4,13 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Connection, Now, Respond, Step};
+use ipv6_httpd::http::connection::{Answered, Connection, Respond, Step};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::request::{Reject, Request};
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::Request;
 use ipv6_httpd::http::response::Response;
+use ipv6_httpd::http::status::Reject;
 
 /// The moment of every test, as a number and as it stands in every answer.
 pub const NOW: HttpDate = HttpDate(1_795_435_200);

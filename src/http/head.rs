@@ -1,0 +1,174 @@
+//! Request heads (RFC 9112 §2): bytes that arrive in pieces become a [`Request`].
+
+use super::fields::{Fields, check_field_line, name_bit};
+use super::grammar::{is_tchar, position, split_once};
+use super::limits::Limits;
+use super::request::{Request, RequestLine, Version};
+use super::status::{Reject, Status};
+use super::target::is_host;
+
+/// Reads one head from bytes that arrive in pieces. Each byte is looked at once, however the
+/// head was cut, and the outcome does not depend on the cut: lines are judged in their order,
+/// each against its bound first.
+#[derive(Debug, Default)]
+pub struct HeadReader {
+    /// Where the request-line begins: empty lines before it are skipped.
+    begin: usize,
+    /// Where the field section begins; 0 while the request-line is not complete.
+    fields: usize,
+    /// Where the line begins that is not complete yet.
+    line: usize,
+    /// Up to here there is no line feed in that line.
+    scanned: usize,
+    field_lines: usize,
+    /// For [`Fields`].
+    names: u64,
+}
+
+/// A complete head, and how many of the bytes it took.
+#[derive(Debug)]
+pub struct Head<'buf> {
+    /// The request.
+    pub request: Request<'buf>,
+    /// Bytes from the first that was received to the end of the head.
+    pub length: usize,
+}
+
+impl HeadReader {
+    /// Looks at what has come since the last call. `received` begins with the same bytes at each
+    /// call. `None`: the head is not complete.
+    pub fn read<'buf>(
+        &mut self,
+        received: &'buf [u8],
+        limits: &Limits,
+    ) -> Result<Option<Head<'buf>>, Reject> {
+        let mut request_line = None;
+        loop {
+            let unread = received.get(self.scanned..).unwrap_or_default();
+            let feed = position(unread, b'\n');
+            let end = feed.map_or(received.len(), |at| self.scanned + at + 1);
+            self.check_bounds(received, end, limits)?;
+            if feed.is_none() {
+                self.scanned = end;
+                return Ok(None);
+            }
+            let line = received.get(self.line..end).unwrap_or_default();
+            // RFC 9112 §2.2 lets a lone LF end a line. We do not: two readers that disagree about
+            // where a line ends are how requests are smuggled.
+            let Some(line) = line.strip_suffix(b"\r\n") else {
+                return Err(Reject::bad("A line must end in CR LF."));
+            };
+            (self.line, self.scanned) = (end, end);
+            if self.fields == 0 {
+                if line.is_empty() {
+                    // RFC 9112 §2.2: at least one empty line before the request-line is ignored.
+                    self.begin = end;
+                } else {
+                    request_line = Some(RequestLine::parse(line)?);
+                    self.fields = end;
+                }
+            } else if !line.is_empty() {
+                self.field_lines += 1;
+                self.names |= name_bit(check_field_line(line)?);
+            } else {
+                // In several pieces the request-line was parsed, and found valid, in an earlier call.
+                let first =
+                    received.get(self.begin..self.fields.saturating_sub(2)).unwrap_or_default();
+                let parsed = match request_line {
+                    Some(parsed) => parsed,
+                    None => RequestLine::parse(first)?,
+                };
+                let lines = received.get(self.fields..end - 2).unwrap_or_default();
+                let fields = Fields { lines, names: self.names };
+                check_host(parsed.version, fields)?;
+                let RequestLine { method, target, version } = parsed;
+                let request = Request { method, target, version, fields, line: first };
+                return Ok(Some(Head { request, length: end }));
+            }
+        }
+    }
+
+    /// `end`: of the line that is being read, or of what has come of it.
+    fn check_bounds(&self, received: &[u8], end: usize, limits: &Limits) -> Result<(), Reject> {
+        if self.fields == 0 {
+            if end > limits.request_line_bytes_max {
+                let line =
+                    received.get(self.begin..=limits.request_line_bytes_max).unwrap_or_default();
+                let method = line.iter().take_while(|&&byte| is_tchar(byte)).count();
+                // RFC 9112 §3: too long for a method is 501, for a target 414.
+                return Err(if method > METHOD_BYTES_MAX {
+                    Reject::new(Status::NotImplemented, "No method is that long.")
+                } else {
+                    Reject::new(Status::UriTooLong, "The request-line is too long.")
+                });
+            }
+            return Ok(());
+        }
+        // Where each bound is passed. A line may pass both, and then the first decides, however
+        // the line was cut. Two bytes of a line may be the end of the section.
+        let too_large = self.fields + limits.field_section_bytes_max + 1;
+        let is_last = self.field_lines >= limits.field_lines_max;
+        let too_many = if is_last { self.line + 3 } else { usize::MAX };
+        match end {
+            _ if end < too_large.min(too_many) => Ok(()),
+            _ if too_large <= too_many => Err(TOO_LARGE),
+            _ => Err(Reject { reason: "There are too many field lines.", ..TOO_LARGE }),
+        }
+    }
+}
+
+/// What of the first `bytes_max` of `received` looks like a request-line, for the log of what was
+/// rejected.
+pub(super) fn first_line(received: &[u8], bytes_max: usize) -> &[u8] {
+    let mut rest = received.get(..bytes_max).unwrap_or(received);
+    while let [b'\r', b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    let line = split_once(rest, b'\n').map_or(rest, |(line, _)| line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Longer than any method that is registered.
+const METHOD_BYTES_MAX: usize = 64;
+const TOO_LARGE: Reject =
+    Reject::new(Status::RequestHeaderFieldsTooLarge, "The field section is too large.");
+
+/// Exactly one valid Host in HTTP/1.1, at most one in 1.0 (RFC 9112 §3.2).
+fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
+    let mut hosts = fields.all("Host");
+    match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::Http11 => Err(Reject::bad("The Host field is missing.")),
+        (Some(_), Some(_)) => Err(Reject::bad("There is more than one Host field.")),
+        (Some(host), None) if !host.is_empty() && !is_host(host) => {
+            Err(Reject::bad("The Host field is not a host."))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9110 §5.4: a line that passes two bounds is refused for the one that it passes first,
+    /// however it was cut.
+    #[test]
+    fn the_first_bound_that_is_passed_decides() {
+        let many = "There are too many field lines.";
+        // Behind the request-line there are 9 bytes of a first field line.
+        let rows =
+            [(9, TOO_LARGE.reason), (10, TOO_LARGE.reason), (11, TOO_LARGE.reason), (12, many)];
+        for (field_section_bytes_max, reason) in rows {
+            let limits =
+                Limits { field_section_bytes_max, field_lines_max: 1, ..Limits::default() };
+            let head = b"GET / HTTP/1.1\r\nHost: h\r\nA: bcdefgh\r\n\r\n";
+            for cut in 0..=head.len() {
+                let mut reader = HeadReader::default();
+                let first = reader.read(head.get(..cut).expect("a part"), &limits).map(|_| ());
+                let whole = first.and_then(|()| reader.read(head, &limits).map(|_| ()));
+                let found = whole.expect_err("too much").reason;
+                assert_eq!(found, reason, "{field_section_bytes_max} bytes, cut at {cut}");
+            }
+        }
+    }
+}

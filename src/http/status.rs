@@ -1,0 +1,81 @@
+//! Status codes (RFC 9110 §15), and why a request is rejected with one.
+
+macro_rules! statuses {
+    ($($name:ident = $code:literal $reason:literal,)*) => {
+        /// The status codes that this server sends (RFC 9110 §15).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Status {
+            $(#[doc = concat!(stringify!($code), " ", $reason)] $name = $code,)*
+        }
+
+        impl Status {
+            /// Code and reason phrase, as the status-line has them.
+            pub fn text(self) -> &'static str {
+                match self { $(Status::$name => concat!(stringify!($code), " ", $reason),)* }
+            }
+        }
+    };
+}
+
+statuses! {
+    Ok = 200 "OK",
+    NoContent = 204 "No Content",
+    PartialContent = 206 "Partial Content",
+    MovedPermanently = 301 "Moved Permanently",
+    Found = 302 "Found",
+    NotModified = 304 "Not Modified",
+    BadRequest = 400 "Bad Request",
+    Unauthorized = 401 "Unauthorized",
+    Forbidden = 403 "Forbidden",
+    NotFound = 404 "Not Found",
+    MethodNotAllowed = 405 "Method Not Allowed",
+    NotAcceptable = 406 "Not Acceptable",
+    RequestTimeout = 408 "Request Timeout",
+    PreconditionFailed = 412 "Precondition Failed",
+    ContentTooLarge = 413 "Content Too Large",
+    UriTooLong = 414 "URI Too Long",
+    RangeNotSatisfiable = 416 "Range Not Satisfiable",
+    ExpectationFailed = 417 "Expectation Failed",
+    TooManyRequests = 429 "Too Many Requests",
+    RequestHeaderFieldsTooLarge = 431 "Request Header Fields Too Large",
+    InternalServerError = 500 "Internal Server Error",
+    NotImplemented = 501 "Not Implemented",
+    ServiceUnavailable = 503 "Service Unavailable",
+    HttpVersionNotSupported = 505 "HTTP Version Not Supported",
+}
+
+impl Status {
+    /// The three digits as a number.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// Whether this is a client's or the server's error.
+    pub fn is_error(self) -> bool {
+        self.code() >= 400
+    }
+}
+
+/// Why a request is not answered as it was meant: the status and one sentence for client, log and
+/// test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// The status of the response.
+    pub status: Status,
+    /// What was wrong.
+    pub reason: &'static str,
+    /// A field that belongs to the status: `WWW-Authenticate`, `Retry-After`.
+    pub field: Option<(&'static str, String)>,
+}
+
+impl Reject {
+    /// Without a field.
+    pub const fn new(status: Status, reason: &'static str) -> Reject {
+        Reject { status, reason, field: None }
+    }
+
+    pub(super) const fn bad(reason: &'static str) -> Reject {
+        Reject::new(Status::BadRequest, reason)
+    }
+}
