@@ -8,8 +8,7 @@ use ipv6_httpd::server::{Server, healthcheck};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Help) => print(cli::HELP),
-        Ok(Command::Version) => print(concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Print(text)) => print(&text),
         Ok(Command::Healthcheck(config, url)) => match healthcheck::ask(&config, url.as_deref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),

@@ -1055,7 +1055,7 @@ fn accepted_codings() {
 /// All sequences of three odd words, and mutated ones.
 #[test]
 fn command_lines() {
-    let vocabulary: [&[u8]; 57] = [
+    let vocabulary: [&[u8]; 58] = [
         b"",
         b"-",
         b"--",
@@ -1091,6 +1091,7 @@ fn command_lines() {
         b"--version",
         b"--check",
         b"--help=x",
+        b"--options-for-scripts",
         b"--index",
         b"a/b",
         b"..",
@@ -1115,7 +1116,7 @@ fn command_lines() {
         b"a\nb\x1b[31m",
     ];
     let check = |words: &[OsString]| match cli::parse(words.iter().cloned()) {
-        Ok(Command::Help | Command::Version) => {}
+        Ok(Command::Print(text)) => assert!(text.ends_with('\n')),
         Ok(Command::Serve(config) | Command::Check(config) | Command::Healthcheck(config, _)) => {
             assert!(config.workers() > 0);
             assert!(!config.site.index.is_empty());

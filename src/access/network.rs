@@ -69,20 +69,20 @@ impl FromStr for Network {
             Some((address, bits)) => (address, Some(bits)),
         };
         let address: IpAddr =
-            address.parse().map_err(|_| format!("'{address}' is no IPv6 or IPv4 address"))?;
+            address.parse().map_err(|_| format!("'{address}' is not an IPv6 or IPv4 address"))?;
         let bits_max = if address.is_ipv6() { 128 } else { 32 };
         let prefix_bits = bits.map_or(Some(bits_max), parse_bits);
         let network = prefix_bits
             .and_then(|bits| Network::of(address, bits))
-            .ok_or_else(|| format!("the number behind the slash must be 0 to {bits_max}"))?;
+            .ok_or_else(|| format!("the number after the slash must be 0 to {bits_max}"))?;
         if let IpAddr::V6(address) = network.address {
             if let Some(v4) = address.to_ipv4_mapped() {
                 let bits = network.prefix_bits.saturating_sub(96);
-                return Err(format!("IPv4 clients are known by IPv4 addresses: write {v4}/{bits}"));
+                return Err(format!("IPv4 clients have IPv4 addresses: write {v4}/{bits}"));
             }
         }
         if network.address != address {
-            return Err(format!("it has bits behind its prefix: did you mean {network}?"));
+            return Err(format!("it has bits set after the prefix: did you mean {network}?"));
         }
         let zone = zone.map_or(Ok(0), |zone| parse_zone(network, zone))?;
         Ok(Network { zone, ..network })
@@ -100,7 +100,9 @@ fn parse_zone(network: Network, zone: &str) -> Result<u32, String> {
     match network.address {
         IpAddr::V6(address) if is_link_local(address, network.prefix_bits) => {}
         _ => {
-            return Err(format!("only link-local networks have a zone, {network} has none"));
+            return Err(format!(
+                "only link-local networks have a zone; {network} is not link-local"
+            ));
         }
     }
     sys::interface_called(zone).ok_or_else(|| format!("there is no interface '{zone}'"))
@@ -151,39 +153,42 @@ mod tests {
             ("fe80::%IF/10", Ok("fe80::/10%N")),
             ("fe80::1%IF", Ok("fe80::1/128%N")),
             ("fe80::1%N", Ok("fe80::1/128%N")),
-            ("192.0.2.1/24", Err("it has bits behind its prefix: did you mean 192.0.2.0/24?")),
-            ("192.0.2.1/0", Err("it has bits behind its prefix: did you mean 0.0.0.0/0?")),
-            ("2001:db8::1/64", Err("it has bits behind its prefix: did you mean 2001:db8::/64?")),
+            ("192.0.2.1/24", Err("it has bits set after the prefix: did you mean 192.0.2.0/24?")),
+            ("192.0.2.1/0", Err("it has bits set after the prefix: did you mean 0.0.0.0/0?")),
             (
-                "::ffff:192.0.2.0/120",
-                Err("IPv4 clients are known by IPv4 addresses: write 192.0.2.0/24"),
+                "2001:db8::1/64",
+                Err("it has bits set after the prefix: did you mean 2001:db8::/64?"),
             ),
-            (
-                "::ffff:192.0.2.1",
-                Err("IPv4 clients are known by IPv4 addresses: write 192.0.2.1/32"),
-            ),
-            ("::ffff:0:0/96", Err("IPv4 clients are known by IPv4 addresses: write 0.0.0.0/0")),
+            ("::ffff:192.0.2.0/120", Err("IPv4 clients have IPv4 addresses: write 192.0.2.0/24")),
+            ("::ffff:192.0.2.1", Err("IPv4 clients have IPv4 addresses: write 192.0.2.1/32")),
+            ("::ffff:0:0/96", Err("IPv4 clients have IPv4 addresses: write 0.0.0.0/0")),
             (
                 "2001:db8::/32%IF",
-                Err("only link-local networks have a zone, 2001:db8::/32 has none"),
+                Err("only link-local networks have a zone; 2001:db8::/32 is not link-local"),
             ),
-            ("192.0.2.0/24%IF", Err("only link-local networks have a zone, 192.0.2.0/24 has none")),
-            ("fe00::/8%IF", Err("only link-local networks have a zone, fe00::/8 has none")),
+            (
+                "192.0.2.0/24%IF",
+                Err("only link-local networks have a zone; 192.0.2.0/24 is not link-local"),
+            ),
+            (
+                "fe00::/8%IF",
+                Err("only link-local networks have a zone; fe00::/8 is not link-local"),
+            ),
             ("fe80::/10%nope", Err("there is no interface 'nope'")),
             ("fe80::/10%+1", Err("there is no interface '+1'")),
             ("fe80::/10%01", Err("there is no interface '01'")),
             ("fe80::/10%0", Err("there is no interface '0'")),
             ("fe80::/10%", Err("there is no interface ''")),
-            ("192.0.2.0/33", Err("the number behind the slash must be 0 to 32")),
-            ("2001:db8::/129", Err("the number behind the slash must be 0 to 128")),
-            ("2001:db8::/256", Err("the number behind the slash must be 0 to 128")),
-            ("192.0.2.0/024", Err("the number behind the slash must be 0 to 32")),
-            ("192.0.2.0/+24", Err("the number behind the slash must be 0 to 32")),
-            ("192.0.2.0/", Err("the number behind the slash must be 0 to 32")),
-            ("192.0.2.0/255.255.255.0", Err("the number behind the slash must be 0 to 32")),
-            ("192.0.2/24", Err("'192.0.2' is no IPv6 or IPv4 address")),
-            ("[2001:db8::]/32", Err("'[2001:db8::]' is no IPv6 or IPv4 address")),
-            ("", Err("'' is no IPv6 or IPv4 address")),
+            ("192.0.2.0/33", Err("the number after the slash must be 0 to 32")),
+            ("2001:db8::/129", Err("the number after the slash must be 0 to 128")),
+            ("2001:db8::/256", Err("the number after the slash must be 0 to 128")),
+            ("192.0.2.0/024", Err("the number after the slash must be 0 to 32")),
+            ("192.0.2.0/+24", Err("the number after the slash must be 0 to 32")),
+            ("192.0.2.0/", Err("the number after the slash must be 0 to 32")),
+            ("192.0.2.0/255.255.255.0", Err("the number after the slash must be 0 to 32")),
+            ("192.0.2/24", Err("'192.0.2' is not an IPv6 or IPv4 address")),
+            ("[2001:db8::]/32", Err("'[2001:db8::]' is not an IPv6 or IPv4 address")),
+            ("", Err("'' is not an IPv6 or IPv4 address")),
         ];
         for (text, expected) in rows {
             let text = text.replace("IF", &name).replace("%N", &format!("%{index}"));

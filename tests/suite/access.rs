@@ -664,12 +664,12 @@ fn options_that_are_wrong_say_what_they_want() {
         (
             &["--allow", "192.0.2.1/24"],
             "--allow wants a network, or local, not '192.0.2.1/24': \
-             it has bits behind its prefix: did you mean 192.0.2.0/24?",
+             it has bits set after the prefix: did you mean 192.0.2.0/24?",
         ),
         (
             &["--deny", "::ffff:192.0.2.0/120"],
             "--deny wants a network, or local, not '::ffff:192.0.2.0/120': \
-             IPv4 clients are known by IPv4 addresses: write 192.0.2.0/24",
+             IPv4 clients have IPv4 addresses: write 192.0.2.0/24",
         ),
         (
             &["--deny", "fe80::/10%nope0"],
@@ -677,12 +677,12 @@ fn options_that_are_wrong_say_what_they_want() {
         ),
         (
             &["--trusted-proxy", "local"],
-            "--trusted-proxy wants a network, not 'local': 'local' is no IPv6 or IPv4 address",
+            "--trusted-proxy wants a network, not 'local': 'local' is not an IPv6 or IPv4 address",
         ),
         (&["--auth-file"], "--auth-file wants the name of a file"),
         (
             &["--proxy-protocol"],
-            "--proxy-protocol wants --trusted-proxy too: anybody else could claim any address",
+            "--proxy-protocol needs --trusted-proxy: any other client could claim any address",
         ),
         (
             &["--header", "WWW-Authenticate: Basic"],
@@ -691,7 +691,7 @@ fn options_that_are_wrong_say_what_they_want() {
     ];
     for (options, expected) in rows {
         // An option without its value must be the last word.
-        let site = if options.len() == 1 && !expected.contains("too:") {
+        let site = if options.len() == 1 && !expected.contains("needs") {
             None
         } else {
             Some(folder.site())

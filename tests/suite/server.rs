@@ -15,7 +15,7 @@ use crate::support::server::{
 };
 use crate::support::site::TempSite;
 use crate::support::{DEADLINE, skip};
-use ipv6_httpd::cli::HELP;
+use ipv6_httpd::cli::{self, GROUPS, Takes};
 use ipv6_httpd::http::date::Calendar;
 
 fn small_site() -> TempSite {
@@ -28,59 +28,33 @@ const LARGE: u64 = 64 << 20;
 #[test]
 fn help_and_version() {
     let version = concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n");
+    let help = cli::help();
     for (option, expected) in
-        [("-h", HELP), ("--help", HELP), ("-V", version), ("--version", version)]
+        [("-h", &*help), ("--help", &*help), ("-V", version), ("--version", version)]
     {
         let said = (Some(0), expected.to_owned(), String::new());
         assert_eq!(run(&[option]), said, "{option}");
         assert_eq!(run(&["--no-ip", option, "--nonsense"]), said, "{option}");
     }
-    assert_eq!(run(&["-hV"]).1, HELP);
+    assert_eq!(run(&["-hV"]).1, help);
     assert_eq!(run(&["-Vh"]).1, version);
-}
-
-/// The options of the help, each with what it says of a value.
-fn options() -> Vec<(Vec<String>, Option<String>)> {
-    let lines = HELP.lines().filter(|line| line.trim_start().starts_with('-'));
-    let option = |line: &str| {
-        let mut names = Vec::new();
-        let mut value = None;
-        for word in line.split_whitespace() {
-            match word.strip_suffix(',').unwrap_or(word) {
-                name if name.starts_with('-') => names.push(name.to_owned()),
-                word => {
-                    let is_value = word
-                        .trim_matches(['\'', '['])
-                        .starts_with(|c: char| c.is_ascii_uppercase());
-                    value = is_value.then(|| word.to_owned());
-                    break;
-                }
-            }
-        }
-        (names, value)
-    };
-    lines.map(option).collect()
 }
 
 #[test]
 fn every_option_of_the_help_wants_what_it_says() {
-    let options = options();
-    assert!(options.len() >= 17, "{options:?}");
-    for (names, value) in options {
-        for name in names {
-            match &value {
+    for flag in GROUPS.iter().flat_map(|group| group.flags) {
+        for name in flag.short.iter().chain([&flag.long]) {
+            match flag.takes {
                 // Prints something and ends, whatever else stands there.
-                None if matches!(name.as_str(), "-h" | "--help" | "-V" | "--version") => {}
-                None if name.starts_with("--") => {
-                    let error = format!("ipv6-httpd: {name} takes no value, not even 'x'\n");
+                Takes::Nothing if matches!(flag.long, "--help" | "--version") => {}
+                Takes::Nothing if name.starts_with("--") => {
+                    let error = format!("ipv6-httpd: {name} takes no value, but 'x' was given\n");
                     let said = (Some(2), String::new(), error);
                     assert_eq!(run(&[&format!("{name}=x")]), said);
                 }
-                None => {}
-                // An option whose value may be left out.
-                Some(value) if value.starts_with('[') => {}
-                Some(_) => {
-                    let (status, out, error) = run(&[&name]);
+                Takes::Nothing | Takes::OptionalUrl => {}
+                Takes::Value(..) => {
+                    let (status, out, error) = run(&[name]);
                     assert_eq!((status, out.as_str()), (Some(2), ""), "{name}");
                     assert!(error.starts_with(&format!("ipv6-httpd: {name} wants ")), "{error}");
                     assert!(error.ends_with('\n') && error.lines().count() == 1, "{error}");
@@ -90,12 +64,24 @@ fn every_option_of_the_help_wants_what_it_says() {
     }
 }
 
+/// What `scripts/manual` reads: a row for each option of the help, and none for itself.
+#[test]
+fn scripts_get_the_options_as_rows() {
+    let (status, rows, errors) = run(&["--options-for-scripts"]);
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+    let names: Vec<&str> = rows.lines().filter_map(|row| row.split('\t').nth(2)).collect();
+    for flag in GROUPS.iter().flat_map(|group| group.flags) {
+        assert!(names.contains(&flag.long), "{}", flag.long);
+    }
+    assert!(!rows.contains("--options-for-scripts") && !cli::help().contains("for-scripts"));
+}
+
 #[test]
 fn a_wrong_command_line_is_one_line_and_status_2() {
     let port = "wants a number from 0 to 65535";
     let workers = "wants a number from 1 to 1024";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
-    let rows: [(&[&str], String); 39] = [
+    let rows: [(&[&str], String); 41] = [
         (&["--nonsense"], "there is no option --nonsense; see --help".into()),
         (&["--nonsense=1"], "there is no option --nonsense; see --help".into()),
         (&["-x"], "there is no option -x; see --help".into()),
@@ -112,8 +98,8 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--workers=many"], format!("--workers {workers}, not 'many'")),
         (&["--symlinks", "some"], "--symlinks wants inside, follow or deny, not 'some'".into()),
         (&["--log", "xml"], "--log wants simple, common, combined, json or off, not 'xml'".into()),
-        (&["--hidden=yes"], "--hidden takes no value, not even 'yes'".into()),
-        (&["--no-ip="], "--no-ip takes no value, not even ''".into()),
+        (&["--hidden=yes"], "--hidden takes no value, but 'yes' was given".into()),
+        (&["--no-ip="], "--no-ip takes no value, but '' was given".into()),
         (&["--index", "a/b"], "--index wants the name of a file, not 'a/b'".into()),
         (&["--index", ".."], "--index wants the name of a file, not '..'".into()),
         (&["--fallback", "../x"], "--fallback wants a file beneath DIRECTORY, not '../x'".into()),
@@ -123,7 +109,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         ),
         (
             &["--cache-control", "a\nb"],
-            "--cache-control wants the value of a field, not 'a\\nb'".into(),
+            "--cache-control wants a field value, as in max-age=60, not 'a\\nb'".into(),
         ),
         (
             &["--media-type", "log"],
@@ -144,7 +130,8 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         ),
         (
             &["--header", "content-length: 1"],
-            "--header cannot set Content-Length: it frames the answers".into(),
+            "--header cannot set Content-Length: the server controls connections and lengths"
+                .into(),
         ),
         (
             &["--header", "ETag: x"],
@@ -156,13 +143,15 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         ),
         (&["--bind", "nonsense"], format!("{bind}, not 'nonsense'")),
         (&["--bind", ""], format!("{bind}, not ''")),
+        (&["-b", "x"], "-b wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0, not 'x'".into()),
+        (&["--healthcheck="], "--healthcheck wants a URL or no value, not ''".into()),
         (&["--bind", "[::1"], format!("{bind}, not '[::1'")),
         (&["--bind", "[::1]80"], format!("{bind}, not '[::1]80'")),
         (&["--bind", "[::1]:x"], format!("{bind}, not '[::1]:x'")),
         (&["--bind", "192.0.2.256"], format!("{bind}, not '192.0.2.256'")),
         (&["--bind", "192.0.2.1:99999"], format!("{bind}, not '192.0.2.1:99999'")),
-        (&["a", "b"], "one directory can be served, not 'a' and 'b'".into()),
-        (&["--", "a", "-x"], "one directory can be served, not 'a' and '-x'".into()),
+        (&["a", "b"], "only one directory can be served, not both 'a' and 'b'".into()),
+        (&["--", "a", "-x"], "only one directory can be served, not both 'a' and '-x'".into()),
     ];
     for (words, error) in rows {
         let error = format!("ipv6-httpd: {error}\n");

@@ -1,0 +1,274 @@
+//! The command line: words -> [`Command`], and the texts that come from the options: the help, the
+//! hints, the rows for scripts. The options themselves are in `flags.rs`.
+
+mod flags;
+mod rows;
+mod values;
+mod words;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::config::Config;
+
+pub use self::flags::{Flag, GROUPS, Group, Takes, Wants};
+
+use self::flags::{Draft, Print};
+use self::rows::{ROWS, option_called, rows};
+use self::values::Wrong;
+use self::words::{Word, Words};
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve.
+    Serve(Box<Config>),
+    /// Print what would be served, and exit.
+    Check(Box<Config>),
+    /// Ask the server with these options, or the one at the URL, whether it answers.
+    Healthcheck(Box<Config>, Option<String>),
+    /// Print this text, and exit.
+    Print(String),
+}
+
+const VERSION: &str = concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n");
+
+/// Prints the rows for `scripts/manual`. The help does not name it.
+const OPTIONS_FOR_SCRIPTS: &str = "--options-for-scripts";
+
+/// Reads the arguments, without the program's name. The error is one line that names the option
+/// and says what it wants.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    read(Words::new(arguments)).map_err(|error| one_line(&error))
+}
+
+/// An error may repeat what was typed, or a name from the disk: line feeds and what terminals obey
+/// are escaped.
+pub fn one_line(error: &str) -> String {
+    let mut line = String::with_capacity(error.len());
+    for c in error.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+fn read(mut words: Words) -> Result<Command, String> {
+    let mut draft = Draft::default();
+    let mut root: Option<PathBuf> = None;
+    while let Some(word) = words.next()? {
+        match word {
+            Word::Option(name) if name == OPTIONS_FOR_SCRIPTS => {
+                return Ok(Command::Print(ROWS.to_owned()));
+            }
+            Word::Option(name) => apply(&name, &mut words, &mut draft)?,
+            Word::Value(value) => {
+                if let Some(first) = &root {
+                    let (first, second) = (first.display(), value.to_string_lossy());
+                    return Err(format!(
+                        "only one directory can be served, not both '{first}' and '{second}'"
+                    ));
+                }
+                root = Some(value.into());
+            }
+        }
+        match draft.print {
+            Some(Print::Help) => return Ok(Command::Print(help())),
+            Some(Print::Version) => return Ok(Command::Print(VERSION.to_owned())),
+            None => {}
+        }
+    }
+    finish(draft, root)
+}
+
+/// Applies one option with its value.
+fn apply(name: &str, words: &mut Words, draft: &mut Draft) -> Result<(), String> {
+    let (row, set) = option_called(name).ok_or_else(|| unknown_option(name))?;
+    let wants = row.wants;
+    let value = match row.value.as_bytes() {
+        [] => OsString::new(),
+        [b'[', ..] => match words.optional_value(|text| text.starts_with("http://")) {
+            Some(value) if value.is_empty() => return Err(format!("{name} wants {wants}, not ''")),
+            value => value.unwrap_or_default(),
+        },
+        _ => words.value().ok_or_else(|| format!("{name} wants {wants}"))?,
+    };
+    set(draft, &value).map_err(|wrong| {
+        let error = format!("{name} wants {wants}, not '{}'", value.to_string_lossy());
+        match wrong {
+            Wrong::Value => error,
+            Wrong::Because(reason) => error + ": " + &reason,
+            Wrong::Message(message) => message,
+        }
+    })
+}
+
+/// Judges the options together.
+fn finish(draft: Draft, root: Option<PathBuf>) -> Result<Command, String> {
+    let mut config = Box::new(draft.config);
+    if config.access.proxy_protocol && config.access.trusted_proxies.is_empty() {
+        let error =
+            "--proxy-protocol needs --trusted-proxy: any other client could claim any address";
+        return Err(error.to_owned());
+    }
+    config.root = root.unwrap_or(config.root);
+    if !draft.index.is_empty() {
+        config.site.index = draft.index;
+    }
+    Ok(match draft.healthcheck {
+        Some(url) => Command::Healthcheck(config, url),
+        None if draft.check => Command::Check(config),
+        None => Command::Serve(config),
+    })
+}
+
+/// Suggests the option that was meant, most likely: people forget and swap letters.
+fn unknown_option(name: &str) -> String {
+    let mut nearest = (usize::MAX, "");
+    let names = rows().flat_map(|row| [row.short, row.long]);
+    for option in names.filter(|option| !option.is_empty() && name.starts_with("--")) {
+        let distance = distance(name, option);
+        let is_near = distance <= 2 || name.len() > 4 && option.starts_with(name);
+        if is_near && distance < nearest.0 {
+            nearest = (distance, option);
+        }
+    }
+    match nearest {
+        (_, "") => format!("there is no option {name}; see --help"),
+        (_, option) => format!("there is no option {name}; did you mean {option}?"),
+    }
+}
+
+/// How many letters have to be put in, left out or changed to make `b` of `a` (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (number, x) in (1..).zip(a.bytes()) {
+        let mut left = number;
+        let mut next = vec![left];
+        for (pair, y) in row.windows(2).zip(b.bytes()) {
+            if let [before, above] = *pair {
+                left = (before + usize::from(x != y)).min(above + 1).min(left + 1);
+                next.push(left);
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// What `--help` prints, in lines of at most 80 columns.
+pub fn help() -> String {
+    let mut text = String::new();
+    let mut heading = "Usage";
+    for row in rows() {
+        if row.heading != heading {
+            heading = row.heading;
+            text += &format!("\n{heading}:\n");
+        }
+        match heading {
+            "Usage" => text += &format!("{}\n\nUsage: ipv6-httpd {}\n", row.help, row.value),
+            "Arguments" => add_entry(&mut text, row.value, row.help, 28),
+            "Examples" => add_entry(&mut text, row.value, row.help, 37),
+            _ => {
+                let comma = if row.short.is_empty() { " " } else { "," };
+                let names = format!("{:2}{comma} {} {}", row.short, row.long, row.value);
+                add_entry(&mut text, names.trim_end(), row.help, 28);
+            }
+        }
+    }
+    text
+}
+
+/// Adds an indented name, and its description from this column on.
+fn add_entry(text: &mut String, name: &str, description: &str, column: usize) {
+    const WIDTH: usize = 80;
+    let mut line = text.len();
+    *text += "  ";
+    *text += name;
+    for word in description.split(' ') {
+        let mut used = text.len() - line;
+        if used.max(column) + 1 + word.len() > WIDTH {
+            text.push('\n');
+            line = text.len();
+            used = 0;
+        }
+        let gap = column.saturating_sub(used).max(1);
+        *text += &format!("{:gap$}{word}", "");
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    fn error(words: &[&str]) -> String {
+        parse(words.iter().map(OsString::from)).expect_err("an error")
+    }
+
+    #[test]
+    fn a_wrong_option_suggests_the_right_one() {
+        for (wrong, expected) in [
+            ("--indx", "there is no option --indx; did you mean --index?"),
+            ("--indx=a", "there is no option --indx; did you mean --index?"),
+            ("--prot", "there is no option --prot; did you mean --port?"),
+            ("--no-list", "there is no option --no-list; did you mean --no-listing?"),
+            ("--log-only", "there is no option --log-only; did you mean --log-only-errors?"),
+            ("--help-me-out", "there is no option --help-me-out; see --help"),
+            ("--ssl", "there is no option --ssl; see --help"),
+            ("-x", "there is no option -x; see --help"),
+            ("-\u{e4}", "there is no option -\u{e4}; see --help"),
+        ] {
+            assert_eq!(error(&[wrong]), expected);
+        }
+    }
+
+    #[test]
+    fn an_option_without_value_takes_none() {
+        assert_eq!(error(&["--hidden=yes", "."]), "--hidden takes no value, but 'yes' was given");
+    }
+
+    #[test]
+    fn check_is_a_command_wherever_it_stands() {
+        for words in [["--check", "-p80"], ["-p80", "--check"]] {
+            let command = parse(words.iter().map(OsString::from));
+            assert!(matches!(command, Ok(Command::Check(config)) if config.port == 80));
+        }
+    }
+
+    #[test]
+    fn every_word_that_an_option_offers_is_taken() {
+        for flag in GROUPS.iter().flat_map(|group| group.flags) {
+            let Takes::Value(_, Wants::OneOf(words)) = flag.takes else { continue };
+            for word in words {
+                let set = (flag.set)(&mut Draft::default(), OsStr::new(word));
+                assert!(set.is_ok(), "{} {word}", flag.long);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rows_are_those_of_the_flags() {
+        let options: Vec<_> = rows().filter(|row| !row.long.is_empty()).collect();
+        let flags: Vec<_> = GROUPS
+            .iter()
+            .flat_map(|group| group.flags.iter().map(|flag| (group.heading, flag)))
+            .collect();
+        assert_eq!(options.len(), flags.len());
+        for (row, (heading, flag)) in options.iter().zip(flags) {
+            assert_eq!((row.heading, row.long, row.help), (heading, flag.long, flag.help));
+            assert_eq!(row.short, flag.short.unwrap_or_default());
+            for name in [flag.short, Some(flag.long)].into_iter().flatten() {
+                let found = option_called(name).map(|(row, _)| row.long);
+                assert_eq!(found, Some(flag.long), "two options have the name {name}");
+            }
+        }
+        for row in ROWS.lines() {
+            assert_eq!(row.split('\t').count(), 7, "{row}");
+            assert!(!row.contains("  "), "{row}");
+        }
+    }
+}
