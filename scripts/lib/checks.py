@@ -208,11 +208,15 @@ class Process:
                 return int(children[0]) if children else pid
         return pid
 
-    def stop(self, number=signal.SIGTERM):
-        """Tells it to end. Returns its exit status."""
+    def tell(self, number=signal.SIGTERM):
+        """Sends it a signal."""
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid(), number)
+
+    def stop(self, number=signal.SIGTERM):
+        """Tells it to end. Returns its exit status."""
+        self.tell(number)
         return self.wait()
 
     def wait(self):
