@@ -2,14 +2,16 @@
 //! every machine, which those of readdir are not. std would open it once more by its name, and
 //! allocate for every entry.
 
-use std::ffi::{CStr, OsStr, c_int, c_long};
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::numbers::GETDENTS64;
 use super::statx::state_at;
+use super::syscall::syscall;
 use crate::sys::Identity;
 use crate::sys::failure::cvt_size;
 
@@ -67,6 +69,7 @@ pub fn read_entries(
         };
         while let Some((kind, name, after)) = split_record(rest) {
             rest = after;
+            debug_assert!(!name.to_bytes().contains(&b'/'), "{name:?} is a path");
             if !matches!(name.to_bytes(), b"." | b"..") {
                 each(&Entry { name, kind, directory, path })?;
             }
@@ -84,16 +87,9 @@ fn split_record(records: &[u8]) -> Option<(u8, &CStr, &[u8])> {
 }
 
 fn getdents64(directory: RawFd, records: &mut [u8]) -> io::Result<&[u8]> {
-    #[cfg(any(target_arch = "x86_64", target_arch = "arm"))]
-    const SYS_GETDENTS64: c_long = 217;
-    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-    const SYS_GETDENTS64: c_long = 61;
-    unsafe extern "C" {
-        fn syscall(number: c_long, ...) -> c_long;
-    }
+    let number = GETDENTS64.ok_or(io::ErrorKind::Unsupported)?;
     // SAFETY: the kernel writes at most as many bytes as the slice has.
-    let filled =
-        unsafe { syscall(SYS_GETDENTS64, directory as c_int, records.as_mut_ptr(), records.len()) };
+    let filled = unsafe { syscall(number, directory, records.as_mut_ptr(), records.len()) };
     let filled = cvt_size(filled as isize)?;
     Ok(records.get(..filled).unwrap_or_default())
 }

@@ -4,9 +4,10 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::sys::failure::cvt;
+use crate::sys::unix::descriptor::new_descriptor;
 use crate::sys::{Interest, Ready};
 
 #[derive(Debug)]
@@ -17,9 +18,8 @@ pub struct Poller {
 
 impl Poller {
     pub fn new() -> io::Result<Poller> {
-        let fd = cvt(epoll_create1(EPOLL_CLOEXEC))?;
-        // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-        let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
+        // SAFETY: the call makes a descriptor.
+        let epoll = unsafe { new_descriptor(epoll_create1(EPOLL_CLOEXEC))? };
         Ok(Poller { epoll, events: vec![EpollEvent { events: 0, token: 0 }; EVENTS_MAX] })
     }
 

@@ -1,30 +1,25 @@
 //! What Linux has and others have not, in place of what `unix/` has of the same name.
 
+mod connected;
 pub mod constants;
-#[cfg(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "arm",
-    target_arch = "riscv64"
-))]
+#[allow(dead_code)] // See below.
 mod entries;
 #[cfg(not(force_poll))]
 mod epoll;
 mod netlink;
+mod numbers;
 mod open_files_max;
+mod openat2;
 mod processors;
 mod sandbox;
 mod sendfile;
-#[cfg(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "arm",
-    target_arch = "riscv64"
-))]
 mod statx;
+mod syscall;
 mod thread_name;
 
 pub use super::unix::*;
+pub use connected::connected;
+// Where `numbers.rs` knows the call.
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -34,15 +29,9 @@ pub use super::unix::*;
 pub use entries::{Entry, read_entries};
 #[cfg(not(force_poll))]
 pub use epoll::Poller;
-pub use netlink::connected;
 pub use open_files_max::raise_open_files_max;
+pub use openat2::open_at_once;
 pub use processors::processors;
 pub use sandbox::{enter_sandbox, offered_sandbox};
 pub use sendfile::send_file;
-#[cfg(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    target_arch = "arm",
-    target_arch = "riscv64"
-))]
 pub use statx::{state_at, state_of};

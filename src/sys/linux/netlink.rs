@@ -1,213 +1,36 @@
-//! The networks that this machine is connected to, as the rules and routing tables of Linux have them.
-//! Asked of the kernel itself: /proc may be hidden, and a netlink socket can still be made in the
-//! sandbox. Numbers are those of linux/rtnetlink.h, the same on all machines.
+//! A netlink socket of routing: asks the kernel for all links, addresses, rules or routes, and takes
+//! its answers apart. Numbers are those of linux/netlink.h, the same on all machines.
 
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::sys::failure::{cvt, cvt_size};
-
-pub fn connected() -> io::Result<Vec<(IpAddr, u8)>> {
-    let mut socket = Socket::open()?;
-    let mut found = Found::default();
-    socket.dump(RTM_GETLINK, &mut |message| found.link(message))?;
-    socket.dump(RTM_GETADDR, &mut |message| found.address(message))?;
-    match socket.dump(RTM_GETRULE, &mut |message| found.rule(message)) {
-        // A kernel without rules has no table that is not in use.
-        Err(error) if error.raw_os_error() == Some(EOPNOTSUPP) => found.all_tables = true,
-        outcome => outcome?,
-    }
-    socket.dump(RTM_GETROUTE, &mut |message| found.route(message))?;
-    Ok(found.networks)
-}
-
-/// More are not kept: each request from a client looks through them.
-const NETWORKS_MAX: usize = 1_024;
-/// What the kernel is read of one table. A router of the Internet has more routes than that, and
-/// those it is connected to by an address are known before.
-const DUMP_BYTES_MAX: usize = 4 << 20;
-/// The kernel fills as much at once, if there is so much.
-const BUFFER_BYTES: usize = 32 << 10;
-/// The tables change while they are read: so often they are read again.
-const ATTEMPTS: usize = 3;
-
-#[derive(Debug, Default)]
-struct Found {
-    networks: Vec<(IpAddr, u8)>,
-    /// Numbers of interfaces that are up.
-    up: Vec<u32>,
-    /// Families and numbers of routing tables that rules lead to. A route in another is used by
-    /// nobody.
-    tables: Vec<(u8, u32)>,
-    /// A rule leads to the tables of all VRFs.
-    all_tables: bool,
-}
-
-impl Found {
-    fn add(&mut self, address: IpAddr, bits: u8) {
-        if self.networks.len() < NETWORKS_MAX && !self.networks.contains(&(address, bits)) {
-            self.networks.push((address, bits));
-        }
-    }
-
-    /// `struct ifinfomsg`: family, padding, type (2), number (4), flags (4), what has changed (4).
-    fn link(&mut self, message: &[u8]) {
-        const IFF_UP: u32 = 1;
-        if let (Some(number), Some(flags)) = (word(message, 4), word(message, 8)) {
-            if flags & IFF_UP != 0 {
-                self.up.push(number);
-            }
-        }
-    }
-
-    /// `struct ifaddrmsg`: family, bits, flags, scope, number of the interface (4).
-    fn address(&mut self, message: &[u8]) {
-        const IFA_ADDRESS: u16 = 1;
-        const IFA_LOCAL: u16 = 2;
-        let (Some(&bits), Some(number)) = (message.get(1), word(message, 4)) else {
-            return;
-        };
-        if !self.up.contains(&number) {
-            return;
-        }
-        // At the other end of a link, if there is another; else the own one.
-        let peer = attribute(message, 8, IFA_ADDRESS).and_then(address);
-        let own = attribute(message, 8, IFA_LOCAL).and_then(address).or(peer);
-        if let (Some(own), Some(peer)) = (own, peer) {
-            if own != peer {
-                self.add(own, if own.is_ipv6() { 128 } else { 32 });
-            }
-            if bits > 0 {
-                self.add(peer, bits);
-            }
-        }
-    }
-
-    /// `struct fib_rule_hdr`: family, bits of both ends, TOS, table, two that are reserved,
-    /// action, flags (4).
-    fn rule(&mut self, message: &[u8]) {
-        const FR_ACT_TO_TBL: u8 = 1;
-        const FRA_TABLE: u16 = 15;
-        const FRA_L3MDEV: u16 = 24;
-        let Some(&[family, _, _, _, table, _, _, FR_ACT_TO_TBL]) = message.first_chunk() else {
-            return;
-        };
-        if let Some(&[1]) = attribute(message, 12, FRA_L3MDEV) {
-            self.all_tables = true;
-        }
-        let long = attribute(message, 12, FRA_TABLE).and_then(|value| word(value, 0));
-        self.tables.push((family, long.unwrap_or(table.into())));
-    }
-
-    /// `struct rtmsg`: family, bits of destination and source, TOS, table, who made it, scope,
-    /// type, flags (4).
-    fn route(&mut self, message: &[u8]) {
-        const RTN_UNICAST: u8 = 1;
-        const RTNH_F_DEAD: u32 = 1;
-        const RTM_F_CLONED: u32 = 0x200;
-        const RTA_DST: u16 = 1;
-        const RTA_OIF: u16 = 4;
-        const RTA_MULTIPATH: u16 = 9;
-        const RTA_TABLE: u16 = 15;
-        let (Some(&[family, bits, _, _, table, _, _, kind]), Some(flags)) =
-            (message.first_chunk::<8>(), word(message, 8))
-        else {
-            return;
-        };
-        // Not what is thrown away or refused, nor for many, nor what was learned of one client.
-        if kind != RTN_UNICAST || flags & (RTNH_F_DEAD | RTM_F_CLONED) != 0 {
-            return;
-        }
-        let shortest = match family {
-            AF_INET => BITS_MIN_V4,
-            AF_INET6 => BITS_MIN_V6,
-            _ => return,
-        };
-        let value = |name| attribute(message, 12, name);
-        let table = value(RTA_TABLE).and_then(|value| word(value, 0)).unwrap_or(table.into());
-        if bits < shortest || !(self.all_tables || self.tables.contains(&(family, table))) {
-            return;
-        }
-        let is_on_link = match value(RTA_MULTIPATH) {
-            Some(ways) => are_all_on_link(ways),
-            None => value(RTA_OIF).is_some() && is_direct(message, 12),
-        };
-        if !is_on_link {
-            return;
-        }
-        if let Some(destination) = value(RTA_DST).and_then(address) {
-            if !destination.is_multicast() {
-                self.add(destination, bits);
-            }
-        }
-    }
-}
-
-/// Whether the attributes after `start` bytes name nobody who would pass a packet on: a gateway,
-/// one of the other family, or one at the end of a tunnel.
-fn is_direct(message: &[u8], start: usize) -> bool {
-    const RTA_GATEWAY: u16 = 5;
-    const RTA_VIA: u16 = 18;
-    const RTA_ENCAP_TYPE: u16 = 21;
-    let mut names = [RTA_GATEWAY, RTA_VIA, RTA_ENCAP_TYPE].into_iter();
-    !names.any(|name| attribute(message, start, name).is_some())
-}
-
-/// `struct rtnexthop`, one after the other: length (2), flags, hops, interface (4), attributes.
-fn are_all_on_link(mut ways: &[u8]) -> bool {
-    const WAY_BYTES: usize = 8;
-    while let Some(&[l0, l1]) = ways.first_chunk::<2>() {
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        match ways.get(..length) {
-            Some(way) if length >= WAY_BYTES && is_direct(way, WAY_BYTES) => {}
-            _ => return false,
-        }
-        ways = ways.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    true
-}
-
-/// A default route may come in pieces (`0.0.0.0/1`, `2000::/3`): whatever is larger than the
-/// largest network that anybody has on a link is one.
-const BITS_MIN_V4: u8 = 8;
-const BITS_MIN_V6: u8 = 16;
-
-const RTM_GETLINK: u16 = 18;
-const RTM_GETADDR: u16 = 22;
-const RTM_GETROUTE: u16 = 26;
-const RTM_GETRULE: u16 = 34;
-
-const EOPNOTSUPP: i32 = 95;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
+use crate::sys::failure::cvt_size;
+use crate::sys::unix::descriptor::new_descriptor;
 
 /// A socket for one dump after the other.
-struct Socket {
+pub struct Socket {
     fd: OwnedFd,
     sequence: u32,
     buffer: Vec<u8>,
 }
 
 impl Socket {
-    fn open() -> io::Result<Socket> {
+    pub fn open() -> io::Result<Socket> {
         const AF_NETLINK: c_int = 16;
         const SOCK_RAW: c_int = 3;
         const SOCK_CLOEXEC: c_int = 0o2_000_000;
         const NETLINK_ROUTE: c_int = 0;
-        let fd = cvt(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE))?;
-        Ok(Socket {
-            // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-            fd: unsafe { OwnedFd::from_raw_fd(fd) },
-            sequence: 0,
-            buffer: vec![0; BUFFER_BYTES],
-        })
+        // SAFETY: the call makes a descriptor.
+        let fd =
+            unsafe { new_descriptor(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE))? };
+        Ok(Socket { fd, sequence: 0, buffer: vec![0; BUFFER_BYTES] })
     }
 
     /// Shows `each` the messages that answer a question for all there are, without their headers.
     /// If they changed meanwhile, it is shown them once more.
-    fn dump(&mut self, kind: u16, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    pub fn dump(&mut self, kind: u16, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
         for _ in 0..ATTEMPTS {
             if self.dump_once(kind, each)? {
                 break;
@@ -300,7 +123,7 @@ const HEADER_BYTES: usize = 16;
 
 /// The value of the first attribute of that name after `start` bytes: `struct rtattr`: length (2),
 /// type (2).
-fn attribute(message: &[u8], start: usize, name: u16) -> Option<&[u8]> {
+pub fn attribute(message: &[u8], start: usize, name: u16) -> Option<&[u8]> {
     let mut rest = message.get(start..)?;
     while let Some(&[l0, l1, n0, n1]) = rest.first_chunk::<4>() {
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
@@ -314,12 +137,12 @@ fn attribute(message: &[u8], start: usize, name: u16) -> Option<&[u8]> {
     None
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..)?.first_chunk()?;
     Some(u32::from_ne_bytes(*bytes))
 }
 
-fn address(value: &[u8]) -> Option<IpAddr> {
+pub fn address(value: &[u8]) -> Option<IpAddr> {
     match value.len() {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into()),
         16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(value).ok()?).into()),
@@ -327,227 +150,16 @@ fn address(value: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// What the kernel is read of one table. A router of the Internet has more routes than that, and
+/// those it is connected to by an address are known before.
+const DUMP_BYTES_MAX: usize = 4 << 20;
+/// The kernel fills as much at once, if there is so much.
+const BUFFER_BYTES: usize = 32 << 10;
+/// The tables change while they are read: so often they are read again.
+const ATTEMPTS: usize = 3;
+
 unsafe extern "C" {
     safe fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn send(fd: c_int, bytes: *const c_void, size: usize, flags: c_int) -> isize;
     fn recv(fd: c_int, bytes: *mut c_void, size: usize, flags: c_int) -> isize;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attribute_of(name: u16, value: &[u8]) -> Vec<u8> {
-        let length = (value.len() + 4) as u16;
-        let mut bytes = [&length.to_ne_bytes()[..], &name.to_ne_bytes(), value].concat();
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
-
-    fn octets(address: &str) -> Vec<u8> {
-        match address.parse().expect("an address") {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        }
-    }
-
-    fn networks(found: &Found) -> Vec<String> {
-        let text = |(address, bits): &(IpAddr, u8)| format!("{address}/{bits}");
-        found.networks.iter().map(text).collect()
-    }
-
-    /// Rules lead to tables 254 and 52.
-    fn found() -> Found {
-        Found {
-            up: vec![2],
-            tables: [AF_INET, AF_INET6]
-                .into_iter()
-                .flat_map(|family| [(family, 254), (family, 52)])
-                .collect(),
-            ..Found::default()
-        }
-    }
-
-    #[test]
-    fn routes_without_a_gateway_are_on_a_link() {
-        let device = attribute_of(4, &2_u32.to_ne_bytes());
-        let table = |number: u32| attribute_of(15, &number.to_ne_bytes());
-        let way = |attributes: &[u8]| {
-            let length = (8 + attributes.len()) as u16;
-            [&length.to_ne_bytes()[..], &[0; 6], attributes].concat()
-        };
-        let rows: [(&str, &str, u8, u8, u32, Vec<u8>, bool); 26] = [
-            ("IPv4", "192.0.2.0", 24, 1, 0, device.clone(), true),
-            ("IPv6", "2001:db8::", 64, 1, 0, device.clone(), true),
-            ("one address", "100.64.0.7", 32, 1, 0, device.clone(), true),
-            ("its table", "100.64.0.7", 32, 1, 0, [device.clone(), table(52)].concat(), true),
-            (
-                "no rule leads there",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                [device.clone(), table(99)].concat(),
-                false,
-            ),
-            (
-                "a table of many bits",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                [device.clone(), table(254 + 256)].concat(),
-                false,
-            ),
-            (
-                "a gateway",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                [device.clone(), attribute_of(5, &[192, 0, 2, 1])].concat(),
-                false,
-            ),
-            (
-                "a gateway of the other family",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                [device.clone(), attribute_of(18, &[0; 18])].concat(),
-                false,
-            ),
-            (
-                "several ways",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                attribute_of(9, &[way(b""), way(b"")].concat()),
-                true,
-            ),
-            (
-                "several ways, one by a gateway",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                attribute_of(9, &[way(b""), way(&attribute_of(5, &[192, 0, 2, 1]))].concat()),
-                false,
-            ),
-            (
-                "several ways that are cut",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                attribute_of(9, &[8, 0, 0]),
-                false,
-            ),
-            (
-                "wrapped up",
-                "192.0.2.0",
-                24,
-                1,
-                0,
-                [device.clone(), attribute_of(21, &[1, 0])].concat(),
-                false,
-            ),
-            ("no interface", "192.0.2.0", 24, 1, 0, Vec::new(), false),
-            ("of this machine", "192.0.2.1", 32, 2, 0, device.clone(), false),
-            ("broadcast", "192.0.2.255", 32, 3, 0, device.clone(), false),
-            ("multicast", "ff00::", 8, 5, 0, device.clone(), false),
-            ("multicast that says otherwise", "ff02::", 16, 1, 0, device.clone(), false),
-            ("blackhole", "192.0.2.0", 24, 6, 0, device.clone(), false),
-            ("unreachable", "192.0.2.0", 24, 7, 0, device.clone(), false),
-            ("prohibit", "192.0.2.0", 24, 8, 0, device.clone(), false),
-            ("throw", "192.0.2.0", 24, 9, 0, device.clone(), false),
-            ("dead", "192.0.2.0", 24, 1, 1, device.clone(), false),
-            ("learned", "2001:db8::7", 128, 1, 0x200, device.clone(), false),
-            ("no carrier", "192.0.2.0", 24, 1, 16, device.clone(), true),
-            ("half of everything", "0.0.0.0", 1, 1, 0, device.clone(), false),
-            ("all global addresses", "2000::", 3, 1, 0, device.clone(), false),
-        ];
-        for (name, destination, bits, kind, flags, attributes, expected) in rows {
-            let family = if destination.contains(':') { AF_INET6 } else { AF_INET };
-            let start = [family, bits, 0, 0, 254, 0, 0, kind];
-            let message = [
-                &start[..],
-                &u32::to_ne_bytes(flags),
-                &attribute_of(1, &octets(destination)),
-                &attributes,
-            ]
-            .concat();
-            let mut found = found();
-            found.route(&message);
-            assert_eq!(found.networks.len(), usize::from(expected), "{name}");
-            // Cut anywhere, it is at most less.
-            for cut in 0..message.len() {
-                let mut found = self::found();
-                found.route(&message[..cut]);
-                assert!(
-                    found.networks.len() <= usize::from(expected || kind == 1),
-                    "{name} cut at {cut}"
-                );
-            }
-        }
-        // A default route has no destination.
-        let mut found = found();
-        found.route(&[&[AF_INET, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0][..], &device].concat());
-        assert_eq!(networks(&found), [""; 0]);
-    }
-
-    #[test]
-    fn addresses_and_their_peers() {
-        let rows: [(&str, u8, u32, Option<&str>, &str, &[&str]); 6] = [
-            ("IPv4", 24, 2, Some("192.0.2.1"), "192.0.2.1", &["192.0.2.1/24"]),
-            ("IPv6", 64, 2, None, "2001:db8::1", &["2001:db8::1/64"]),
-            ("one", 128, 2, None, "2001:db8::1", &["2001:db8::1/128"]),
-            ("a peer", 32, 2, Some("10.9.0.1"), "10.9.0.2", &["10.9.0.1/32", "10.9.0.2/32"]),
-            (
-                "a peer's network",
-                24,
-                2,
-                Some("10.9.0.1"),
-                "10.8.0.2",
-                &["10.9.0.1/32", "10.8.0.2/24"],
-            ),
-            ("down", 24, 3, Some("192.0.2.1"), "192.0.2.1", &[]),
-        ];
-        for (name, bits, interface, own, peer, expected) in rows {
-            let own = own.map(|own| attribute_of(2, &octets(own))).unwrap_or_default();
-            let start = [0, bits, 0, 0];
-            let message =
-                [&start[..], &u32::to_ne_bytes(interface), &attribute_of(1, &octets(peer)), &own]
-                    .concat();
-            let mut found = found();
-            found.address(&message);
-            assert_eq!(networks(&found), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn rules_lead_to_tables() {
-        let mut found = Found::default();
-        let rule = |table: u8, action: u8, attributes: &[u8]| {
-            [&[AF_INET, 0, 0, 0, table, 0, 0, action, 0, 0, 0, 0], attributes].concat()
-        };
-        found.rule(&rule(254, 1, b""));
-        found.rule(&rule(0, 1, &attribute_of(15, &51_820_u32.to_ne_bytes())));
-        found.rule(&rule(99, 7, b""));
-        assert_eq!(
-            (&found.tables[..], found.all_tables),
-            (&[(AF_INET, 254), (AF_INET, 51_820)][..], false)
-        );
-        found.rule(&rule(0, 1, &attribute_of(24, &[1])));
-        assert!(found.all_tables);
-    }
-
-    #[test]
-    fn the_loopback_network_is_connected() {
-        let found = connected().expect("an answer");
-        assert!(found.contains(&(Ipv4Addr::LOCALHOST.into(), 8)), "{found:?}");
-        // And no more descriptors each time, nor other answers.
-        assert_eq!(connected().expect("an answer"), found);
-    }
 }

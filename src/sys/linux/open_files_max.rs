@@ -1,8 +1,10 @@
 //! How many descriptors this process may have, by prlimit64: its structure is two numbers of 64 bits
 //! on every machine.
 
-use std::ffi::{c_int, c_long};
+use std::ffi::c_int;
 
+use super::numbers::PRLIMIT64;
+use super::syscall::syscall;
 use crate::sys::unix;
 
 /// Where the system call is not known or refused, the limit stays as it is.
@@ -11,25 +13,9 @@ pub fn raise_open_files_max() -> u64 {
 }
 
 fn hard_limit() -> Option<u64> {
-    #[cfg(target_arch = "x86_64")]
-    const SYS_PRLIMIT64: Option<c_long> = Some(302);
-    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-    const SYS_PRLIMIT64: Option<c_long> = Some(261);
-    #[cfg(target_arch = "arm")]
-    const SYS_PRLIMIT64: Option<c_long> = Some(369);
-    #[cfg(not(any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "riscv64",
-        target_arch = "arm"
-    )))]
-    const SYS_PRLIMIT64: Option<c_long> = None;
     const RLIMIT_NOFILE: c_int = 7;
-    unsafe extern "C" {
-        fn syscall(number: c_long, ...) -> c_long;
-    }
 
-    let number = SYS_PRLIMIT64?;
+    let number = PRLIMIT64?;
     let none = std::ptr::null_mut::<[u64; 2]>();
     let mut limit = [0_u64; 2];
     // SAFETY: 0 is this process; the kernel writes two numbers, and reads none.

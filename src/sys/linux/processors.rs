@@ -10,7 +10,6 @@ pub fn processors() -> usize {
     // SAFETY: the kernel writes at most as many bytes as the array has; 0 is this thread.
     let found = unsafe { sched_getaffinity(0, set.len(), set.as_mut_ptr()) };
     let count = set.iter().map(|byte| byte.count_ones() as usize).sum();
-    debug_assert!(found != 0 || count > 0, "this thread runs on none");
     if found == 0 { count } else { 1 }
 }
 

@@ -2,16 +2,13 @@
 //! to any file, start nothing, and connect nowhere, whatever an error in it might be used for.
 //! Raspberry Pi OS has no Landlock in its kernels; Debian and Ubuntu have.
 
-use std::ffi::{c_int, c_long, c_ulong, c_void};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ffi::{c_int, c_ulong, c_void};
+use std::os::fd::AsRawFd;
 
-use crate::sys::failure::cvt;
+use super::numbers::{LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF};
+use super::syscall::{made_descriptor, syscall};
 use crate::sys::{Directory, Sandbox};
 
-// The same on all machines.
-const SYS_CREATE_RULESET: c_long = 444;
-const SYS_ADD_RULE: c_long = 445;
-const SYS_RESTRICT_SELF: c_long = 446;
 const CREATE_RULESET_VERSION: c_ulong = 1;
 const RULE_PATH_BENEATH: c_int = 1;
 const READ_FILE: u64 = 1 << 2;
@@ -33,7 +30,6 @@ struct PathBeneath {
 }
 
 unsafe extern "C" {
-    fn syscall(number: c_long, ...) -> c_long;
     fn prctl(option: c_int, ...) -> c_int;
 }
 
@@ -49,7 +45,7 @@ fn version() -> Option<u32> {
     let none = std::ptr::null::<c_void>();
     // SAFETY: with this flag the kernel reads nothing.
     let version =
-        unsafe { syscall(SYS_CREATE_RULESET, none, 0 as c_ulong, CREATE_RULESET_VERSION) };
+        unsafe { syscall(LANDLOCK_CREATE_RULESET, none, 0 as c_ulong, CREATE_RULESET_VERSION) };
     u32::try_from(version).ok().filter(|&version| version > 0)
 }
 
@@ -65,11 +61,11 @@ fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
     let net = if version < 4 { 0 } else { 0b11 };
     let size: c_ulong = if version < 4 { 8 } else { 16 };
     let ruleset = Ruleset { files, net, scoped: 0 };
-    // SAFETY: the kernel reads `size` bytes of the ruleset, which has more.
-    let fd = unsafe { syscall(SYS_CREATE_RULESET, &raw const ruleset, size, 0 as c_ulong) };
-    let fd = cvt(c_int::try_from(fd).unwrap_or(-1)).ok()?;
-    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-    let rules = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the kernel reads `size` bytes of the ruleset, which has more, and makes a descriptor.
+    let rules = unsafe {
+        made_descriptor(syscall(LANDLOCK_CREATE_RULESET, &raw const ruleset, size, 0 as c_ulong))
+    };
+    let rules = rules.ok()?;
     let readable = readable.iter().map(|directory| (directory, READ_FILE | READ_DIR));
     let files_in = files_in.iter().map(|directory| (directory, READ_FILE));
     for (directory, allowed) in readable.chain(files_in) {
@@ -77,7 +73,7 @@ fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
         // SAFETY: the kernel reads one rule, which lives until the call returns.
         let added = unsafe {
             syscall(
-                SYS_ADD_RULE,
+                LANDLOCK_ADD_RULE,
                 rules.as_raw_fd(),
                 RULE_PATH_BENEATH,
                 &raw const rule,
@@ -91,7 +87,7 @@ fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
     // SAFETY: no pointer is passed.
     let restricted = unsafe {
         prctl(PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) == 0
-            && syscall(SYS_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) == 0
+            && syscall(LANDLOCK_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) == 0
     };
     restricted.then_some(version)
 }

@@ -1,9 +1,11 @@
 //! statx: the kernel's answer in a structure that is the same on every machine.
 
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, c_int};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 
+use super::numbers::STATX;
+use super::syscall::syscall;
 use crate::sys::Identity;
 
 /// Of an open file. `None`: an old kernel, or an emulator.
@@ -16,16 +18,10 @@ pub fn state_at(directory: RawFd, name: &CStr) -> Option<Identity> {
     statx(directory, name, AT_SYMLINK_NOFOLLOW)
 }
 
-const AT_SYMLINK_NOFOLLOW: i32 = 0x100;
-const AT_EMPTY_PATH: i32 = 0x1000;
+const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+const AT_EMPTY_PATH: c_int = 0x1000;
 
-fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
-    #[cfg(target_arch = "x86_64")]
-    const SYS_STATX: c_long = 332;
-    #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
-    const SYS_STATX: c_long = 291;
-    #[cfg(target_arch = "arm")]
-    const SYS_STATX: c_long = 397;
+fn statx(directory: RawFd, name: &CStr, flags: c_int) -> Option<Identity> {
     const STATX_BASIC_STATS: u32 = 0x7ff;
     const S_IFMT: u16 = 0o170_000;
     const S_IFREG: u16 = 0o100_000;
@@ -56,17 +52,13 @@ fn statx(directory: RawFd, name: &CStr, flags: i32) -> Option<Identity> {
         device: [u32; 2],
         reserved: [u64; 14],
     }
-    unsafe extern "C" {
-        fn syscall(number: c_long, ...) -> c_long;
-    }
-
+    let number = STATX?;
     let mut found = std::mem::MaybeUninit::<Statx>::uninit();
     const { assert!(size_of::<Statx>() == 256) };
     // SAFETY: the name ends in NUL; the kernel writes one structure of 256 bytes, all of them.
     let found = unsafe {
         let mask = STATX_BASIC_STATS;
-        match syscall(SYS_STATX, directory as c_int, name.as_ptr(), flags, mask, found.as_mut_ptr())
-        {
+        match syscall(number, directory, name.as_ptr(), flags, mask, found.as_mut_ptr()) {
             0 => found.assume_init(),
             _ => return None,
         }

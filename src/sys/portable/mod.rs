@@ -3,6 +3,8 @@
 
 mod connected;
 mod entries;
+#[cfg(unix)]
+mod openat2;
 mod poll;
 mod processors;
 mod sandbox;
@@ -11,6 +13,8 @@ mod statx;
 
 pub use connected::connected;
 pub use entries::{Entry, read_entries};
+#[cfg(unix)]
+pub use openat2::open_at_once;
 pub use poll::Poller;
 pub use processors::processors;
 pub use sandbox::{enter_sandbox, offered_sandbox};

@@ -23,6 +23,8 @@ impl Poller {
     }
 
     pub fn watch(&mut self, fd: &impl AsSocket, token: u64, interest: Interest) -> io::Result<()> {
+        let is_new = self.watched.iter().all(|watched| watched.fd != raw(fd));
+        debug_assert!(is_new, "{} is watched twice", raw(fd));
         self.watched.push(PollFd { fd: raw(fd), events: bits(interest), revents: 0 });
         self.tokens.push(token);
         Ok(())
@@ -42,6 +44,7 @@ impl Poller {
         let fd = raw(fd);
         let at = self.watched.iter().position(|watched| watched.fd == fd);
         let at = at.ok_or(io::ErrorKind::NotFound)?;
+        debug_assert_eq!(self.watched.len(), self.tokens.len(), "a token for each");
         self.watched.swap_remove(at);
         self.tokens.swap_remove(at);
         Ok(())

@@ -5,16 +5,17 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::descriptor::new_descriptor;
 use crate::sys::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
 use crate::sys::failure::{cvt, cvt_size};
-use crate::sys::system::{read_entries, state_at};
+use crate::sys::system::{open_at_once, read_entries, state_at};
 use crate::sys::{Entry, Failure, Identity, Standing, Symlinks, is_no_such_name};
 
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl Directory {
     pub fn open(path: &Path, symlinks: Symlinks) -> io::Result<Directory> {
         let given = path.to_owned();
         let path = path.canonicalize()?;
+        debug_assert!(path.is_absolute(), "absolute links are compared with {path:?}");
         let name = CString::new(path.as_os_str().as_bytes())?;
         let file = File::from(openat(AT_FDCWD, &name, O_PATH | O_DIRECTORY | O_CLOEXEC)?);
         let mut directory = Directory {
@@ -46,7 +48,8 @@ impl Directory {
             openat2: false,
         };
         // Any error is a no: ENOSYS from old kernels and emulators, EPERM from old containers.
-        directory.openat2 = directory.open_at_once(c".").is_ok();
+        let fd = directory.fd.as_raw_fd();
+        directory.openat2 = open_at_once(fd, c".", READ_FLAGS, symlinks).is_ok();
         Ok(directory)
     }
 
@@ -98,7 +101,8 @@ impl Directory {
         if !self.openat2 {
             return self.walk(relative);
         }
-        match self.open_at_once(&c_str(relative, &mut place)?) {
+        let name = c_str(relative, &mut place)?;
+        match open_at_once(self.fd.as_raw_fd(), &name, READ_FLAGS, self.symlinks) {
             // EXDEV: a link leads out, or is absolute and may lead back in: only a walk can tell.
             // EAGAIN: something was renamed meanwhile, so that `..` in a link was not safe.
             Err(error) if matches!(error.raw_os_error(), Some(EXDEV | EAGAIN)) => {
@@ -156,45 +160,6 @@ impl Directory {
             self.path.join(OsStr::from_bytes(relative))
         };
         read_entries(directory, &path, each)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn open_at_once(&self, name: &CStr) -> io::Result<OwnedFd> {
-        use std::ffi::c_long;
-        #[repr(C)]
-        struct OpenHow {
-            flags: u64,
-            mode: u64,
-            resolve: u64,
-        }
-        const SYS_OPENAT2: c_long = 437;
-        const RESOLVE_NO_MAGICLINKS: u64 = 2;
-        const RESOLVE_NO_SYMLINKS: u64 = 4;
-        const RESOLVE_BENEATH: u64 = 8;
-        unsafe extern "C" {
-            fn syscall(number: c_long, ...) -> c_long;
-        }
-        let no_symlinks = if self.symlinks == Symlinks::Deny { RESOLVE_NO_SYMLINKS } else { 0 };
-        let resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | no_symlinks;
-        let how = OpenHow { flags: READ_FLAGS as u64, mode: 0, resolve };
-        // SAFETY: name and how live until the call returns; the size is that of how.
-        let fd = unsafe {
-            syscall(
-                SYS_OPENAT2,
-                self.fd.as_raw_fd(),
-                name.as_ptr(),
-                &raw const how,
-                size_of::<OpenHow>(),
-            )
-        };
-        let fd = cvt(c_int::try_from(fd).unwrap_or(-1))?;
-        // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn open_at_once(&self, _name: &CStr) -> io::Result<OwnedFd> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Opens one name after the other, each without following a link; links are read and their
@@ -286,10 +251,8 @@ fn openat(directory: RawFd, name: &CStr, flags: c_int) -> io::Result<OwnedFd> {
         fn openat(directory: c_int, name: *const c_char, flags: c_int, ...) -> c_int;
     }
     // SAFETY: the name ends in NUL and lives until the call returns; without O_CREAT there is no
-    // fourth argument.
-    let fd = cvt(unsafe { openat(directory, name.as_ptr(), flags) })?;
-    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // fourth argument; it makes a descriptor.
+    unsafe { new_descriptor(openat(directory, name.as_ptr(), flags)) }
 }
 
 fn read_link_at(directory: RawFd, name: &CStr) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sys::failure::cvt;
+use super::descriptor::close_on_exec;
 
 #[derive(Debug)]
 pub enum Listener {
@@ -73,8 +73,7 @@ pub fn take_passed_listeners(count: u8) -> Vec<io::Result<Listener>> {
         return Vec::new();
     }
     let take = |fd: c_int| {
-        // SAFETY: no pointer is passed; of a descriptor that is not open the call only says so.
-        cvt(unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) })?;
+        close_on_exec(fd)?;
         // SAFETY: it is open, as the call above has shown; it was opened by whoever started this
         // process, and it is given away here only once.
         Listener::adopt(unsafe { OwnedFd::from_raw_fd(fd) })
@@ -84,12 +83,6 @@ pub fn take_passed_listeners(count: u8) -> Vec<io::Result<Listener>> {
 
 /// 0, 1 and 2 are standard input, output and error.
 const FIRST_PASSED: c_int = 3;
-const F_SETFD: c_int = 2;
-const FD_CLOEXEC: c_int = 1;
-
-unsafe extern "C" {
-    fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
-}
 
 #[derive(Debug)]
 pub struct Notifier(UnixDatagram);

@@ -7,6 +7,7 @@ mod beneath;
 #[cfg_attr(target_os = "freebsd", path = "constants/freebsd.rs")]
 #[cfg_attr(target_os = "openbsd", path = "constants/openbsd.rs")]
 pub mod constants;
+pub mod descriptor;
 mod file;
 mod interfaces;
 mod manager;
