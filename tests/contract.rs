@@ -4,13 +4,18 @@
 
 #![allow(clippy::indexing_slicing)]
 
-use std::fs::{self, File};
+// The rest of the support is for systems that have a shell.
+#[allow(dead_code)]
+#[path = "support/folder.rs"]
+mod folder;
+
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use folder::Folder;
 use ipv6_httpd::sys::{self, Directory, Identity, Interest, Poller, Signal, Signals, Symlinks};
 
 fn main() -> ExitCode {
@@ -155,34 +160,19 @@ fn bells() {
     }
 }
 
-/// A folder of its own, gone with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let name = format!("ipv6-httpd-contract-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(path.join("root/sub")).expect("folders");
-        fs::write(path.join("root/a.txt"), "0123456789").expect("a file");
-        fs::write(path.join("root/sub/b.txt"), "").expect("a file");
-        fs::write(path.join("outside.txt"), "outside").expect("a file");
-        Folder(path)
-    }
-
-    fn root(&self) -> Directory {
-        Directory::open(&self.0.join("root"), Symlinks::Inside).expect("the root")
-    }
+/// A folder whose `root` is opened, and something beside it.
+fn place() -> Folder {
+    let files = [("root/a.txt", "0123456789"), ("root/sub/b.txt", ""), ("outside.txt", "outside")];
+    Folder::with(&files)
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn root_of(place: &Folder) -> Directory {
+    Directory::open(&place.join("root"), Symlinks::Inside).expect("the root")
 }
 
 fn reading() {
-    let folder = Folder::new("reading");
-    let file = File::open(folder.0.join("root/a.txt")).expect("a file");
+    let place = place();
+    let file = File::open(place.join("root/a.txt")).expect("a file");
     for (offset, room, expected) in [
         (0, 4, &b"0123"[..]),
         (8, 4, b"89"),
@@ -198,8 +188,8 @@ fn reading() {
 }
 
 fn opening() {
-    let folder = Folder::new("opening");
-    let root = folder.root();
+    let place = place();
+    let root = root_of(&place);
     let state = |relative: &[u8]| {
         let file = root.open_beneath(relative).ok()?;
         let found = Identity::of(&file).expect("its state");
@@ -216,8 +206,8 @@ fn opening() {
 }
 
 fn listing() {
-    let folder = Folder::new("listing");
-    let root = folder.root();
+    let place = place();
+    let root = root_of(&place);
     let opened = root.open_beneath(b"").expect("the root");
     let mut found = Vec::new();
     let each = |entry: &sys::Entry<'_>| {

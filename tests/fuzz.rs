@@ -6,8 +6,6 @@
 
 #![allow(clippy::indexing_slicing)]
 
-// A part of it is used here.
-#[allow(dead_code)]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use support::drive::{Client, End, NOW, Served, check_answers, run, show};
 use support::folder::Folder;
+use support::random::{Random, number, seed_of_run};
 
 use ipv6_httpd::access::accounts::Accounts;
 use ipv6_httpd::access::list::{AccessList, Place, Rule, Verdict};
@@ -41,27 +40,6 @@ use ipv6_httpd::peer::{Name, Peer};
 use ipv6_httpd::site::ip_page;
 use ipv6_httpd::sys;
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// Below `bound`; 0 if that is 0.
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 32) as usize % bound.max(1)
-    }
-
-    fn of<'t, T>(&mut self, among: &'t [T]) -> &'t T {
-        &among[self.below(among.len())]
-    }
-}
-
 /// Prints how to come back to a round that fails.
 struct Round {
     seed: u64,
@@ -80,11 +58,6 @@ impl Drop for Round {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} wants a number, not {text}")))
-}
-
 /// Calls `round` as often as is wanted; `rounds`: where nobody says how often.
 fn fuzz(rounds: u64, mut round: impl FnMut(&mut Random, &mut Vec<u8>)) {
     let seed = number("FUZZ_SEED").unwrap_or(4_711);
@@ -99,9 +72,8 @@ fn fuzz(rounds: u64, mut round: impl FnMut(&mut Random, &mut Vec<u8>)) {
             return;
         }
         // Each round by itself: it is the first one of its own seed.
-        let seed = seed.wrapping_add(at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut random = Random(seed.max(1));
-        random.next();
+        let seed = seed_of_run(seed, at);
+        let mut random = Random::new(seed);
         let input = Vec::new();
         let mut state = Round { seed, input };
         round(&mut random, &mut state.input);
@@ -124,7 +96,7 @@ fn fuzz_some(rounds: u64, mut round: impl FnMut(&mut Random, &mut Vec<u8>) -> bo
 fn mutated(random: &mut Random, input: &mut Vec<u8>, changes_max: usize, seeds: &[&[u8]]) {
     let seeds: Vec<Vec<u8>> = seeds.iter().map(|seed| seed.to_vec()).collect();
     input.extend_from_slice(random.of(&seeds).as_slice());
-    for _ in 0..random.below(changes_max + 1) {
+    for _ in 0..random.place(changes_max + 1) {
         mutate(random, input, &seeds);
     }
 }
@@ -150,23 +122,23 @@ fn as_field_value(bytes: &mut Vec<u8>) {
 const ODD: &[u8] = b"\0\t\n\r :,;=\"\\%/.*-?#[]()@0129AZaz\x7f\x80\xff";
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
-    let at = random.below(bytes.len() + 1);
-    let length = 1 + random.below(8);
+    let at = random.place(bytes.len() + 1);
+    let length = 1 + random.place(8);
     let end = (at + length).min(bytes.len());
-    match random.below(12) {
-        0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+    match random.place(12) {
+        0 if at < bytes.len() => bytes[at] ^= 1 << random.place(8),
         1 if at < bytes.len() => bytes[at] = *random.of(ODD),
         2 => bytes.insert(at, *random.of(ODD)),
         3 => drop(bytes.drain(at..end)),
         4 => {
             let piece = bytes[at..end].to_vec();
-            let times = 1 + random.below(3);
+            let times = 1 + random.place(3);
             bytes.splice(at..at, piece.repeat(times));
         }
         5 => {
             // The beginning of one, the end of another.
             let other = random.of(seeds);
-            let from = random.below(other.len() + 1);
+            let from = random.place(other.len() + 1);
             bytes.truncate(at);
             bytes.extend_from_slice(&other[from..]);
         }
@@ -174,8 +146,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
             let mut lines: Vec<Vec<u8>> =
                 bytes.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
             if lines.len() > 1 {
-                let (a, b) = (random.below(lines.len()), random.below(lines.len()));
-                match random.below(3) {
+                let (a, b) = (random.place(lines.len()), random.place(lines.len()));
+                match random.place(3) {
                     0 => lines.swap(a, b),
                     1 => lines.insert(a, lines[b].clone()),
                     _ => drop(lines.remove(a)),
@@ -222,7 +194,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
         }
         9 => bytes.truncate(at),
         10 => bytes
-            .splice(at..at, std::iter::repeat_n(*random.of(ODD), 1 + random.below(300)))
+            .splice(at..at, std::iter::repeat_n(*random.of(ODD), 1 + random.place(300)))
             .for_each(drop),
         _ => {
             // Upper case and lower.
@@ -320,7 +292,7 @@ const FIELDS: [&str; 18] = [
 fn plausible(random: &mut Random, out: &mut Vec<u8>) {
     let odd = |random: &mut Random, text: &str| {
         let mut bytes = text.as_bytes().to_vec();
-        for _ in 0..random.below(5).saturating_sub(2) {
+        for _ in 0..random.place(5).saturating_sub(2) {
             mutate(random, &mut bytes, &[b"0-1, 5-".to_vec(), b"%2e%2e/".to_vec()]);
         }
         bytes.retain(|&byte| byte >= b' ' && byte != 0x7f);
@@ -338,7 +310,7 @@ fn plausible(random: &mut Random, out: &mut Vec<u8>) {
     );
     out.extend_from_slice(b"Host: h\r\n");
     let mut content = 0;
-    for _ in 0..random.below(4) {
+    for _ in 0..random.place(4) {
         let (name, value) = random.of(&FIELDS).split_once(": ").expect("a field");
         let length = name == "Content-Length";
         let value = if length { value.as_bytes().to_vec() } else { odd(random, value) };
@@ -395,16 +367,16 @@ fn connections() {
     };
     inner.serve(&["--try-html", "--header", "X-A: b"], |served| {
         fuzz(40_000, |random, input| {
-            for _ in 0..1 + random.below(3) {
-                match random.below(3) {
+            for _ in 0..1 + random.place(3) {
+                match random.place(3) {
                     0 => input.extend_from_slice(random.of(&seeds).as_slice()),
                     _ => plausible(random, input),
                 }
             }
-            for _ in 0..random.below(6).saturating_sub(2) {
+            for _ in 0..random.place(6).saturating_sub(2) {
                 mutate(random, input, &seeds);
             }
-            let limits = if random.below(3) == 0 { small } else { Limits::default() };
+            let limits = if random.place(3) == 0 { small } else { Limits::default() };
             one_connection(random, served, &limits, input);
         });
     });
@@ -422,7 +394,7 @@ fn one_connection(random: &mut Random, served: &Served<'_>, limits: &Limits, inp
     let mut rest = input;
     let longest = *random.of(&[1, 3, 20, 200]);
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at((1 + random.below(longest)).min(rest.len()));
+        let (piece, after) = rest.split_at((1 + random.place(longest)).min(rest.len()));
         pieces.push(piece);
         rest = after;
     }
@@ -439,7 +411,7 @@ fn one_connection(random: &mut Random, served: &Served<'_>, limits: &Limits, inp
     // It ends, when the client ends or when the time is up, and then it is over for good.
     let mut client = Client::new(served, limits);
     let mut end = client.send(input);
-    if random.below(2) == 0 {
+    if random.place(2) == 0 {
         end = client.end();
         assert_eq!(end, End::Closed);
         assert!(client.output == whole.output, "half-closed");
@@ -462,7 +434,7 @@ fn heads() {
     let limits = Limits::default();
     fuzz(20_000, |random, input| {
         input.extend_from_slice(random.of(&seeds).as_slice());
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..1 + random.place(4) {
             mutate(random, input, &seeds);
         }
         let outcome = |reader: &mut HeadReader, bytes: &[u8]| match reader.read(bytes, &limits) {
@@ -494,8 +466,8 @@ fn chunks() {
     ];
     fuzz(20_000, |random, input| {
         let mut data = 0;
-        for _ in 0..random.below(4) {
-            let size = 1 + random.below(40);
+        for _ in 0..random.place(4) {
+            let size = 1 + random.place(40);
             data += size;
             let extension = random.of(&["", ";a", ";a=\"b\"", " ;x"]);
             input.extend_from_slice(format!("{size:x}{extension}\r\n").as_bytes());
@@ -507,7 +479,7 @@ fn chunks() {
         );
         let valid = input.len();
         input.extend_from_slice(b"GET / HTTP/1.1\r\n");
-        let mutated = random.below(4) > 0;
+        let mutated = random.place(4) > 0;
         if mutated {
             mutate(random, input, &seeds);
         }
@@ -675,7 +647,7 @@ fn paths() {
             .to_vec();
     fuzz(50_000, |random, input| {
         input.extend_from_slice(random.of(&seeds).as_slice());
-        for _ in 0..random.below(6) {
+        for _ in 0..random.place(6) {
             mutate(random, input, &seeds);
         }
         // NUL does not get past the request-line.
@@ -900,7 +872,7 @@ fn dates() {
         let words = String::from_utf8_lossy(&text).replace(',', "");
         let words: Vec<&str> = words.split(' ').collect();
         let [name, day, month, year, time, _] = words[..] else { panic!("{words:?}") };
-        match random.below(4) {
+        match random.place(4) {
             0 => input.extend_from_slice(&text),
             1 => {
                 let day = day.strip_prefix('0').map_or(day.to_owned(), |day| format!(" {day}"));
@@ -913,7 +885,7 @@ fn dates() {
             }
             _ => input.extend_from_slice(random.of(&seeds).as_slice()),
         }
-        for _ in 0..random.below(3) {
+        for _ in 0..random.place(3) {
             mutate(random, input, &seeds);
         }
         let found = HttpDate::parse(input, NOW);
@@ -1141,9 +1113,9 @@ fn command_lines() {
     let seeds: Vec<Vec<u8>> = vocabulary.iter().map(|word| word.to_vec()).collect();
     fuzz(20_000, |random, input| {
         let mut line = Vec::new();
-        for _ in 0..1 + random.below(5) {
+        for _ in 0..1 + random.place(5) {
             let mut word = random.of(&seeds).clone();
-            if random.below(2) == 0 {
+            if random.place(2) == 0 {
                 mutate(random, &mut word, &seeds);
             }
             word.retain(|&byte| byte != 0);
@@ -1173,7 +1145,7 @@ fn any_address(random: &mut Random) -> IpAddr {
     let start: IpAddr = random.of(&starts).parse().expect("an address");
     let mut bits = bits_of(start);
     for _ in 0..*random.of(&[0, 1, 2, 40]) {
-        let at = random.below(bits.len());
+        let at = random.place(bits.len());
         bits[at] = !bits[at];
     }
     address_of(&bits)
@@ -1244,10 +1216,10 @@ fn model_proxy_header(bytes: &[u8]) -> Option<(usize, Source)> {
 
 fn any_proxy_header(random: &mut Random, out: &mut Vec<u8>) {
     let (from, to) = (any_address(random), any_address(random));
-    match random.below(4) {
+    match random.place(4) {
         0 => {
             let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
-            let to = if random.below(8) == 0 { to } else { from };
+            let to = if random.place(8) == 0 { to } else { from };
             let ports = random.of(&["1 2", "0 65535", "443 65536", "080 1", "1 2 3"]);
             out.extend_from_slice(format!("PROXY {family} {from} {to} {ports}\r\n").as_bytes());
         }
@@ -1261,7 +1233,7 @@ fn any_proxy_header(random: &mut Random, out: &mut Vec<u8>) {
                 &[(0x11, 12), (0x21, 36), (0, 0), (0x31, 216), (0x12, 12)];
             let &(family, least) = random.of(families);
             let more = *random.of(&[0, 0, 3, 300, 4096 - least, 4097 - least]);
-            let length = (least + more - random.below(least.min(1) + 1)) as u16;
+            let length = (least + more - random.place(least.min(1) + 1)) as u16;
             out.extend_from_slice(&[*random.of(&[0x20, 0x21, 0x21, 0x21, 0x22]), family]);
             out.extend_from_slice(&length.to_be_bytes());
             let start = out.len();
@@ -1281,7 +1253,7 @@ fn any_proxy_header(random: &mut Random, out: &mut Vec<u8>) {
 fn proxy_headers() {
     fuzz_some(20_000, |random, input| {
         any_proxy_header(random, input);
-        for _ in 0..random.below(6).saturating_sub(3) {
+        for _ in 0..random.place(6).saturating_sub(3) {
             mutate(random, input, &[b"PROXY TCP4 ::1 1.2.3.4 1 2\r\n".to_vec()]);
         }
         // With so much behind it no header is incomplete.
@@ -1293,7 +1265,7 @@ fn proxy_headers() {
         assert_eq!(found, model_proxy_header(&bytes));
         let length = found.map_or(0, |(length, _)| length);
         let mut cuts: BTreeSet<usize> = (0..=120).collect();
-        cuts.extend((0..20).map(|_| random.below(bytes.len())));
+        cuts.extend((0..20).map(|_| random.place(bytes.len())));
         cuts.extend([length.saturating_sub(1), length, length + 1, bytes.len()]);
         let mut decided = None;
         for cut in cuts {
@@ -1376,9 +1348,9 @@ fn networks() {
         assert_eq!(network.precision(), (bits.len() as u8, zone != 0));
         // An address in it, and the same with any bit turned over.
         let mut inside = bits.clone();
-        inside.resize_with(if is_ipv6 { 128 } else { 32 }, || random.below(2) == 0);
+        inside.resize_with(if is_ipv6 { 128 } else { 32 }, || random.place(2) == 0);
         assert!(network.contains(address_of(&inside), zone));
-        let at = random.below(inside.len());
+        let at = random.place(inside.len());
         inside[at] = !inside[at];
         let is_inside = inside.starts_with(&bits);
         assert_eq!(network.contains(address_of(&inside), zone), is_inside);
@@ -1396,22 +1368,22 @@ fn access_lists() {
         let near = any_address(random);
         let mut rules = Vec::new();
         let mut plain = Vec::new();
-        for _ in 0..random.below(8) {
+        for _ in 0..random.place(8) {
             let other = any_address(random);
-            let mut bits = bits_of(if random.below(6) == 0 { other } else { near });
+            let mut bits = bits_of(if random.place(6) == 0 { other } else { near });
             let all = bits.len();
             // Often as long as another one's.
-            let any = random.below(129);
+            let any = random.place(129);
             let count = *random.of(&[0, 8, 10, 31, 32, 64, 128, any]);
             let count = count.min(all);
             bits[count..].fill(false);
-            let zone = if all == 128 && random.below(2) == 0 { "%1" } else { "" };
+            let zone = if all == 128 && random.place(2) == 0 { "%1" } else { "" };
             let text = format!("{}/{count}{zone}", address_of(&bits));
             let Ok(place) = text.parse::<Place>() else {
                 assert!(model_network(&text).is_none(), "{text}");
                 continue;
             };
-            let denies = random.below(2) == 0;
+            let denies = random.place(2) == 0;
             input
                 .extend_from_slice(format!("{}{text} ", if denies { '-' } else { '+' }).as_bytes());
             let verdict = if denies { Verdict::Deny } else { Verdict::Allow };
@@ -1419,8 +1391,8 @@ fn access_lists() {
             plain.push((model_network(&text).expect("a network"), denies));
         }
         let mut bits = bits_of(near);
-        for _ in 0..random.below(2) {
-            let at = random.below(bits.len());
+        for _ in 0..random.place(2) {
+            let at = random.place(bits.len());
             bits[at] = !bits[at];
         }
         let (address, zone) = (address_of(&bits), *random.of(&[0, 1, 2]));
@@ -1579,8 +1551,8 @@ fn forwarded_fields() {
     let is_trusted = |address: IpAddr| address.to_string().starts_with("10.");
     fuzz_some(30_000, |random, input| {
         let mut lines: Vec<Vec<u8>> = Vec::new();
-        let first = random.below(2);
-        for at in first..first + 1 + random.below(3) {
+        let first = random.place(2);
+        for at in first..first + 1 + random.place(3) {
             let (name, seeds): (&[u8], &[&[u8]]) = match at % 2 {
                 0 => (b"X-Forwarded-For: ", &old),
                 _ => (b"forwarded:", &new),
@@ -1622,14 +1594,14 @@ fn model_base64(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn credentials() {
     fuzz_some(30_000, |random, input| {
-        let length = random.below(12);
+        let length = random.place(12);
         let mut pair: Vec<u8> = (0..length).map(|_| *random.of(b":ab\0\xff\x80 ~")).collect();
-        if random.below(4) > 0 {
-            pair.insert(random.below(length), b':');
+        if random.place(4) > 0 {
+            pair.insert(random.place(length), b':');
         }
         input.extend_from_slice(random.of(&["Basic ", "bAsIc  ", "Basic", "Bearer "]).as_bytes());
         input.extend_from_slice(&model_base64(&pair));
-        for _ in 0..random.below(5).saturating_sub(2) {
+        for _ in 0..random.place(5).saturating_sub(2) {
             mutate(random, input, &[b"YTpi".to_vec(), b"==".to_vec(), b"Basic \t".to_vec()]);
         }
         as_field_value(input);
@@ -1737,9 +1709,9 @@ fn addresses_of_clients() {
         // Within some row, or at the other side of its end.
         let ((start, is_ipv6, _), _) = random.of(&kinds);
         let mut bits = start.clone();
-        bits.resize_with(if *is_ipv6 { 128 } else { 32 }, || random.below(2) == 0);
-        for _ in 0..random.below(2) {
-            let at = random.below(bits.len());
+        bits.resize_with(if *is_ipv6 { 128 } else { 32 }, || random.place(2) == 0);
+        for _ in 0..random.place(2) {
+            let at = random.place(bits.len());
             bits[at] = !bits[at];
         }
         let address = model_canonical(address_of(&bits));

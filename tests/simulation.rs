@@ -12,13 +12,16 @@
 // Out of bounds is a failure like any other.
 #![allow(clippy::indexing_slicing)]
 
-use std::env;
+mod support;
+
 use std::fs::File;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+
+use support::random::{Random, number};
 
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::{Answered, Chunk, Connection, Respond, Step};
@@ -36,10 +39,6 @@ const CONNECTIONS: u64 = 100_000;
 
 #[test]
 fn lives_of_connections() {
-    let number = |name: &str| {
-        let text = env::var(name).ok()?;
-        Some(text.parse().unwrap_or_else(|_| panic!("{name} wants a number")))
-    };
     let seed: u64 = number("SIMULATION_SEED").unwrap_or(1);
     let connections: u64 = number("SIMULATION_CONNECTIONS").unwrap_or(CONNECTIONS);
     let worlds = connections.div_ceil(CLIENTS);
@@ -136,37 +135,7 @@ impl Tally {
     }
 }
 
-// ---------------------------------------------------------------- chance and content
-
-/// splitmix64.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Below `bound`, which is not 0.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn between(&mut self, least: u64, most: u64) -> u64 {
-        least + self.below(most - least + 1)
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
-    }
-
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len() as u64) as usize]
-    }
-}
+// ---------------------------------------------------------------- random and content
 
 /// All content is a piece of this, from a place that tells one version from another.
 const PATTERN_BYTES: usize = 8_192;
@@ -174,10 +143,10 @@ const PATTERN_BYTES: usize = 8_192;
 fn pattern() -> &'static [u8; 2 * PATTERN_BYTES] {
     static PATTERN: std::sync::OnceLock<[u8; 2 * PATTERN_BYTES]> = std::sync::OnceLock::new();
     PATTERN.get_or_init(|| {
-        let mut chance = Chance(7);
+        let mut random = Random::new(7);
         let mut bytes = [0; 2 * PATTERN_BYTES];
         for at in 0..PATTERN_BYTES {
-            bytes[at] = chance.next() as u8;
+            bytes[at] = random.next() as u8;
             bytes[at + PATTERN_BYTES] = bytes[at];
         }
         bytes
@@ -261,7 +230,7 @@ struct Resource {
 const NAMES: u64 = 12;
 
 struct World<'h> {
-    chance: Chance,
+    random: Random,
     handles: &'h mut Handles,
     /// As a worker has them, for all its connections.
     buffers: Buffers,
@@ -276,7 +245,7 @@ impl<'h> World<'h> {
     fn run(seed: u64, handles: &'h mut Handles) -> Tally {
         let limits = Limits::default();
         let mut world = World {
-            chance: Chance(seed ^ 0x5eed),
+            random: Random::new(seed ^ 0x5eed),
             handles,
             buffers: Buffers::default(),
             resources: Vec::new(),
@@ -292,8 +261,8 @@ impl<'h> World<'h> {
         }
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::new(&mut world)).collect();
         // An operator stops some servers; a board that slept finds that hours have passed.
-        let mut drain = world.chance.one_in(12).then(|| world.chance.between(1_000, 40_000));
-        let mut jump = world.chance.one_in(6).then(|| world.chance.between(1_000, 60_000));
+        let mut drain = world.random.one_in(12).then(|| world.random.between(1_000, 40_000));
+        let mut jump = world.random.one_in(6).then(|| world.random.between(1_000, 60_000));
         let mut events = 0;
         while let Some(at) =
             clients.iter().enumerate().filter_map(|(at, client)| Some((client.wake?, at))).min()
@@ -304,7 +273,7 @@ impl<'h> World<'h> {
             moment = moment.max(world.now.milliseconds);
             if jump.is_some_and(|jump| jump <= moment) {
                 jump = None;
-                moment += 1 << world.chance.between(10, 30);
+                moment += 1 << world.random.between(10, 30);
                 world.tally.jumps += 1;
                 for client in &mut clients {
                     client.disturbed |= client.wake.is_some();
@@ -318,8 +287,8 @@ impl<'h> World<'h> {
                 }
                 continue;
             }
-            if world.chance.one_in(4) {
-                let name = world.chance.below(NAMES) as usize;
+            if world.random.one_in(4) {
+                let name = world.random.below(NAMES) as usize;
                 world.change(name);
             }
             clients[at].live(&mut world);
@@ -338,14 +307,14 @@ impl<'h> World<'h> {
 
     /// A resource becomes another, or its file is changed in place.
     fn change(&mut self, name: usize) {
-        let chance = &mut self.chance;
-        if let (Some((handle, _)), true) = (&self.resources[name].file, chance.one_in(3)) {
+        let random = &mut self.random;
+        if let (Some((handle, _)), true) = (&self.resources[name].file, random.one_in(3)) {
             let (_, length) = &mut self.handles.versions[*handle];
-            *length = match chance.below(4) {
+            *length = match random.below(4) {
                 0 => 0,
                 1 => *length / 2,
                 2 => length.saturating_sub(1),
-                _ => *length + chance.below(100),
+                _ => *length + random.below(100),
             };
             self.resources[name].length = *length;
             if *length < 2 {
@@ -366,17 +335,17 @@ impl<'h> World<'h> {
             Kind::Produced,
             Kind::NotModified,
         ];
-        let kind = chance.of(&kinds);
-        let key = chance.next();
-        let length = match (kind, chance.below(64)) {
+        let kind = *random.of(&kinds);
+        let key = random.next();
+        let length = match (kind, random.below(64)) {
             (Kind::Missing, _) => 10,
             (Kind::Empty, _) => 0,
-            (Kind::Small | Kind::NotModified, _) => chance.below(2_000),
-            (Kind::File, 0) => chance.below(3_000_000),
-            (Kind::File, 1..=6) => chance.below(200_000),
-            (Kind::File, _) => chance.below(9_000),
-            (Kind::Multipart, _) => chance.between(2, 50_000),
-            (Kind::Produced, _) => chance.between(1, 20_000),
+            (Kind::Small | Kind::NotModified, _) => random.below(2_000),
+            (Kind::File, 0) => random.below(3_000_000),
+            (Kind::File, 1..=6) => random.below(200_000),
+            (Kind::File, _) => random.below(9_000),
+            (Kind::Multipart, _) => random.between(2, 50_000),
+            (Kind::Produced, _) => random.between(1, 20_000),
         };
         let needs_file = matches!(kind, Kind::File | Kind::Multipart);
         // The old one first: its handle may be the last that is free.
@@ -470,7 +439,7 @@ impl Respond for Desk<'_, '_> {
                     (status, Body::Bytes(bytes))
                 }
                 (Kind::Produced, _) => {
-                    let piece = world.chance.between(1, 5_000);
+                    let piece = world.random.between(1, 5_000);
                     let source = Pieces { key, next: 0, length, piece };
                     (Status::Ok, Body::Produced(Box::new(source)))
                 }
@@ -478,9 +447,9 @@ impl Respond for Desk<'_, '_> {
                     (Status::Ok, Body::File(Arc::clone(file), 0..length))
                 }
                 (Kind::Multipart, Some((_, file))) => {
-                    for _ in 0..world.chance.between(1, 4) {
-                        let start = world.chance.below(length);
-                        parts.push(start..world.chance.between(start + 1, length));
+                    for _ in 0..world.random.between(1, 4) {
+                        let start = world.random.below(length);
+                        parts.push(start..world.random.between(start + 1, length));
                     }
                     let part = |range: &Range<u64>| Part {
                         head: PART_HEAD.to_vec(),
@@ -506,7 +475,7 @@ impl Respond for Desk<'_, '_> {
             length,
             parts,
             status,
-            has_note: !world.chance.one_in(16),
+            has_note: !world.random.one_in(16),
             milliseconds: now.milliseconds,
             date: now.date,
             came: self.came,
@@ -611,29 +580,29 @@ impl std::fmt::Debug for Script {
 }
 
 impl Script {
-    fn new(chance: &mut Chance) -> Script {
+    fn new(random: &mut Random) -> Script {
         let mut script = Script::default();
-        let count = match chance.below(16) {
+        let count = match random.below(16) {
             0 => 0,
             1..=5 => 1,
-            6..=13 => chance.between(2, 5),
-            14 => chance.between(6, 20),
-            _ => chance.between(20, 60),
+            6..=13 => random.between(2, 5),
+            14 => random.between(6, 20),
+            _ => random.between(20, 60),
         };
         for _ in 0..count {
-            script.add_request(chance, true);
+            script.add_request(random, true);
             if script.items.last().is_some_and(|item| item.verdict != Verdict::Persists) {
-                script.add_rest(chance);
+                script.add_rest(random);
                 return script;
             }
         }
-        match chance.below(8) {
+        match random.below(8) {
             0 | 1 => {
-                script.add_malformed(chance);
-                script.add_rest(chance);
+                script.add_malformed(random);
+                script.add_rest(random);
             }
-            2 => script.add_stall(chance),
-            3 if chance.one_in(4) => {
+            2 => script.add_stall(random),
+            3 if random.one_in(4) => {
                 let start = script.bytes.len();
                 script.bytes.extend_from_slice(b"\r\n");
                 script.end(start, b"", Verdict::Silent);
@@ -654,51 +623,51 @@ impl Script {
     }
 
     /// A valid request with whatever may be in one.
-    fn add_request(&mut self, chance: &mut Chance, may_close: bool) {
+    fn add_request(&mut self, random: &mut Random, may_close: bool) {
         let start = self.bytes.len();
-        if chance.one_in(16) {
+        if random.one_in(16) {
             // RFC 9112 §2.2: empty lines before a request are ignored.
             let lines: &[u8] = b"\r\n\r\n";
-            self.bytes.extend_from_slice(&lines[..chance.between(1, 2) as usize * 2]);
+            self.bytes.extend_from_slice(&lines[..random.between(1, 2) as usize * 2]);
         }
         let methods = [
             "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD",
             "OPTIONS", "POST", "PUT", "DELETE", "TRACE", "PATCH", "BREW", "get",
         ];
         // RFC 9110 §9.3.6: what follows belongs in a tunnel, its own content included.
-        let tunnels = may_close && chance.one_in(40);
+        let tunnels = may_close && random.one_in(40);
         let method = match tunnels {
             true => "CONNECT",
-            false => chance.of(&methods),
+            false => *random.of(&methods),
         };
-        let http10 = chance.one_in(8);
-        let version = match (http10, chance.below(16)) {
+        let http10 = random.one_in(8);
+        let version = match (http10, random.below(16)) {
             (true, _) => "HTTP/1.0",
             (false, 0) => "HTTP/1.7",
             (false, _) => "HTTP/1.1",
         };
-        let name = chance.below(NAMES);
-        let target = match chance.below(12) {
+        let name = random.below(NAMES);
+        let target = match random.below(12) {
             _ if tunnels => "[::1]:443".to_owned(),
             0 => format!("http://h.example/r{name}"),
-            1 => format!("/r{name}?{}", chance.next()),
+            1 => format!("/r{name}?{}", random.next()),
             2 => format!("HTTP://[fe80::1%25eth0]:80/r{name}?"),
             3 => format!("/r{name}/%20%ff/..//"),
             4 if method == "OPTIONS" => "*".to_owned(),
-            5 if chance.one_in(40) => {
-                format!("/r{name}/{}", "x".repeat(chance.below(7_000) as usize))
+            5 if random.one_in(40) => {
+                format!("/r{name}/{}", "x".repeat(random.below(7_000) as usize))
             }
             _ => format!("/r{name}"),
         };
         let line = format!("{method} {target} {version}");
         self.bytes.extend_from_slice(line.as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
-        if !http10 || chance.one_in(2) {
+        if !http10 || random.one_in(2) {
             let hosts =
                 ["h", "", "[::1]:8080", "[fe80::1%eth0]", "xn--bcher-kva.example:80", "192.0.2.1"];
-            self.field("Host", chance.of(&hosts).as_bytes());
+            self.field("Host", random.of(&hosts).as_bytes());
         }
-        for _ in 0..chance.below(4) {
+        for _ in 0..random.below(4) {
             let fields: [(&str, &[u8]); 6] = [
                 ("Accept", b"*/*"),
                 ("User-Agent", b" \t x (\xc3\xa4; \"q\\\"\") \t"),
@@ -707,25 +676,25 @@ impl Script {
                 ("!#$%&'*+-.^_`|~0", b"\t"),
                 ("X-Connection", b"close"),
             ];
-            let (name, value) = chance.of(&fields);
+            let (name, value) = *random.of(&fields);
             self.field(name, value);
         }
-        if chance.one_in(100) {
-            for _ in 0..chance.between(50, 90) {
-                self.field("X-Many", &vec![b'v'; chance.below(300) as usize]);
+        if random.one_in(100) {
+            for _ in 0..random.between(50, 90) {
+                self.field("X-Many", &vec![b'v'; random.below(300) as usize]);
             }
         }
         // RFC 9112 §9.3, in its order.
         let mut closes = http10;
-        match chance.below(12) {
+        match random.below(12) {
             0 if may_close => {
                 let values: [&[u8]; 4] = [b"close", b"CLOSE", b"x, close", b"close, keep-alive"];
-                self.field("Connection", chance.of(&values));
+                self.field("Connection", values[random.place(values.len())]);
                 closes = true;
             }
             1 | 2 => {
                 let values: [&[u8]; 3] = [b"keep-alive", b"Keep-Alive", b"x ,keep-alive"];
-                self.field("connection", chance.of(&values));
+                self.field("connection", values[random.place(values.len())]);
                 closes = false;
             }
             _ if http10 && !may_close => {
@@ -734,37 +703,37 @@ impl Script {
             }
             _ => {}
         }
-        closes |= self.add_content(chance, http10, may_close) || tunnels;
+        closes |= self.add_content(random, http10, may_close) || tunnels;
         let verdict = if closes { Verdict::Closes } else { Verdict::Persists };
         self.end(start, line.as_bytes(), verdict);
     }
 
     /// Ends the field section, and adds content. `true`: it is not waited for.
-    fn add_content(&mut self, chance: &mut Chance, http10: bool, may_close: bool) -> bool {
+    fn add_content(&mut self, random: &mut Random, http10: bool, may_close: bool) -> bool {
         let bearable = Limits::default().content_discarded_bytes_max;
         // RFC 9110 §10.1.1: a final answer at once in place of 100; HTTP/1.0 knows no Expect.
-        let expects = may_close && chance.one_in(24);
+        let expects = may_close && random.one_in(24);
         if expects {
             self.field("Expect", b"100-Continue");
         }
-        let mut length = match chance.below(24) {
-            0 | 1 => chance.between(1, 300),
-            2 if chance.one_in(10) => chance.between(bearable - 2, bearable + 2),
+        let mut length = match random.below(24) {
+            0 | 1 => random.between(1, 300),
+            2 if random.one_in(10) => random.between(bearable - 2, bearable + 2),
             _ => 0,
         };
         if !may_close {
             length = length.min(bearable);
         }
-        match chance.below(12) {
+        match random.below(12) {
             0 if length < bearable / 2 && !http10 => {
                 self.field("Transfer-Encoding", b"Chunked");
                 self.bytes.extend_from_slice(b"\r\n");
-                self.add_chunks(chance, length);
+                self.add_chunks(random, length);
                 expects
             }
-            1 if length > 0 && may_close && chance.one_in(8) && !http10 => {
+            1 if length > 0 && may_close && random.one_in(8) && !http10 => {
                 // Framing included, as much as is borne, or a byte more.
-                let more = chance.below(2);
+                let more = random.below(2);
                 self.field("Transfer-Encoding", b"chunked");
                 self.bytes.extend_from_slice(b"\r\n");
                 let size = bearable - "ffff\r\n\r\n0\r\n\r\n".len() as u64 + more;
@@ -772,7 +741,7 @@ impl Script {
                 self.bytes.extend_from_slice(b"0\r\n\r\n");
                 expects || more > 0
             }
-            1 | 2 if may_close && chance.one_in(20) && !http10 => {
+            1 | 2 if may_close && random.one_in(20) && !http10 => {
                 // More than is borne, framing included.
                 self.field("Transfer-Encoding", b"chunked");
                 self.bytes.extend_from_slice(b"\r\n");
@@ -787,7 +756,7 @@ impl Script {
                 true
             }
             _ => {
-                if length > 0 || chance.one_in(16) {
+                if length > 0 || random.one_in(16) {
                     self.field("Content-Length", format!("{length}").as_bytes());
                 }
                 self.bytes.extend_from_slice(b"\r\n");
@@ -799,12 +768,12 @@ impl Script {
     }
 
     /// RFC 9112 §7.1, with zeros before sizes, extensions and trailers.
-    fn add_chunks(&mut self, chance: &mut Chance, length: u64) {
+    fn add_chunks(&mut self, random: &mut Random, length: u64) {
         let mut left = length;
         while left > 0 {
-            let size = chance.between(1, left);
+            let size = random.between(1, left);
             left -= size;
-            let head = match chance.below(6) {
+            let head = match random.below(6) {
                 0 => format!("{size:x}"),
                 1 => format!("{size:X}"),
                 2 => format!("{size:x};a;b=c ;\td"),
@@ -815,7 +784,7 @@ impl Script {
             self.add_chunk(&head, size);
         }
         self.bytes.extend_from_slice(b"0\r\n");
-        if chance.one_in(4) {
+        if random.one_in(4) {
             self.bytes.extend_from_slice(b"Trailer: x\r\nHost: g\r\nA:\r\n");
         }
         self.bytes.extend_from_slice(b"\r\n");
@@ -835,11 +804,11 @@ impl Script {
         }
     }
 
-    fn add_malformed(&mut self, chance: &mut Chance) {
+    fn add_malformed(&mut self, random: &mut Random) {
         let start = self.bytes.len();
-        let status = if chance.one_in(6) {
+        let status = if random.one_in(6) {
             let limits = Limits::default();
-            let (bytes, status) = match chance.below(5) {
+            let (bytes, status) = match random.below(5) {
                 0 => {
                     let target = "x".repeat(limits.request_line_bytes_max);
                     (format!("GET /{target} HTTP/1.1\r\n"), Status::UriTooLong)
@@ -868,7 +837,7 @@ impl Script {
             self.bytes.extend_from_slice(bytes.as_bytes());
             status
         } else {
-            let (_, bytes, status) = chance.of(MALFORMED);
+            let (_, bytes, status) = *random.of(MALFORMED);
             self.bytes.extend_from_slice(bytes);
             status
         };
@@ -879,13 +848,13 @@ impl Script {
     }
 
     /// The beginning of a request.
-    fn add_stall(&mut self, chance: &mut Chance) {
-        self.add_request(chance, false);
+    fn add_stall(&mut self, random: &mut Random) {
+        self.add_request(random, false);
         let Some(item) = self.items.pop() else { return };
         let start = item.bytes.start;
         // At least a letter of the request-line: empty lines are no request.
         let empty = self.bytes[start..].iter().take_while(|byte| b"\r\n".contains(byte)).count();
-        let length = chance.between(empty as u64 + 1, item.bytes.len() as u64 - 1);
+        let length = random.between(empty as u64 + 1, item.bytes.len() as u64 - 1);
         self.bytes.truncate(start + length as usize);
         let line = &self.bytes[start + empty..];
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default().to_vec();
@@ -897,11 +866,11 @@ impl Script {
     }
 
     /// What a client may still be sending when it is too late.
-    fn add_rest(&mut self, chance: &mut Chance) {
-        match chance.below(4) {
+    fn add_rest(&mut self, random: &mut Random) {
+        match random.below(4) {
             0 => self.bytes.extend_from_slice(b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n"),
-            1 => self.garbage = chance.below(3_000),
-            2 if chance.one_in(64) => self.garbage = 1_500_000,
+            1 => self.garbage = random.below(3_000),
+            2 if random.one_in(64) => self.garbage = 1_500_000,
             _ => {}
         }
     }
@@ -1033,7 +1002,7 @@ enum Reader {
 
 #[derive(Debug)]
 struct Client {
-    chance: Chance,
+    random: Random,
     connection: Connection,
     script: Script,
     /// Until when how much of the script and the garbage has arrived, in order.
@@ -1075,23 +1044,23 @@ struct Client {
 
 impl Client {
     fn new(world: &mut World<'_>) -> Client {
-        let mut chance = Chance(world.chance.next());
-        let script = Script::new(&mut chance);
-        let start = world.now.milliseconds + chance.below(20_000);
+        let mut random = Random::new(world.random.next());
+        let script = Script::new(&mut random);
+        let start = world.now.milliseconds + random.below(20_000);
         let total = script.bytes.len() as u64 + script.garbage;
-        let reader = match chance.below(32) {
+        let reader = match random.below(32) {
             0 => Reader::Never,
             1 => Reader::Starving,
             2 | 3 => Reader::Slow,
             4..=12 => Reader::Short,
             _ => Reader::Fast,
         };
-        let (arrivals, arrived_at) = arrivals(&mut chance, &script, start, total, reader);
+        let (arrivals, arrived_at) = arrivals(&mut random, &script, start, total, reader);
         let stalls = script.items.last().is_some_and(|item| item.verdict == Verdict::Stalls);
-        let half_close = chance
+        let half_close = random
             .one_in(if stalls { 6 } else { 3 })
-            .then(|| arrived_at + chance.below(2) * chance.below(3_000));
-        let reset = chance.one_in(10).then(|| start + chance.below(12_000));
+            .then(|| arrived_at + random.below(2) * random.below(3_000));
+        let reset = random.one_in(10).then(|| start + random.below(12_000));
         Client {
             connection: Connection::default(),
             script,
@@ -1107,7 +1076,7 @@ impl Client {
             room: 0,
             wake: Some(start),
             started: false,
-            sweeps: chance.one_in(2),
+            sweeps: random.one_in(2),
             expirations: 0,
             shut_down: None,
             closed: false,
@@ -1121,7 +1090,7 @@ impl Client {
             disturbed: false,
             drained_at: None,
             shrunk: false,
-            chance,
+            random,
         }
     }
 
@@ -1258,7 +1227,7 @@ impl Client {
         match self.arrivals.get(self.arrived) {
             Some(&(moment, until)) if moment <= now.milliseconds => {
                 // A driver may have more room, or less.
-                let most = [16 << 10, 16 << 10, 1_000, 7][self.chance.below(4) as usize];
+                let most = [16 << 10, 16 << 10, 1_000, 7][self.random.below(4) as usize];
                 let end = until.min(self.taken + most);
                 let script = self.script.bytes.len() as u64;
                 let bytes: Vec<u8>;
@@ -1347,11 +1316,11 @@ impl Client {
     fn take_up(&mut self, now: u64) {
         let (delay, room) = match self.reader {
             Reader::Fast => (0, u64::MAX / 4),
-            Reader::Short => (self.chance.below(40), self.chance.between(1, 60_000)),
+            Reader::Short => (self.random.below(40), self.random.between(1, 60_000)),
             Reader::Slow => {
-                (self.chance.between(5_000, 25_000), self.chance.between(4_096, 500_000))
+                (self.random.between(5_000, 25_000), self.random.between(4_096, 500_000))
             }
-            Reader::Starving => (1_000, self.chance.between(1, 100)),
+            Reader::Starving => (1_000, self.random.between(1, 100)),
             Reader::Never => (u64::MAX / 2, 0),
         };
         self.reads_at = now + delay;
@@ -1567,7 +1536,7 @@ impl Client {
 
 /// When the bytes of a script come: at once, cut anywhere, or with pauses that nobody minds.
 fn arrivals(
-    chance: &mut Chance,
+    random: &mut Random,
     script: &Script,
     start: u64,
     total: u64,
@@ -1576,12 +1545,12 @@ fn arrivals(
     let mut arrivals = Vec::new();
     let mut moment = start;
     let mut at = 0;
-    let style = chance.below(4);
+    let style = random.below(4);
     // As long as may pass between the first byte of a request and its last.
     let mut patience = 8_000;
     let mut boundaries = script.items.iter().map(|item| item.bytes.end as u64).peekable();
     let stall =
-        script.items.last().filter(|item| item.verdict == Verdict::Stalls && chance.one_in(2));
+        script.items.last().filter(|item| item.verdict == Verdict::Stalls && random.one_in(2));
     while at < total {
         if stall.is_some_and(|item| item.bytes.contains(&(at as usize))) {
             // Byte by byte, and never all of them: each one in time does not help.
@@ -1590,7 +1559,7 @@ fn arrivals(
             // Empty lines alone are no request, and nobody would be told that it takes too long.
             let is_empty_line = b"\r\n".contains(&script.bytes[at as usize - 1]);
             if !is_empty_line {
-                moment += chance.between(100, 3_000);
+                moment += random.between(100, 3_000);
             }
             continue;
         }
@@ -1598,8 +1567,8 @@ fn arrivals(
         let piece = match style {
             0 => left,
             1 if total < 400 => 1,
-            2 => chance.between(1, left.min(200)),
-            _ => chance.between(1, left),
+            2 => random.between(1, left.min(200)),
+            _ => random.between(1, left),
         };
         let next = boundaries.peek().copied().unwrap_or(total).max(at + 1);
         // Pauses between requests are long only where the server has nothing left to send.
@@ -1612,9 +1581,9 @@ fn arrivals(
             }
         }
         if style == 3 && reader == Reader::Fast {
-            moment += chance.below(2) * chance.below(55_000);
-        } else if !chance.one_in(3) {
-            let pause = chance.below(patience.min(1_000) + 1);
+            moment += random.below(2) * random.below(55_000);
+        } else if !random.one_in(3) {
+            let pause = random.below(patience.min(1_000) + 1);
             patience -= pause;
             moment += pause;
         }

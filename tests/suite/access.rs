@@ -9,8 +9,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::DEADLINE;
+use crate::support::client::{Conversation, connect};
+use crate::support::folder::Folder;
 use crate::support::server::{TestServer, command, finish, run};
-use crate::support::site::TempSite;
 
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::{Answered, Connection, Respond, Step};
@@ -26,11 +27,11 @@ use ipv6_httpd::http::status::{Reject, Status};
 const HASH: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
 
 /// A folder with a site in it, and room beside that for what is not to be served.
-struct Folder(TempSite);
+struct Place(Folder);
 
-impl Folder {
-    fn new() -> Folder {
-        Folder(TempSite::with(&[("site/a.txt", "hello\n")]))
+impl Place {
+    fn new() -> Place {
+        Place(Folder::with(&[("site/a.txt", "hello\n")]))
     }
 
     fn write(&self, name: &str, text: &str, mode: u32) -> String {
@@ -59,19 +60,15 @@ impl Server {
     }
 
     fn connect(&self, host: &str) -> TcpStream {
-        let stream = TcpStream::connect((host, self.running.port)).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream
+        connect((host, self.running.port))
     }
 
     /// Everything that is answered to these bytes, but for the Date.
     fn answer(&self, host: &str, request: &[u8]) -> String {
-        let mut stream = self.connect(host);
-        stream.write_all(request).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        let mut answer = Vec::new();
-        // A reset is the end as well: of a connection that was closed with bytes unread.
-        let _ = stream.read_to_end(&mut answer);
+        let mut client = Conversation::over(self.connect(host));
+        client.send(request);
+        client.shut_down_writing();
+        let answer = client.rest_or_reset();
         let answer = String::from_utf8(answer).unwrap();
         let lines = answer.split_inclusive('\n');
         lines.filter(|line| !line.starts_with("Date: ")).collect()
@@ -109,7 +106,7 @@ fn refused(site: &str, options: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn who_is_denied_gets_403_and_one_line() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let mut server = Server::start(&folder.site(), &["--deny", "127.0.0.0/8"]);
     let request = b"GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n";
     // An IPv4 client of the socket for both families is an IPv4 client.
@@ -132,7 +129,7 @@ fn who_is_denied_gets_403_and_one_line() {
 
 #[test]
 fn whoever_is_allowed_comes_in_and_nobody_else() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let rows: [(&[&str], &str, &str); 6] = [
         (&["--allow", "local"], "200", "200"),
         (&["--deny", "local"], "403", "403"),
@@ -152,7 +149,7 @@ fn whoever_is_allowed_comes_in_and_nobody_else() {
 
 #[test]
 fn behind_a_proxy_the_client_is_whom_it_names() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let options = [
         "--trusted-proxy=127.0.0.1",
         "--trusted-proxy=10.0.0.0/8",
@@ -215,7 +212,7 @@ fn behind_a_proxy_the_client_is_whom_it_names() {
 
 #[test]
 fn a_client_that_nobody_names_is_unknown_everywhere() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
     let fields = "X-Forwarded-For: unknown\r\n";
     // Where there is no rule it may ask, in each format of the log.
@@ -273,7 +270,7 @@ fn a_client_that_nobody_names_is_unknown_everywhere() {
 
 #[test]
 fn every_request_of_a_proxys_connection_has_its_own_client() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let mut server =
         Server::start(&folder.site(), &["--trusted-proxy=127.0.0.1", "--deny=203.0.113.1"]);
     let request =
@@ -293,7 +290,7 @@ fn every_request_of_a_proxys_connection_has_its_own_client() {
 
 #[test]
 fn proxy_headers_come_before_everything() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let options = ["--trusted-proxy=127.0.0.1", "--proxy-protocol", "--deny=203.0.113.0/24"];
     let mut server = Server::start(&folder.site(), &options);
     let unknown = "403 Forbidden\nThe proxy did not say what your address is.\n";
@@ -366,7 +363,7 @@ fn proxy_headers_come_before_everything() {
 
 #[test]
 fn a_proxy_header_may_come_in_pieces() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let server = Server::start(&folder.site(), &["--trusted-proxy=127.0.0.1", "--proxy-protocol"]);
     let bytes = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\nGET /ip HTTP/1.1\r\nHost: h\r\n\r\n";
     for cut in [1, 5, 6, 20, 38, 39, 40, bytes.len() - 1] {
@@ -387,7 +384,7 @@ fn a_proxy_header_may_come_in_pieces() {
 
 #[test]
 fn users_log_in() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{HASH}\nbo b\u{e4}r:{HASH}\n"), 0o600);
     let mut server =
         Server::start(&folder.site(), &["--auth-file", &file, "--log=common", "--cors"]);
@@ -438,7 +435,7 @@ fn users_log_in() {
 
 #[test]
 fn who_guesses_passwords_waits() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
     let options = ["--auth-file", &file, "--trusted-proxy=127.0.0.1"];
     let server = Server::start(&folder.site(), &options);
@@ -472,7 +469,7 @@ fn what_openssl_makes_is_understood() {
         return;
     };
     let hash = String::from_utf8(made.stdout).unwrap();
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{hash}"), 0o400);
     let server = Server::start(&folder.site(), &["--auth-file", &file]);
     // printf 'ana:päss:word' | base64
@@ -482,7 +479,7 @@ fn what_openssl_makes_is_understood() {
 
 #[test]
 fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let line = format!("ana:{HASH}\n");
     let rows = [
         (
@@ -525,12 +522,12 @@ fn an_auth_file_that_is_wrong_is_refused_at_the_start() {
 
 #[test]
 fn the_auth_file_is_read_again() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let ana = "Authorization: Basic YW5hOkhlbGxvIHdvcmxkIQ==\r\n";
     let bo = "Authorization: Basic Ym8gYsOkcjpIZWxsbyB3b3JsZCE=\r\n";
     let (ana_line, bo_line) = (format!("ana:{HASH}\n"), format!("bo b\u{e4}r:{HASH}\n"));
     let file = folder.write("users", &ana_line, 0o600);
-    let mut server = Server::start(&folder.site(), &["--auth-file", &file, "-w", "2"]);
+    let server = Server::start(&folder.site(), &["--auth-file", &file, "-w", "2"]);
     assert_eq!(server.get("/a.txt", ana).0, "200");
     // Asks again and again, with a password that was right before: wrong ones would have to wait.
     let wait_for = |server: &Server, fields: &str, status: &str| {
@@ -598,7 +595,7 @@ fn the_auth_file_is_read_again() {
 
 #[test]
 fn who_has_logged_in_is_not_locked_out_by_neighbours() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{HASH}\n"), 0o600);
     let options = ["--auth-file", &file, "--trusted-proxy=127.0.0.1"];
     let server = Server::start(&folder.site(), &options);
@@ -626,7 +623,7 @@ fn who_has_logged_in_is_not_locked_out_by_neighbours() {
 
 #[test]
 fn check_says_who_may_ask() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let file = folder.write("users", &format!("ana:{HASH}\nbo:{HASH}\n"), 0o600);
     let options = [
         "--check",
@@ -658,7 +655,7 @@ fn check_says_who_may_ask() {
 
 #[test]
 fn options_that_are_wrong_say_what_they_want() {
-    let folder = Folder::new();
+    let folder = Place::new();
     let rows: [(&[&str], &str); 8] = [
         (&["--allow"], "--allow wants a network, or local"),
         (

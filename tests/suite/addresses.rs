@@ -2,11 +2,10 @@
 //! in the absolute-form (RFC 3986 §3.2.2, with the zones of RFC 4007 §11, 6874 and 9844).
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+
+use crate::support::client::exchange;
+use crate::support::folder::Folder;
+use crate::support::server::TestServer;
 
 use ipv6_httpd::cli;
 use ipv6_httpd::config::Bind;
@@ -79,51 +78,11 @@ fn binds() {
     }
 }
 
-/// The real server on the loopback, ended when it is dropped.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start(root: &std::path::Path) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
-            .args(["--port", "0", "--log", "off", "--bind", "127.0.0.1"])
-            .arg(root)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server");
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().expect("its output");
-        BufReader::new(stdout).read_line(&mut line).expect("its first line");
-        let port = line.trim().strip_prefix("Listening on port:").expect("its port");
-        let port = port.parse().expect("a number");
-        Server { child, port }
-    }
-
-    fn answer(&self, request: &str) -> String {
-        let address = (IpAddr::from(Ipv4Addr::LOCALHOST), self.port);
-        let mut stream = TcpStream::connect(address).expect("connect");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
-        stream.write_all(request.as_bytes()).expect("write");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn hosts_and_absolute_forms() {
-    let root = std::env::temp_dir().join(format!("ipv6-httpd-addresses-{}", std::process::id()));
-    fs::create_dir_all(root.join("folder")).expect("a folder");
-    let server = Server::start(&root);
+    let root = Folder::new();
+    root.folder("folder");
+    let server = TestServer::start(&["--log", "off", "--bind", "127.0.0.1"], root.path());
     // (authority, whether it is valid). Each is sent as Host, in an absolute-form, and in both.
     let rows = [
         ("[2001:db8::1]", true),
@@ -168,7 +127,9 @@ fn hosts_and_absolute_forms() {
             format!("GET http://{authority}/folder HTTP/1.1\r\nHost: {authority}\r\n"),
         ];
         for form in forms {
-            let answer = server.answer(&format!("{form}Connection: close\r\n\r\n"));
+            let answer =
+                exchange(("127.0.0.1", server.port), format!("{form}Connection: close\r\n\r\n"));
+            let answer = String::from_utf8(answer).expect("UTF-8");
             let status = answer.lines().next().unwrap_or_default();
             if valid {
                 // The redirect is where an authority would be echoed.
@@ -180,5 +141,4 @@ fn hosts_and_absolute_forms() {
             assert!(!answer.contains("zone9"), "{form} is echoed: {answer}");
         }
     }
-    fs::remove_dir_all(&root).expect("it was ours");
 }

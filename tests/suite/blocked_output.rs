@@ -7,14 +7,17 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::ops::Range;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::support::program::Program;
+use crate::support::client::connect;
+use crate::support::folder::Folder;
+use crate::support::server::TestServer;
+use crate::support::wait_until;
 
 /// Their lines are of a bit more than 1 KiB. A pipe and the shares of the workers take no more than
 /// some hundred of them.
@@ -22,18 +25,18 @@ const LONG: usize = 7_000;
 const REQUESTS: usize = 600;
 const WORKERS: [&str; 2] = ["--workers", "2"];
 
-fn ask_much(program: &Program) {
+fn ask_much(server: &TestServer) {
     let target = format!("/{}", "x".repeat(LONG));
     for _ in 0..REQUESTS {
-        let answer = program.ask(&target);
+        let answer = server.try_ask(&target);
         assert!(answer.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
     }
-    assert!(program.ask("/a.txt").ends_with(b"\r\n\r\nhello\n"));
+    assert!(server.try_ask("/a.txt").ends_with(b"\r\n\r\nhello\n"));
 }
 
 /// Requests on connections that persist, without waiting for one answer before the next request.
-fn flood(program: &Program, name: &str, fields: &str, requests: usize) {
-    let mut stream = program.connect();
+fn flood(server: &TestServer, name: &str, fields: &str, requests: usize) {
+    let mut stream = connect(server.address());
     let request = format!("GET /{name} HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
     let mut sender = stream.try_clone().expect("a descriptor");
     let sending = thread::spawn(move || {
@@ -68,14 +71,17 @@ fn read_line(stream: &mut impl Read) -> String {
     String::from_utf8(line).expect("ASCII")
 }
 
-fn blocked(name: &str, shell: &str) -> (Program, ChildStdout, JoinHandle<String>) {
-    let mut program = Program::start(name, shell, |command| {
+fn blocked(folder: &Folder, script: &str) -> (TestServer, ChildStdout, JoinHandle<String>) {
+    let server = TestServer::start_unread(script, folder.path(), |command| {
         command.args(WORKERS);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
     });
-    let errors = collect(program.child.stderr.take().expect("a pipe"));
-    let output = program.child.stdout.take().expect("a pipe");
-    (program, output, errors)
+    let errors = collect(server.process.stderr());
+    let output = server.process.stdout();
+    (server, output, errors)
+}
+
+fn hello() -> Folder {
+    Folder::with(&[("a.txt", "hello\n")])
 }
 
 /// The number in `ipv6-httpd: N lines of the log were lost: REASON`, of all such lines.
@@ -92,12 +98,13 @@ const BLOCKED: &str = "standard output was blocked";
 
 #[test]
 fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
-    let (mut program, output, errors) = blocked("blocked", "");
-    ask_much(&program);
+    let folder = hello();
+    let (server, output, errors) = blocked(&folder, "");
+    ask_much(&server);
     let output = collect(output);
     // Ends with the lines that waited, and says what did not fit.
-    program.interrupt();
-    assert!(program.wait().success());
+    server.signal("INT");
+    assert!(server.wait().success());
     let (output, errors) = (output.join().expect("text"), errors.join().expect("text"));
     let logged = output.lines().filter(|line| line.contains("\" 404 ")).count();
     let others = output.lines().filter(|line| line.contains("\"GET /a.txt ")).count();
@@ -114,34 +121,37 @@ fn a_pipe_that_nobody_reads_loses_lines_and_says_how_many() {
 #[test]
 fn a_pipe_that_nobody_reads_does_not_keep_the_server_from_ending() {
     // Standard error goes the same way.
-    let (mut program, output, _errors) = blocked("blocked-end", "exec 2>&1");
-    ask_much(&program);
-    program.interrupt();
-    assert!(program.wait().success());
+    let folder = hello();
+    let (server, output, _errors) = blocked(&folder, "exec 2>&1");
+    ask_much(&server);
+    server.signal("INT");
+    assert!(server.wait().success());
     drop(output);
 }
 
 #[test]
 fn a_pipe_that_is_closed_does_not_end_the_server() {
-    let (mut program, output, errors) = blocked("closed", "");
+    let folder = hello();
+    let (server, output, errors) = blocked(&folder, "");
     drop(output);
-    ask_much(&program);
-    program.interrupt();
-    assert!(program.wait().success());
+    ask_much(&server);
+    server.signal("INT");
+    assert!(server.wait().success());
     let errors = errors.join().expect("text");
     assert_eq!(errors, "", "whoever closed it wants to hear no more");
 }
 
 #[test]
 fn a_full_disk_does_not_end_the_server() {
-    let mut program = Program::start("full", "", |command| {
+    let folder = hello();
+    let server = TestServer::start_unread("", folder.path(), |command| {
         let full = File::options().write(true).open("/dev/full").expect("/dev/full");
-        command.stdout(full).stderr(Stdio::piped());
+        command.stdout(full);
     });
-    let errors = collect(program.child.stderr.take().expect("a pipe"));
-    ask_much(&program);
-    program.interrupt();
-    assert!(program.wait().success());
+    let errors = collect(server.process.stderr());
+    ask_much(&server);
+    server.signal("INT");
+    assert!(server.wait().success());
     let errors = errors.join().expect("text");
     let first =
         "ipv6-httpd: cannot write to standard output: No space left on device (os error 28)\n";
@@ -177,32 +187,33 @@ fn numbers(log: &str) -> Vec<usize> {
 }
 
 /// A file that may grow to so many bytes, and then to more: as a disk that has room again.
-fn a_file_with_a_limit(name: &str, empties: bool) {
+fn a_file_with_a_limit(empties: bool) {
     if Command::new("prlimit").arg("--version").output().is_err() {
         return println!("skipped: there is no prlimit");
     }
-    let path = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}.log", std::process::id()));
-    let mut program = Program::start(name, "", |command| {
+    let place = Folder::with(&[("site/a.txt", "hello\n")]);
+    let path = place.join("log");
+    let server = TestServer::start_unread("", place.join("site"), |command| {
         let file = File::options().append(true).create(true).open(&path).expect("a file");
-        command.args(WORKERS).stdout(file).stderr(Stdio::piped());
+        command.args(WORKERS).stdout(file);
     });
-    let mut errors = program.child.stderr.take().expect("a pipe");
+    let mut errors = server.process.stderr();
     let limit = |bytes: &str| {
-        let id = program.child.id().to_string();
+        let id = server.pid().to_string();
         let limit = format!("--fsize={bytes}");
         let done = Command::new("prlimit").args(["--pid", &id, &limit]).status();
         assert!(done.expect("prlimit").success());
     };
     let ask = |numbers: Range<usize>| {
         for number in numbers {
-            program.ask(&format!("/{number}"));
+            server.try_ask(&format!("/{number}"));
         }
     };
-    let read = || std::fs::read_to_string(&path).expect("text");
+    let read = || place.text("log");
     // In the middle of a line, wherever it began.
     limit("4000:unlimited");
     ask(0..200);
-    program.wait_until("it is full", || read().len() == 4_000);
+    wait_until("it is full", || read().len() == 4_000);
     // Until it has been told so the server may be in between the two halves of a line.
     let first = read_line(&mut errors);
     let errors = collect(errors);
@@ -211,10 +222,9 @@ fn a_file_with_a_limit(name: &str, empties: bool) {
     }
     limit("unlimited:unlimited");
     ask(200..300);
-    program.interrupt();
-    assert!(program.wait().success());
+    server.signal("INT");
+    assert!(server.wait().success());
     let (log, errors) = (read(), first + &errors.join().expect("text"));
-    std::fs::remove_file(&path).expect("a file");
     // The lines of two workers may change places.
     let mut found = numbers(&log);
     found.sort_unstable();
@@ -234,12 +244,12 @@ fn a_file_with_a_limit(name: &str, empties: bool) {
 
 #[test]
 fn a_line_that_was_cut_by_a_full_disk_is_completed() {
-    a_file_with_a_limit("limited", false);
+    a_file_with_a_limit(false);
 }
 
 #[test]
 fn a_log_that_was_full_and_is_emptied_begins_with_a_whole_line() {
-    a_file_with_a_limit("emptied", true);
+    a_file_with_a_limit(true);
 }
 
 /// A reader that takes a tenth of what comes: each line is written or counted, and that is said at
@@ -247,12 +257,12 @@ fn a_log_that_was_full_and_is_emptied_begins_with_a_whole_line() {
 #[test]
 fn a_slow_reader_is_spoken_of_once() {
     let begin = Instant::now();
-    let mut program = Program::start("slow", "", |command| {
+    let folder = hello();
+    let server = TestServer::start_unread("", folder.path(), |command| {
         command.args(["--workers", "4", "--log", "common"]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
     });
-    let mut errors = program.child.stderr.take().expect("a pipe");
-    let mut output = program.child.stdout.take().expect("a pipe");
+    let mut errors = server.process.stderr();
+    let mut output = server.process.stdout();
     let is_read = Arc::new(AtomicBool::new(false));
     // One KiB after a hundred answers, whose lines are some seven: slow by count, not by time, or a
     // slow machine would lose nothing. Without senders it reads all there is.
@@ -280,10 +290,10 @@ fn a_slow_reader_is_spoken_of_once() {
     thread::scope(|scope| {
         for _ in 0..3 {
             let answered = answered.clone();
-            let program = &program;
+            let server = &server;
             scope.spawn(move || {
                 for _ in 0..100 {
-                    flood(program, "flood", "", 100);
+                    flood(server, "flood", "", 100);
                     answered.send(()).expect("a reader");
                 }
             });
@@ -292,13 +302,13 @@ fn a_slow_reader_is_spoken_of_once() {
     drop(answered);
     let first = read_line(&mut errors);
     let ends = Cell::new(0);
-    program.wait_until("the reader has caught up", || {
-        program.ask("/end");
+    wait_until("the reader has caught up", || {
+        server.try_ask("/end");
         ends.set(ends.get() + 1);
         is_read.load(Ordering::Relaxed)
     });
-    program.interrupt();
-    assert!(program.wait().success());
+    server.signal("INT");
+    assert!(server.wait().success());
     let log = reading.join().expect("read");
     let errors = first + &collect(errors).join().expect("text");
     let spoken_of_at_most = 2 + begin.elapsed().as_secs() / 60;
@@ -322,24 +332,23 @@ fn a_slow_reader_is_spoken_of_once() {
 #[test]
 fn a_flood_loses_nothing_where_standard_output_takes_it() {
     for format in ["simple", "common", "combined", "json"] {
-        let name = format!("flood-{format}");
-        let mut program = Program::start(&name, "", |command| {
+        let folder = hello();
+        let server = TestServer::start_unread("", folder.path(), |command| {
             command.args(["--workers", "4", "--log", format]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
         });
-        let errors = collect(program.child.stderr.take().expect("a pipe"));
-        let output = collect(program.child.stdout.take().expect("a pipe"));
+        let errors = collect(server.process.stderr());
+        let output = collect(server.process.stdout());
         let field = "\u{ff}".repeat(5_000);
         let fields = format!("User-Agent: {field}\r\nReferer: {field}\r\n");
         thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| flood(&program, "flood", &fields, 2_000));
+                scope.spawn(|| flood(&server, "flood", &fields, 2_000));
             }
-            scope.spawn(|| flood(&program, "other", "", 2_000));
-            scope.spawn(|| flood(&program, "short", "", 20_000));
+            scope.spawn(|| flood(&server, "other", "", 2_000));
+            scope.spawn(|| flood(&server, "short", "", 20_000));
         });
-        program.interrupt();
-        assert!(program.wait().success());
+        server.signal("INT");
+        assert!(server.wait().success());
         let (output, errors) = (output.join().expect("text"), errors.join().expect("text"));
         assert_eq!(errors, "", "nothing was lost");
         for (name, requests) in [("flood", 6_000), ("other", 2_000), ("short", 20_000)] {
@@ -354,8 +363,9 @@ fn a_flood_loses_nothing_where_standard_output_takes_it() {
 
 #[test]
 fn without_standard_output_it_serves() {
-    let mut program = Program::start("without", "exec >&- 2>&-", |_| {});
-    ask_much(&program);
-    program.interrupt();
-    assert!(program.wait().success());
+    let folder = hello();
+    let server = TestServer::start_unread("exec >&- 2>&-", folder.path(), |_| {});
+    ask_much(&server);
+    server.signal("INT");
+    assert!(server.wait().success());
 }

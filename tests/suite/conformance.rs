@@ -6,7 +6,8 @@ use crate::support::drive::{
     Client, End, NEXT, Served, answer, bare, check, check_answers, head, head_length, kept, last,
     read_answer, run, show,
 };
-use crate::support::folder::{Folder, OLD_DATE, error_page, file_fields};
+use crate::support::folder::{Folder, OLD_DATE};
+use crate::support::site::{error_page, file_fields};
 
 use ipv6_httpd::http::connection::{Answered, Step};
 use ipv6_httpd::http::limits::Limits;

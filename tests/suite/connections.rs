@@ -10,9 +10,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::conversation::{Answer, Conversation, fetch, get};
+use crate::support::client::{Answer, Conversation, fetch, get};
+use crate::support::folder::{Folder, pattern};
 use crate::support::server::{TestServer, bound_by_modes, command_behind};
-use crate::support::site::{TempSite, pattern};
 use crate::support::skip;
 
 const MEBIBYTE: usize = 1 << 20;
@@ -34,7 +34,7 @@ fn expect_pattern(client: &mut Conversation, offset: u64, length: u64) {
 
 #[test]
 fn a_connection_persists_until_either_side_says_close() {
-    let site = TempSite::with(&[("a.txt", "one\n"), ("b.txt", "two\n")]);
+    let site = Folder::with(&[("a.txt", "one\n"), ("b.txt", "two\n")]);
     let server = TestServer::start(&[], site.path());
     for address in server.addresses() {
         let mut client = Conversation::open(address);
@@ -63,7 +63,7 @@ fn a_connection_persists_until_either_side_says_close() {
 
 #[test]
 fn twenty_pipelined_requests_are_answered_in_order() {
-    let site = TempSite::new();
+    let site = Folder::new();
     // Small, and too large to be put together with others.
     let content = |number: usize| {
         let times = if number % 5 == 4 { 100_000 } else { 5 };
@@ -85,7 +85,7 @@ fn twenty_pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn pipelining_goes_on_behind_every_kind_of_answer() {
-    let site = TempSite::with(&[("a", "0123456789")]);
+    let site = Folder::with(&[("a", "0123456789")]);
     site.write_pattern("large", 1 << 20, &[]);
     site.age("a");
     let server = TestServer::start(&[], site.path());
@@ -119,7 +119,7 @@ fn pipelining_goes_on_behind_every_kind_of_answer() {
 
 #[test]
 fn an_answer_does_not_wait_for_the_next_request() {
-    let site = TempSite::with(&[("a", "one"), ("b", "two")]);
+    let site = Folder::with(&[("a", "one"), ("b", "two")]);
     let server = TestServer::start(&[], site.path());
     for address in server.addresses() {
         let second = get("/b");
@@ -135,7 +135,7 @@ fn an_answer_does_not_wait_for_the_next_request() {
 
 #[test]
 fn a_head_may_come_in_single_bytes() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     for address in server.addresses() {
         let mut client = Conversation::open(address);
@@ -148,7 +148,7 @@ fn a_head_may_come_in_single_bytes() {
 
 #[test]
 fn silent_clients_stop_nobody() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     for workers in ["4", "1"] {
         let server = TestServer::start(&["-w", workers], site.path());
         let addresses = server.addresses();
@@ -183,7 +183,7 @@ fn silent_clients_stop_nobody() {
 
 #[test]
 fn a_slow_reader_stalls_nobody() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let length = 48 * MEBIBYTE as u64;
     site.write_pattern("large", length, &[]);
     let server = TestServer::start(&["-w", "1"], site.path());
@@ -204,7 +204,7 @@ fn a_slow_reader_stalls_nobody() {
 
 #[test]
 fn a_client_that_has_closed_its_side_is_served_in_full() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let length = 8 * MEBIBYTE as u64;
     site.write_pattern("large", length, &[]);
     let server = TestServer::start(&[], site.path());
@@ -229,7 +229,7 @@ fn a_client_that_has_closed_its_side_is_served_in_full() {
 
 #[test]
 fn a_client_that_goes_on_sending_can_read_the_error() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let rows = [
         ("nonsense\r\n\r\n", 400),
@@ -257,7 +257,7 @@ fn a_client_that_goes_on_sending_can_read_the_error() {
 
 #[test]
 fn an_unfinished_head_gets_408_after_ten_seconds() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&["-w", "1"], site.path());
     let mut half = Conversation::open(server.address());
     half.send("GET /a HTTP/1.1\r\nHost:");
@@ -284,7 +284,7 @@ fn an_unfinished_head_gets_408_after_ten_seconds() {
 
 #[test]
 fn eight_clients_fetch_a_large_file_at_once() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let length = 100 * MEBIBYTE as u64;
     let places: Vec<(u64, usize)> =
         (0..100).map(|at| (at * MEBIBYTE as u64 + at * 4099, 64 << 10)).collect();
@@ -323,7 +323,7 @@ fn expect_file(address: SocketAddr, path: &str, original: &std::path::Path) {
 
 #[test]
 fn ranges_reach_beyond_two_and_four_gibibytes() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let (two, four) = (2_u64 << 30, 4_u64 << 30);
     let length = (5 << 30) + 10;
     let mebibyte = MEBIBYTE as u64;
@@ -361,7 +361,7 @@ fn ranges_reach_beyond_two_and_four_gibibytes() {
 }
 
 /// A file that is too large for any buffer, and a client that has read its head and no more.
-fn midway(server: &TestServer, site: &TempSite) -> (Conversation, u64) {
+fn midway(server: &TestServer, site: &Folder) -> (Conversation, u64) {
     let length = 64 * MEBIBYTE as u64;
     site.write_pattern("large", length, &[]);
     let mut client = Conversation::open(server.address());
@@ -373,7 +373,7 @@ fn midway(server: &TestServer, site: &TempSite) -> (Conversation, u64) {
 
 #[test]
 fn a_file_that_is_shortened_while_it_is_sent_ends_the_connection() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
     let file = OpenOptions::new().write(true).open(site.join("large")).expect("the file");
@@ -387,7 +387,7 @@ fn a_file_that_is_shortened_while_it_is_sent_ends_the_connection() {
 
 #[test]
 fn a_file_that_grows_while_it_is_sent_is_sent_as_long_as_it_was() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
     let mut file = OpenOptions::new().append(true).open(site.join("large")).expect("the file");
@@ -401,7 +401,7 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_long_as_it_was() {
 
 #[test]
 fn a_file_that_is_replaced_while_it_is_sent_is_sent_as_it_was() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
     site.write("new", "new");
@@ -413,7 +413,7 @@ fn a_file_that_is_replaced_while_it_is_sent_is_sent_as_it_was() {
 
 #[test]
 fn a_file_that_is_deleted_while_it_is_sent_is_sent_as_it_was() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let server = TestServer::start(&[], site.path());
     let (mut client, length) = midway(&server, &site);
     fs::remove_file(site.join("large")).expect("deleted");
@@ -424,7 +424,7 @@ fn a_file_that_is_deleted_while_it_is_sent_is_sent_as_it_was() {
 
 #[test]
 fn folders_that_are_removed_are_missing() {
-    let site = TempSite::with(&[("root/a", "one"), ("root/sub/b", "two")]);
+    let site = Folder::with(&[("root/a", "one"), ("root/sub/b", "two")]);
     let server = TestServer::start(&[], site.join("root"));
     let mut client = Conversation::open(server.address());
     assert_answer(&client.get("/sub/b"), 200, "two");
@@ -442,7 +442,7 @@ fn folders_that_are_removed_are_missing() {
 
 #[test]
 fn what_comes_and_goes_is_there_and_missing_at_once() {
-    let site = TempSite::with(&[("sub/b", "two")]);
+    let site = Folder::with(&[("sub/b", "two")]);
     let server = TestServer::start(&[], site.path());
     let mut client = Conversation::open(server.address());
     // By itself, as the index of its folder and of the root, as the error page of another.
@@ -478,7 +478,7 @@ fn what_comes_and_goes_is_there_and_missing_at_once() {
 #[test]
 fn what_may_not_be_read_is_forbidden() {
     let site =
-        TempSite::with(&[("a", "one"), ("secret", "no"), ("closed/a", "no"), ("locked/a", "no")]);
+        Folder::with(&[("a", "one"), ("secret", "no"), ("closed/a", "no"), ("locked/a", "no")]);
     let set_mode = |name: &str, mode| {
         fs::set_permissions(site.join(name), fs::Permissions::from_mode(mode)).expect("a mode");
     };
@@ -513,7 +513,7 @@ fn what_may_not_be_read_is_forbidden() {
 
 #[test]
 fn what_is_no_file_is_missing() {
-    let site = TempSite::with(&[("a", "one"), ("index/a", "one")]);
+    let site = Folder::with(&[("a", "one"), ("index/a", "one")]);
     site.fifo("fifo");
     site.fifo("index/index.html");
     let _socket = UnixListener::bind(site.join("socket")).expect("a socket");
@@ -539,7 +539,7 @@ fn what_is_no_file_is_missing() {
 
 #[test]
 fn many_connections_stay_open() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let addresses = server.addresses();
     let mut clients: Vec<Conversation> =
@@ -556,7 +556,7 @@ fn many_connections_stay_open() {
 
 #[test]
 fn a_server_without_descriptors_serves_when_it_has_some() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     for workers in ["1", "3"] {
         let mut command = command_behind(&["sh", "-c", "ulimit -n 40 && exec \"$0\" \"$@\""]);
         // More than there are descriptors, so that these are what is short.
@@ -581,7 +581,7 @@ fn a_server_without_descriptors_serves_when_it_has_some() {
 /// What comes is told once: an end that is told together with the bytes before it counts too.
 #[test]
 fn an_end_right_behind_a_request_ends_the_connection() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
     let start = Instant::now();
     for round in 0..100 {
@@ -602,9 +602,9 @@ fn an_end_right_behind_a_request_ends_the_connection() {
 
 #[test]
 fn clients_that_vanish_are_no_trouble() {
-    let site = TempSite::with(&[("a", "one")]);
+    let site = Folder::with(&[("a", "one")]);
     site.write_pattern("large", 16 << 20, &[]);
-    let mut server = TestServer::start(&["-w", "2"], site.path());
+    let server = TestServer::start(&["-w", "2"], site.path());
     for round in 0..60 {
         let mut client = Conversation::open(server.address());
         match round % 4 {

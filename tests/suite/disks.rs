@@ -3,11 +3,13 @@
 //! for unreadable after each number of bytes that can have been sent.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::process::Stdio;
 use std::sync::Arc;
 
 use crate::support::drive::{Client, DATE, Desk, End, Served, show};
+use crate::support::folder::Folder;
+use crate::support::server::TestServer;
+use crate::support::wait_until;
 
 use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;
@@ -187,19 +189,12 @@ fn an_unreadable_file_behind_content() {
 /// A folder that has become another is said once, and so is its return.
 #[test]
 fn another_folder_at_the_path_is_said() {
-    let log = std::env::temp_dir().join(format!("ipv6-httpd-disks-{}.err", std::process::id()));
-    let errors = File::create(&log).expect("a file");
-    let program = crate::support::program::Program::start("disks", "", |command| {
+    let place = Folder::with(&[("site/a.txt", "hello\n")]);
+    let (name, away) = (place.join("site"), place.join("away"));
+    let errors = File::create(place.join("errors")).expect("a file");
+    let server = TestServer::start_unread("", &name, |command| {
         command.stdout(Stdio::null()).stderr(Stdio::from(errors));
     });
-    let lines = || {
-        let mut text = String::new();
-        let mut file = File::open(&log).expect("the file");
-        file.read_to_string(&mut text).expect("ASCII");
-        text
-    };
-    let name = program.folder.canonicalize().expect("the folder");
-    let away = program.folder.with_extension("away");
     let gone = format!("ipv6-httpd: the folder '{}' was removed or renamed\n", name.display());
     let another = format!(
         "ipv6-httpd: another folder is at '{}' since the start, mounted or renamed: restart to serve it\n",
@@ -209,19 +204,18 @@ fn another_folder_at_the_path_is_said() {
     let mut wanted = String::new();
     let mut next = |line: &str| {
         wanted += line;
-        program.wait_until("it is said", || {
-            assert!(program.ask("/nothing").starts_with(b"HTTP/1.1 404 "));
-            lines() == wanted
+        wait_until("it is said", || {
+            assert!(server.try_ask("/nothing").starts_with(b"HTTP/1.1 404 "));
+            place.text("errors") == wanted
         });
     };
-    fs::rename(&program.folder, &away).expect("renamed");
+    fs::rename(&name, &away).expect("renamed");
     next(&gone);
     // It is the old one that is served.
-    assert!(program.ask("/a.txt").ends_with(b"hello\n"));
-    fs::create_dir(&program.folder).expect("another");
+    assert!(server.try_ask("/a.txt").ends_with(b"hello\n"));
+    fs::create_dir(&name).expect("another");
     next(&another);
-    fs::remove_dir(&program.folder).expect("removed");
-    fs::rename(&away, &program.folder).expect("renamed");
+    fs::remove_dir(&name).expect("removed");
+    fs::rename(&away, &name).expect("renamed");
     next(&back);
-    fs::remove_file(&log).expect("removed");
 }

@@ -5,7 +5,8 @@
 use crate::support::drive::{
     Client, End, NOW, Served, answer, bare, check, head, head_length, last, show,
 };
-use crate::support::folder::{Folder, OLD_DATE, error_page, file_fields, validated_fields};
+use crate::support::folder::{Folder, OLD_DATE};
+use crate::support::site::{error_page, file_fields, validated_fields};
 
 use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::support::conversation::Conversation;
+use crate::support::client::Conversation;
+use crate::support::folder::{Folder, odd_names};
 use crate::support::server::TestServer;
-use crate::support::site::{TempSite, odd_names};
 
 /// A tree of odd names, a few levels deep: each name once as a file and once as a folder. Returns
 /// the paths of all folders, with a slash at the end, and of all files.
-fn tree(site: &TempSite) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
+fn tree(site: &Folder) -> (BTreeSet<Vec<u8>>, BTreeSet<Vec<u8>>) {
     let (mut folders, mut files) = (BTreeSet::from([Vec::new()]), BTreeSet::new());
     for name in odd_names() {
         site.write(&name, vec![0; 5_000]);
@@ -205,7 +205,7 @@ fn kodi_date(metadata: &str) -> Option<String> {
 
 #[test]
 fn kodi_sees_every_entry_with_its_size_and_date() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let (mut expected, mut hard) = (Vec::new(), BTreeSet::new());
     for name in odd_names() {
         let path = site.write([b"files/".as_slice(), &name].concat(), vec![0; 5_000]);
@@ -251,7 +251,7 @@ fn kodi_sees_every_entry_with_its_size_and_date() {
 
 #[test]
 fn kodi_reads_every_size_up_to_a_tebibyte() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let rows = [
         (0, 0.0),
         (999, 999.0),
@@ -321,7 +321,7 @@ fn yarl_join(path: &str, reference: &str) -> String {
 
 #[test]
 fn fsspec_walks_the_tree_and_ends() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let (folders, files) = tree(&site);
     let server = TestServer::start(&["--hidden"], site.path());
     let mut client = Conversation::open(server.address());
@@ -385,7 +385,7 @@ fn resolved(folder: &str, reference: &str) -> String {
 
 #[test]
 fn crawlers_fetch_everything_once() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let (folders, files) = tree(&site);
     let server = TestServer::start(&["--hidden"], site.path());
     let mut client = Conversation::open(server.address());
@@ -430,7 +430,7 @@ fn crawlers_fetch_everything_once() {
 /// Whoever reads a page with a parser of HTML finds each entry once, and nothing else but `../`.
 #[test]
 fn the_links_are_the_entries_and_the_way_up() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let (folders, files) = tree(&site);
     let server = TestServer::start(&["--hidden"], site.path());
     let mut client = Conversation::open(server.address());

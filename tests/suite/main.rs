@@ -1,5 +1,8 @@
 //! Every test that needs no process of its own, in one program: a module is what one part of the
 //! server promises. `cargo test --test suite ranges::` runs one of them.
+//!
+//! `IPV6_HTTPD` names the binary that the end-to-end tests start, in place of the one that cargo has
+//! built, and `IPV6_HTTPD_RUNNER` the words before it: `qemu-aarch64-static -cpu cortex-a53`.
 
 // A test that indexes or unwraps what is not there has failed, as it should.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]

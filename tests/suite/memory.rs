@@ -1,17 +1,18 @@
 //! What connections cost at their worst, and what is left of it when they are gone; and what
 //! happens when there are no more descriptors, or as many connections as there may be.
-//! With the program itself, since what counts is what the system sees.
+//! With the server itself, since what counts is what the system sees.
 #![cfg(target_os = "linux")]
-// Out of bounds is a failure like any other.
-
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::program::Program;
+use crate::support::client::connect;
+use crate::support::folder::Folder;
+use crate::support::server::{TestServer, command_in_shell, finish};
+use crate::support::wait_until;
+
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::server::connection_limits::CONNECTION_BYTES_MAX;
 
@@ -20,10 +21,19 @@ const CONNECTIONS: usize = 500;
 const ONCE_BYTES: u64 = 8 << 20;
 
 /// With room for all connections of a test, whatever this machine's own limit.
-fn quiet(name: &str, options: &[&str]) -> Program {
-    Program::start(name, "ulimit -n 4096 2>/dev/null || ulimit -n $(ulimit -H -n)", |command| {
+fn quiet(folder: &Folder, options: &[&str]) -> TestServer {
+    start(folder, "ulimit -n 4096 2>/dev/null || ulimit -n $(ulimit -H -n)", options)
+}
+
+/// A server of which nobody hears a word.
+fn start(folder: &Folder, script: &str, options: &[&str]) -> TestServer {
+    TestServer::start_unread(script, folder.path(), |command| {
         command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
     })
+}
+
+fn hello() -> Folder {
+    Folder::with(&[("a.txt", "hello\n")])
 }
 
 /// Sends as much of `bytes` on each connection as the server takes.
@@ -81,34 +91,35 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
         ("several ranges, and a head behind them", [several.as_bytes(), &partial].concat()),
         ("a listing, and a head behind it", [listing.as_bytes(), &partial].concat()),
     ];
-    let program = quiet("memory", &["--log", "off"]);
-    fs::create_dir_all(program.folder.join("many")).expect("a folder");
+    let folder = hello();
+    folder.write("big.bin", vec![b'b'; 4 << 20]);
     for number in 0..100 {
-        let name = format!("many/{number}-{}", "n".repeat(200));
-        fs::write(program.folder.join(name), "x").expect("a file");
+        folder.write(format!("many/{number}-{}", "n".repeat(200)), "x");
     }
-    let (resident, descriptors) = (program.resident_bytes(), program.descriptors());
+    let server = quiet(&folder, &["--log", "off"]);
+    let (resident, descriptors) = (server.resident_bytes(), server.descriptors());
     let mut after = Vec::new();
     for round in 0..3 {
         for (what, bytes) in &rows {
-            let mut streams: Vec<TcpStream> = (0..CONNECTIONS).map(|_| program.connect()).collect();
+            let mut streams: Vec<TcpStream> =
+                (0..CONNECTIONS).map(|_| connect(server.address())).collect();
             for stream in &streams {
                 stream.set_nonblocking(true).expect("a stream that does not wait");
             }
             push(&mut streams, bytes);
-            assert!(program.ask("/a.txt").ends_with(b"hello\n"), "{what}");
-            let grown = program.resident_bytes().saturating_sub(resident);
+            assert!(server.try_ask("/a.txt").ends_with(b"hello\n"), "{what}");
+            let grown = server.resident_bytes().saturating_sub(resident);
             println!("{what}: {} bytes a connection", grown / CONNECTIONS as u64);
             let most = CONNECTIONS as u64 * CONNECTION_BYTES_MAX;
             assert!(grown < most + ONCE_BYTES, "{what}, round {round}: {grown} bytes");
             drop(streams);
-            program.wait_until("the descriptors are given back", || {
-                program.descriptors() < descriptors + 80
+            wait_until("the descriptors are given back", || {
+                server.descriptors() < descriptors + 80
             });
         }
         // Buffers that were used go back within seconds.
         sleep(Duration::from_millis(2_500));
-        after.push(program.resident_bytes());
+        after.push(server.resident_bytes());
         println!(
             "after that: {} bytes more than at the start",
             after[round].saturating_sub(resident)
@@ -124,46 +135,44 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
 
 /// The longest pause that is no spinning, and the shortest spinning that is no pause: a thread
 /// that spins has 100 ticks a second.
-fn ticks_in_two_seconds(program: &Program) -> u64 {
-    let before = program.ticks();
+fn ticks_in_two_seconds(server: &TestServer) -> u64 {
+    let before = server.ticks();
     sleep(Duration::from_secs(2));
-    program.ticks() - before
+    server.ticks() - before
 }
 
 #[test]
 fn without_descriptors_it_neither_spins_nor_ends() {
-    let program = Program::start("descriptors", "ulimit -n 64", |command| {
-        // More than there are descriptors.
-        command.args(["--connections-max", "1000", "--workers", "2"]);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-    });
+    let folder = hello();
+    // More than there are descriptors.
+    let options = ["--connections-max", "1000", "--workers", "2"];
+    let server = start(&folder, "ulimit -n 64", &options);
     // Not idle, so that they cannot be closed to make room.
     let busy = || {
-        let mut stream = program.connect();
+        let mut stream = connect(server.address());
         stream.write_all(b"GET / HTTP/1.1\r\n").expect("a beginning");
         stream
     };
     let busy: Vec<TcpStream> = (0..100).map(|_| busy()).collect();
-    program.wait_until("all descriptors are taken", || program.descriptors() >= 52);
-    let ticks = ticks_in_two_seconds(&program);
+    wait_until("all descriptors are taken", || server.descriptors() >= 52);
+    let ticks = ticks_in_two_seconds(&server);
     assert!(ticks < 50, "{ticks} ticks in two seconds");
     drop(busy);
-    program.wait_until("it is well again", || program.ask("/a.txt").ends_with(b"hello\n"));
-    program.wait_until("they are given back", || program.descriptors() < 40);
+    wait_until("it is well again", || server.try_ask("/a.txt").ends_with(b"hello\n"));
+    wait_until("they are given back", || server.descriptors() < 40);
 }
 
 #[test]
 fn files_that_are_kept_open_leave_room_for_connections() {
-    let program = Program::start("kept", "ulimit -n 64", |command| {
-        command.args(["--connections-max", "1000", "--workers", "1"]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-    });
+    let folder = hello();
     for number in 0..200 {
-        fs::write(program.folder.join(number.to_string()), "hello\n").expect("a file");
+        folder.write(number.to_string(), "hello\n");
     }
+    let options = ["--connections-max", "1000", "--workers", "1"];
+    let server = start(&folder, "ulimit -n 64", &options);
     for round in 0..3 {
         for number in 0..200 {
-            let answer = program.ask(&format!("/{number}"));
+            let answer = server.try_ask(&format!("/{number}"));
             assert!(answer.ends_with(b"\r\n\r\nhello\n"), "{round}: {}", answer.escape_ascii());
         }
     }
@@ -172,28 +181,29 @@ fn files_that_are_kept_open_leave_room_for_connections() {
 #[test]
 fn there_are_never_more_connections_than_may_be() {
     const MOST: usize = 32;
-    let program = quiet("most", &["--connections-max", "32", "--workers", "4"]);
-    let before = program.descriptors();
+    let folder = hello();
+    let server = quiet(&folder, &["--connections-max", "32", "--workers", "4"]);
+    let before = server.descriptors();
     // Idle ones make room for others.
-    let idle: Vec<TcpStream> = (0..100).map(|_| program.connect()).collect();
-    program.wait_until("there is room", || program.ask("/a.txt").ends_with(b"hello\n"));
+    let idle: Vec<TcpStream> = (0..100).map(|_| connect(server.address())).collect();
+    wait_until("there is room", || server.try_ask("/a.txt").ends_with(b"hello\n"));
     drop(idle);
     // Busy ones do not: whoever comes now has to wait.
     let busy: Vec<TcpStream> = (0..100)
         .map(|_| {
-            let mut stream = program.connect();
+            let mut stream = connect(server.address());
             stream.write_all(b"GET / HTTP/1.1\r\n").expect("a beginning");
             stream
         })
         .collect();
     sleep(Duration::from_secs(2));
-    let held = program.descriptors() - before;
+    let held = server.descriptors() - before;
     // Each worker may be about to accept one.
     assert!(held <= MOST + 4 + 4, "{held} connections");
-    let ticks = ticks_in_two_seconds(&program);
+    let ticks = ticks_in_two_seconds(&server);
     assert!(ticks < 50, "{ticks} ticks in two seconds");
     drop(busy);
-    program.wait_until("it is well again", || program.ask("/a.txt").ends_with(b"hello\n"));
+    wait_until("it is well again", || server.try_ask("/a.txt").ends_with(b"hello\n"));
 }
 
 #[test]
@@ -222,17 +232,16 @@ fn who_speaks_is_answered_while_others_are_silent() {
         ("21", &["-w", "2"], 12),
         ("27", &["-w", "4"], 20),
     ];
+    let folder = hello();
     for (files, options, count) in rows {
         let what = format!("{files} files, {options:?}");
-        let program = Program::start("silent", &format!("ulimit -n {files}"), |command| {
-            command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
-        });
-        let silent: Vec<TcpStream> = (0..count).map(|_| program.connect()).collect();
+        let server = start(&folder, &format!("ulimit -n {files}"), options);
+        let silent: Vec<TcpStream> = (0..count).map(|_| connect(server.address())).collect();
         // The kernel keeps a silent connection to itself for a second. A machine that takes longer
         // than this tries less, and never something else.
         sleep(Duration::from_millis(1_300));
         for _ in 0..10 {
-            let mut stream = program.connect();
+            let mut stream = connect(server.address());
             // A client that has given up is no answer; a server that is slow is.
             stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
             let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -249,20 +258,16 @@ fn who_speaks_is_answered_while_others_are_silent() {
 /// A limit with which nobody could be served is refused at the start, in one line.
 #[test]
 fn a_limit_of_open_files_that_cannot_work_is_refused() {
-    for (files, options, workers, least) in
-        [("12", "", 1, 16), ("20", "-w 2", 2, 21), ("26", "-w 4", 4, 27)]
-    {
-        let script = format!("ulimit -n {files}; exec \"$0\" --port 0 {options} .");
-        let mut command = Command::new("sh");
-        let output = command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_ipv6-httpd")])
-            .output()
-            .expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let rows: [(&str, &[&str], u32, u32); 3] =
+        [("12", &[], 1, 16), ("20", &["-w", "2"], 2, 21), ("26", &["-w", "4"], 4, 27)];
+    for (files, options, workers, least) in rows {
+        let mut command = command_in_shell(&format!("ulimit -n {files}"));
+        command.args(["--port", "0"]).args(options).arg(".");
+        let (status, _, said) = finish(command);
         let expected = format!(
             "ipv6-httpd: the limit of open files is {files}, and {workers} workers need {least}: \
              raise it with 'ulimit -n'\n"
         );
-        assert_eq!((output.status.code(), said), (Some(1), expected));
+        assert_eq!((status, said), (Some(1), expected));
     }
 }

@@ -2,7 +2,8 @@
 //! the command line make of paths, fields and media types. Rows are cut at every byte.
 
 use crate::support::drive::{End, Served, answer, bare, check, head, last, read_answer, run};
-use crate::support::folder::{Folder, OLD, OLD_DATE, error_page, file_fields, validated_fields};
+use crate::support::folder::{Folder, OLD, OLD_DATE};
+use crate::support::site::{error_page, file_fields, validated_fields};
 
 use ipv6_httpd::http::limits::Limits;
 

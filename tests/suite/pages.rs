@@ -1,21 +1,14 @@
 //! What people see, byte by byte, from the binary itself: listings, error pages, /ip, --check.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 
-use crate::support::DEADLINE;
+use crate::support::client::exchange;
+use crate::support::folder::Folder;
 use crate::support::server::{TestServer, run};
-use crate::support::site::TempSite;
 
 /// Writes a file modified at 2017-07-09 09:49:41 and so many seconds.
-fn file(folder: &TempSite, name: &str, length: usize, seconds: u64) {
-    let path = folder.write(name, vec![0; length]);
-    let time = UNIX_EPOCH + Duration::from_secs(1_499_593_781 + seconds);
-    let file = File::options().write(true).open(path).unwrap();
-    file.set_modified(time).unwrap();
+fn file(folder: &Folder, name: &str, length: usize, seconds: i64) {
+    folder.dated(name, vec![0; length], 1_499_593_781 + seconds, 0);
 }
 
 struct Server(TestServer);
@@ -28,11 +21,9 @@ impl Server {
 
     /// Head and content of the answer.
     fn get(&self, target: &str, lines: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.0.port)).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {target} HTTP/1.0\r\n{lines}\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let request = format!("GET {target} HTTP/1.0\r\n{lines}\r\n");
+        let answer = exchange(("127.0.0.1", self.0.port), request);
+        let answer = String::from_utf8(answer).unwrap();
         let (head, content) = answer.split_once("\r\n\r\n").unwrap();
         let length = format!("\r\nContent-Length: {}", content.len());
         assert!(head.contains(&length), "{head}");
@@ -57,7 +48,7 @@ impl Server {
 
 #[test]
 fn listings() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     file(&folder, "a & b/c/x.txt", 1_025, 60);
     file(&folder, "a & b/y.txt", 0, 0);
     folder.folder("empty");
@@ -102,7 +93,7 @@ fn listings() {
 
 #[test]
 fn orders() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     file(&folder, "img10", 1, 300);
     file(&folder, "img2", 2, 200);
     file(&folder, "Img1", 3, 100);
@@ -126,7 +117,7 @@ fn orders() {
 
 #[test]
 fn a_listing_of_many_pieces_is_as_long_as_it_says() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     for number in 0..2_000 {
         file(&folder, &format!("file-{number}"), number, 0);
     }
@@ -138,7 +129,7 @@ fn a_listing_of_many_pieces_is_as_long_as_it_says() {
 
 #[test]
 fn error_pages() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     file(&folder, "file", 3, 0);
     let server = Server::start(folder.path());
     let page = server.page("/nothing");
@@ -195,7 +186,7 @@ fn error_pages() {
 
 #[test]
 fn the_address_of_the_client() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     let server = Server::start(folder.path());
     let rows = [
         ("", "Your IP address is 127.0.0.1\n"),
@@ -219,7 +210,7 @@ fn the_address_of_the_client() {
 
 #[test]
 fn check_says_what_would_be_and_ends() {
-    let folder = TempSite::new();
+    let folder = Folder::new();
     let root = folder.path().to_str().unwrap();
     let check = |words: &[&str]| run(&[words, &["--check", root]].concat());
     let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", "0"]);

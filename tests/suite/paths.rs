@@ -6,17 +6,17 @@ use std::fs;
 use std::io::Read;
 use std::thread;
 
-use crate::support::conversation::{Conversation, fetch};
+use crate::support::client::{Conversation, fetch};
+use crate::support::folder::{Folder, odd_names};
 use crate::support::server::TestServer;
-use crate::support::site::{TempSite, odd_names};
 use ipv6_httpd::sys::{Directory, Failure, Symlinks};
 
 /// What nobody may ever be sent.
 const SECRET: &str = "SECRET";
 
 /// A root `x/a` and, beside it, `x/ab`, whose name begins like that of the root.
-fn root_and_sibling() -> TempSite {
-    TempSite::with(&[
+fn root_and_sibling() -> Folder {
+    Folder::with(&[
         ("x/a/file", "file"),
         ("x/a/sub/deep", "deep"),
         ("x/a/sub/index.html", "index"),
@@ -114,7 +114,7 @@ fn no_target_leads_out() {
 /// with a slash at the end of its path, on the same host, beneath the same prefix of a proxy.
 #[test]
 fn redirects_to_folders_hold_wherever_they_are_read() {
-    let site = TempSite::new();
+    let site = Folder::new();
     for folder in [
         "deep",
         "a:b",
@@ -319,7 +319,7 @@ fn split_query(text: &str) -> (&str, Option<&str>) {
 /// README's recipe for network boot: installers read names with a dot first.
 #[test]
 fn an_install_tree_is_served_as_readme_says() {
-    let site = TempSite::with(&[
+    let site = Folder::with(&[
         (".treeinfo", "[general]"),
         (".disk/info", "Debian"),
         ("images/pxeboot/vmlinuz", "kernel"),
@@ -345,7 +345,7 @@ fn an_install_tree_is_served_as_readme_says() {
 /// A path, and what it gives where links may lead inside, anywhere, nowhere.
 type LinkRow = (&'static str, Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
-fn links() -> (TempSite, Vec<LinkRow>) {
+fn links() -> (Folder, Vec<LinkRow>) {
     let site = root_and_sibling();
     let root = site.join("x/a");
     let absolute = |rest: &str| format!("{}{rest}", root.display());
@@ -564,7 +564,7 @@ fn a_file_that_was_just_sent_is_not_sent_once_it_may_not_be() {
 
 #[test]
 fn names_that_begin_with_a_dot_are_hidden() {
-    let site = TempSite::with(&[
+    let site = Folder::with(&[
         (".git/config", "git"),
         (".hidden", "hidden"),
         ("..foo", "dots"),
@@ -614,7 +614,7 @@ fn names_that_begin_with_a_dot_are_hidden() {
 #[test]
 fn every_name_can_be_fetched_by_its_link() {
     let names = odd_names();
-    let site = TempSite::new();
+    let site = Folder::new();
     let mut expected = BTreeMap::new();
     for name in &names {
         for folder in [&b""[..], b"folder "] {
@@ -663,7 +663,7 @@ fn every_name_can_be_fetched_by_its_link() {
 
 #[test]
 fn names_do_not_break_the_page_that_lists_them() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let odd: &[u8] = b"<b>&\"'\x1b\n\xff";
     site.write([b"x".as_slice(), odd].concat(), "");
     site.folder(odd);
@@ -687,7 +687,7 @@ fn names_do_not_break_the_page_that_lists_them() {
 
 #[test]
 fn hundreds_of_entries_are_listed_and_sorted() {
-    let site = TempSite::new();
+    let site = Folder::new();
     let count = 700;
     for number in 0..count {
         // Every second one is a folder; sizes and names run against each other.
@@ -752,7 +752,7 @@ fn hundreds_of_entries_are_listed_and_sorted() {
 
 #[test]
 fn a_folder_without_listing_or_with_an_index() {
-    let site = TempSite::with(&[
+    let site = Folder::with(&[
         ("a/index.html", "index"),
         ("b/index.htm", "htm"),
         ("b/home.html", "home"),

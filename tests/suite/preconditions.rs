@@ -4,9 +4,8 @@
 use crate::support::drive::{
     Client, DATE, End, NOW, Served, answer, bare, check, head, read_answer, run, show,
 };
-use crate::support::folder::{
-    Folder, OLD, OLD_DATE, date, error_page, file_fields, validated_fields,
-};
+use crate::support::folder::{Folder, OLD, OLD_DATE, date};
+use crate::support::site::{error_page, file_fields, validated_fields};
 
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;

@@ -3,8 +3,8 @@
 //! with links that stay inside and with none, and with files that are kept open meanwhile.
 //!
 //! `RACE_REQUESTS` says how many requests; a million is what the README's claim was tried with.
+//! `RACE_SEED` says in which order they come.
 
-// Out of bounds is a failure like any other.
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::symlink;
@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
+
+use crate::support::folder::Folder;
+use crate::support::random::{Random, number};
 
 use ipv6_httpd::config::SiteOptions;
 use ipv6_httpd::http::buffers::Buffers;
@@ -35,14 +38,12 @@ const OUTSIDE: &[u8] = b"OUTSIDE";
 const OUTSIDE_BYTES: usize = 7_654;
 const INSIDE: &[u8] = b"inside ";
 
-/// A folder that is removed when it is dropped: `root` is served, and everything else is not.
-struct Place(PathBuf);
+/// A folder of which `root` is served, and everything else is not.
+struct Place(Folder);
 
 impl Place {
-    fn new(name: &str) -> Place {
-        let base = std::env::temp_dir().join(format!("ipv6-httpd-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&base);
-        let place = Place(base);
+    fn new() -> Place {
+        let place = Place(Folder::new());
         for folder in ["root/d/sub", "root/a/b/c", "root/x", "root/deep/1/2", "stage"] {
             fs::create_dir_all(place.path(folder)).expect("a folder");
         }
@@ -156,12 +157,6 @@ impl Place {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 const TARGETS: [&str; 20] = [
     "/d/f",
     "/d/big",
@@ -247,10 +242,9 @@ fn holds(bytes: &[u8], what: &[u8]) -> bool {
 
 #[test]
 fn not_one_byte_from_outside() {
-    let requests = std::env::var("RACE_REQUESTS").ok().map_or(REQUESTS, |text| {
-        text.parse().unwrap_or_else(|_| panic!("RACE_REQUESTS wants a number"))
-    });
-    let place = Place::new("race");
+    let requests = number("RACE_REQUESTS").unwrap_or(REQUESTS);
+    let seed = number("RACE_SEED").unwrap_or(1);
+    let place = Place::new();
     let (over, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     let begin = Instant::now();
     let askers = [
@@ -268,10 +262,11 @@ fn not_one_byte_from_outside() {
         let work = |(symlinks, openat2)| {
             let mut asker = Asker::new(&place, symlinks, openat2);
             let (mut found, mut missing) = (0_u64, 0_u64);
-            for number in 0..requests / askers.len() as u64 {
-                let target = TARGETS[number as usize % TARGETS.len()];
+            let mut random = Random::new(seed);
+            for _ in 0..requests / askers.len() as u64 {
+                let target = *random.of(&TARGETS);
                 let fields = ["", "Accept-Encoding: gzip\r\n", "Accept: application/json\r\n"];
-                let fields = fields[number as usize / TARGETS.len() % 3];
+                let fields = *random.of(&fields);
                 let (status, bytes) = asker.ask(target, fields);
                 assert!(!holds(&bytes, OUTSIDE), "{symlinks:?}, openat2 {openat2}: {target}");
                 let length = format!("\"size\":{OUTSIDE_BYTES},");
@@ -286,7 +281,7 @@ fn not_one_byte_from_outside() {
                     other => panic!("{} for {target}", other.text()),
                 }
                 // Some are found by their name again, some are opened anew.
-                if number % 64 == 0 {
+                if random.one_in(64) {
                     asker.open_files.expire();
                 }
             }
@@ -295,8 +290,9 @@ fn not_one_byte_from_outside() {
         let threads = askers.map(|asker| scope.spawn(move || work(asker)));
         // Whoever may follow links does see what is outside, or there would be nothing to see.
         let mut control = Asker::new(&place, Symlinks::Follow, true);
-        let seen = (0..requests).any(|number| {
-            let target = TARGETS[number as usize % TARGETS.len()];
+        let mut random = Random::new(seed);
+        let seen = (0..requests).any(|_| {
+            let target = *random.of(&TARGETS);
             holds(&control.ask(target, "").1, OUTSIDE)
         });
         let counts = threads.map(|thread| thread.join());
@@ -372,7 +368,7 @@ fn a_file_that_is_kept_open_is_not_sent_when_its_name_leads_elsewhere() {
     ];
     for openat2 in [true, false] {
         for (what, step, target, expected) in steps {
-            let place = Place::new("kept");
+            let place = Place::new();
             let mut asker = Asker::new(&place, Symlinks::Inside, openat2);
             for _ in 0..2 {
                 assert_eq!(asker.ask(target, "").0, Status::Ok, "{what}: before");
@@ -388,7 +384,7 @@ fn a_file_that_is_kept_open_is_not_sent_when_its_name_leads_elsewhere() {
 /// What was missing is asked for by its name before it is opened, which would follow a link.
 #[test]
 fn a_name_that_leads_outside_is_not_remembered_as_missing() {
-    let place = Place::new("missing");
+    let place = Place::new();
     let link = |target: &Path, name: &str| symlink(target, place.path(name)).expect("a link");
     link(&place.path("stage"), "root/far");
     link(Path::new("../stage"), "root/near");

@@ -8,7 +8,8 @@ use std::ops::Range;
 use crate::support::drive::{
     Answer, Client, End, Served, answer, check, head, read_answer, run, show,
 };
-use crate::support::folder::{Folder, OLD, OLD_DATE, date, error_page, file_fields};
+use crate::support::folder::{Folder, OLD, OLD_DATE, date};
+use crate::support::site::{error_page, file_fields};
 
 use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;

@@ -4,22 +4,22 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::support::conversation::{Conversation, fetch, get};
+use crate::support::client::{Conversation, fetch, get, try_connect};
+use crate::support::folder::Folder;
 use crate::support::server::{
-    Output, TestServer, bound_by_modes, command, command_behind, finish, has_ipv6, is_emulated, os,
-    run, signal, works,
+    Output, Process, TestServer, bound_by_modes, command, command_behind, finish, has_ipv6,
+    is_emulated, os, run, signal, works,
 };
-use crate::support::site::TempSite;
-use crate::support::{DEADLINE, skip};
+use crate::support::{skip, wait_until};
 use ipv6_httpd::cli::{self, GROUPS, Takes};
 use ipv6_httpd::http::date::Calendar;
 
-fn small_site() -> TempSite {
-    TempSite::with(&[("a", "one"), ("empty", ""), ("index.html", "<p>index</p>\n")])
+fn small_site() -> Folder {
+    Folder::with(&[("a", "one"), ("empty", ""), ("index.html", "<p>index</p>\n")])
 }
 
 /// Of a file that no buffers between server and client hold.
@@ -205,17 +205,9 @@ fn waiting_for(address: &str) -> String {
 
 /// Of a server that goes on after it, and is ended.
 fn first_complaint(options: &[&str]) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ipv6-httpd"))
-        .args(options)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server");
+    let process = Process::start(command().args(options).stdout(Stdio::null()));
     let mut line = String::new();
-    let read = BufReader::new(child.stderr.take().expect("its errors")).read_line(&mut line);
-    child.kill().expect("it waits");
-    child.wait().expect("its end");
-    read.expect("a line");
+    BufReader::new(process.stderr()).read_line(&mut line).expect("a line");
     line
 }
 
@@ -363,7 +355,7 @@ fn an_address_of_one_family_leaves_the_other_alone() {
     let server = TestServer::start(&["-b", "0.0.0.0"], site.path());
     assert!(server.urls.iter().all(|url| !url.contains('[')), "{:?}", server.urls);
     assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, server.port)).is_err());
-    assert_eq!(fetch((Ipv4Addr::LOCALHOST, server.port).into(), "/a").text(), "one");
+    assert_eq!(fetch((Ipv4Addr::LOCALHOST, server.port), "/a").text(), "one");
 }
 
 /// In a network of its own, with an interface whose addresses are known.
@@ -542,8 +534,8 @@ fn options_do_what_they_say() {
 
 #[test]
 fn a_fallback_that_is_not_there_is_said() {
-    let site = TempSite::new();
-    let mut server = TestServer::start(&["--fallback", "indx.html"], site.path());
+    let site = Folder::new();
+    let server = TestServer::start(&["--fallback", "indx.html"], site.path());
     let said = "ipv6-httpd: --fallback: there is no file 'indx.html' in the folder, as yet\n";
     assert!(server.err.wait_until(|errors| errors == said), "{}", server.err.text());
     server.signal("TERM");
@@ -581,7 +573,7 @@ fn ip_tells_clients_their_address() {
 fn sigint_says_so_and_ends_with_0() {
     let site = small_site();
     for log in ["simple", "off"] {
-        let mut server = TestServer::start(&["--log", log], site.path());
+        let server = TestServer::start(&["--log", log], site.path());
         let idle = Conversation::open(server.address());
         assert_eq!(fetch(server.address(), "/a").status(), 200);
         server.signal("INT");
@@ -603,7 +595,7 @@ fn sigterm_lets_downloads_finish_and_begins_nothing_new() {
     let site = small_site();
     site.write_pattern("large", LARGE, &[]);
     for name in ["TERM", "INT"] {
-        let mut server = TestServer::start(&["-w", "2"], site.path());
+        let server = TestServer::start(&["-w", "2"], site.path());
         let address = server.address();
         let mut idle = Conversation::open(address);
         assert_eq!(idle.get("/a").text(), "one");
@@ -637,7 +629,7 @@ fn sigterm_lets_downloads_finish_and_begins_nothing_new() {
 fn some_signals_do_not_end_it() {
     let site = small_site();
     site.write_pattern("large", LARGE, &[]);
-    let mut server = TestServer::start(&["-w", "2"], site.path());
+    let server = TestServer::start(&["-w", "2"], site.path());
     let address = server.address();
     let mut running = Conversation::open(address);
     running.request("/large");
@@ -664,11 +656,7 @@ fn some_signals_do_not_end_it() {
 
 /// Waits until nobody listens any more.
 fn refused(address: std::net::SocketAddr) {
-    let started = Instant::now();
-    while TcpStream::connect(address).is_ok() {
-        assert!(started.elapsed() < DEADLINE, "it still accepts");
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("nobody accepts", || try_connect(address).is_err());
 }
 
 #[test]
@@ -676,7 +664,7 @@ fn a_second_signal_ends_at_once() {
     let site = small_site();
     site.write_pattern("large", LARGE, &[]);
     for names in [["TERM", "TERM"], ["INT", "INT"], ["TERM", "INT"]] {
-        let mut server = TestServer::start(&[], site.path());
+        let server = TestServer::start(&[], site.path());
         let mut running = Conversation::open(server.address());
         running.request("/large");
         running.head();
@@ -693,7 +681,7 @@ fn a_second_signal_ends_at_once() {
 fn a_client_that_takes_nothing_delays_the_end_by_ten_seconds() {
     let site = small_site();
     site.write_pattern("large", LARGE, &[]);
-    let mut server = TestServer::start(&[], site.path());
+    let server = TestServer::start(&[], site.path());
     let mut stalled = Conversation::open(server.address());
     stalled.request("/large");
     stalled.head();
@@ -715,7 +703,7 @@ fn the_first_process_of_a_container_can_be_stopped() {
     for name in ["TERM", "INT"] {
         let mut command = command_behind(&starter);
         command.args(["--port", "0"]).arg(site.path());
-        let mut server = TestServer::launch(command);
+        let server = TestServer::launch(command);
         assert_eq!(fetch(server.address(), "/a").text(), "one");
         let children = format!("/proc/{0}/task/{0}/children", server.pid());
         let Ok(children) = fs::read_to_string(children) else {
@@ -782,7 +770,7 @@ fn lines_of_the_log_are_exact() {
         let mut command = command();
         command.env("TZ", zone.0).args(["--port", "0", "--log", format]).arg(site.path());
         let server = TestServer::launch(command);
-        for (at, address) in server.addresses().into_iter().enumerate() {
+        for (at, address) in server.addresses().iter().enumerate() {
             let before = now();
             let mut client = Conversation::open(address);
             client.send(&request);
@@ -813,7 +801,7 @@ fn the_log_says_what_was_sent() {
     site.write_pattern("large", LARGE, &[]);
     site.age("a");
     let server = TestServer::start(&["-w", "1"], site.path());
-    let address = (Ipv4Addr::LOCALHOST, server.port).into();
+    let address = (Ipv4Addr::LOCALHOST, server.port);
     let tag = fetch(address, "/a").field("ETag").expect("a tag").to_owned();
     let head = |line: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n");
     let with = |line: &str, field: &str| format!("{line} HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n");
@@ -871,16 +859,6 @@ fn the_log_says_what_was_sent() {
     assert!((90_000..LARGE).contains(&sent), "{line}");
 }
 
-/// A process that does not outlive the test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn nobody_has_to_read_the_log() {
     let site = small_site();
@@ -895,10 +873,9 @@ fn nobody_has_to_read_the_log() {
     ] {
         let mut command = command();
         command.args(["--port", "0", "-w", "2"]).arg(site.path());
-        let mut server = Killed(command.spawn().expect("started"));
-        let child = &mut server.0;
-        let mut out = child.stdout.take().expect("its output");
-        let err = Output::collect(child.stderr.take().expect("its errors"));
+        let process = Process::start(&mut command);
+        let mut out = process.stdout();
+        let err = Output::collect(process.stderr());
         let mut first = Vec::new();
         while !first.ends_with(b"\n") {
             let mut byte = [0];
@@ -909,7 +886,7 @@ fn nobody_has_to_read_the_log() {
         let port = first.trim().strip_prefix("Listening on port:");
         let port: u16 = port.and_then(|port| port.parse().ok()).expect("its port");
         let mut out = (reader != "gone").then_some(out);
-        let mut client = Conversation::open((Ipv4Addr::LOCALHOST, port).into());
+        let mut client = Conversation::open((Ipv4Addr::LOCALHOST, port));
         // More than pipe and queue together hold; or else less than the queue does, so that
         // nothing is lost before it is known that nobody reads.
         let rounds = if reader == "gone" { 20 } else { 400 };
@@ -922,17 +899,8 @@ fn nobody_has_to_read_the_log() {
             err.wait_until(|text| text.contains('\n'));
             assert_eq!(client.get("/a").text(), "one");
         }
-        signal(child.id(), name);
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("its state") {
-                break status;
-            }
-            let ends = started.elapsed() < DEADLINE;
-            assert!(ends, "it does not end; {reader}, {name}");
-            thread::sleep(Duration::from_millis(2));
-        };
-        assert_eq!(status.code(), Some(0), "{reader}, {name}");
+        process.signal(name);
+        assert_eq!(process.wait().code(), Some(0), "{reader}, {name}");
         let error = err.whole();
         match late {
             None => assert_eq!(error, "", "{reader}, {name}"),

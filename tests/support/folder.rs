@@ -1,52 +1,73 @@
-//! A temporary folder, and a `Site` over it.
+//! Folders of files that are there as long as a test runs.
+//!
+//! It needs nothing else of the support: `tests/contract.rs` includes it alone, on each system.
 
-use std::cell::RefCell;
-use std::ffi::OsString;
-use std::fs;
+use std::env;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::drive::{Served, answer};
-use ipv6_httpd::cli::{self, Command};
-use ipv6_httpd::config::Config;
-use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::now::Now;
-use ipv6_httpd::http::request::Request;
-use ipv6_httpd::http::status::Reject;
-use ipv6_httpd::peer::Peer;
-use ipv6_httpd::site::Site;
-use ipv6_httpd::site::ip_page::Client;
-use ipv6_httpd::site::open_files::OpenFiles;
-use ipv6_httpd::sys::Directory;
-
-/// Removed when it is dropped.
+/// A temporary folder. It is removed when it is dropped.
+#[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    borrowed: bool,
+    is_borrowed: bool,
 }
 
 impl Folder {
+    /// An empty one.
     pub fn new() -> Folder {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ipv6-httpd-folder-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).expect("a new folder");
-        Folder { path, borrowed: false }
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Canonical, so that absolute links into it are recognised as such.
+        let parent = env::temp_dir().canonicalize().expect("a temporary folder");
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("ipv6-httpd-test-{}-{count}", process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Folder { path, is_borrowed: false },
+                // Of an earlier process of this number, which was killed.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
+        }
+    }
+
+    /// One with these files, and the folders that they are in.
+    pub fn with(files: &[(&str, &str)]) -> Folder {
+        let folder = Folder::new();
+        for (name, content) in files {
+            folder.write(name, content);
+        }
+        folder
     }
 
     /// A folder within, to be served by itself. It lives as long as the outer one.
-    #[allow(dead_code)] // tests/fuzz.rs alone serves one.
     pub fn beneath(&self, name: &str) -> Folder {
-        Folder { path: self.path.join(name), borrowed: true }
+        Folder { path: self.join(name), is_borrowed: true }
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a file, and dates it to a second that every row can rely on.
+    /// Where something in it is; any bytes but NUL.
+    pub fn join(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        self.path.join(relative(name.as_ref()))
+    }
+
+    /// Writes a file as of now, and makes the folders that it is in.
+    pub fn write(&self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// Writes a file, and dates it to [`OLD`], a second that every row can rely on.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         self.dated(name, content, OLD, 0)
     }
@@ -59,47 +80,78 @@ impl Folder {
         seconds: i64,
         nanoseconds: u32,
     ) -> PathBuf {
-        let path = self.path.join(name);
-        let parent = path.parent().expect("beneath the folder");
-        fs::create_dir_all(parent).expect("its folder");
-        fs::write(&path, content).expect("written");
+        let path = self.write(name, content);
         date(&path, seconds, nanoseconds);
         path
     }
 
-    pub fn folder(&self, name: &str) -> PathBuf {
-        let path = self.path.join(name);
-        fs::create_dir_all(&path).expect("a folder");
+    /// Dates a file back: of one that was written just now there are no validators.
+    pub fn age(&self, name: impl AsRef<[u8]>) {
+        date(&self.join(name), 1_600_000_000, 0);
+    }
+
+    /// What a text file holds.
+    pub fn text(&self, name: impl AsRef<[u8]>) -> String {
+        fs::read_to_string(self.join(name)).expect("text")
+    }
+
+    /// Makes a folder and those that it is in.
+    pub fn folder(&self, name: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::create_dir_all(&path).expect("folders");
         path
     }
 
-    /// Drives what a command line with these options would serve.
-    pub fn serve(&self, options: &[&str], drive: impl FnOnce(&Served<'_>)) {
-        let site = self.site(options);
-        // As a worker has them, for all of its connections.
-        let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
-        let answer = |request: &Request<'_>, now: &Now| {
-            let (open_files, buffers) = &mut *shared.borrow_mut();
-            site.respond(request, &client, open_files, buffers, now)
-        };
-        let refuse = |reject: &Reject| site.reject(reject);
-        drive(&Served { answer: &answer, refuse: &refuse });
+    /// Makes a symbolic link.
+    #[cfg(unix)]
+    pub fn link(&self, target: impl AsRef<Path>, name: impl AsRef<[u8]>) {
+        std::os::unix::fs::symlink(target, self.join(name)).expect("a link");
     }
 
-    /// What a command line with these options would serve.
-    pub fn site(&self, options: &[&str]) -> Site {
-        let config = config(options);
-        let root = Directory::open(&self.path, config.site.symlinks).expect("the folder");
-        Site::open(root, config.site, config.limits.ranges_max)
+    /// Makes a fifo that nobody writes to.
+    #[cfg(unix)]
+    pub fn fifo(&self, name: impl AsRef<[u8]>) {
+        let made = process::Command::new("mkfifo").arg(self.join(name)).status();
+        assert!(made.expect("mkfifo").success());
+    }
+
+    /// Writes a file of [`pattern`]; sparse, with that only at `places`, where those are named.
+    pub fn write_pattern(&self, name: &str, length: u64, places: &[(u64, usize)]) -> PathBuf {
+        let path = self.join(name);
+        let mut file = File::create(&path).expect("a file");
+        if places.is_empty() {
+            let mut at = 0;
+            while at < length {
+                let count = (length - at).min(1 << 20) as usize;
+                file.write_all(&pattern(at, count)).expect("room");
+                at += count as u64;
+            }
+        } else {
+            file.set_len(length).expect("a sparse file");
+            for &(at, count) in places {
+                file.seek(SeekFrom::Start(at)).expect("seek");
+                file.write_all(&pattern(at, count)).expect("room");
+            }
+        }
+        path
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if !self.borrowed {
+        if !self.is_borrowed {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// A name in a folder.
+fn relative(name: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(name);
+    #[cfg(not(unix))]
+    let name = std::str::from_utf8(name).expect("UTF-8");
+    PathBuf::from(name)
 }
 
 /// Tue, 14 Nov 2023 22:13:20 GMT, 6553f100 in hexadecimal.
@@ -114,42 +166,79 @@ pub fn date(path: &Path, seconds: i64, nanoseconds: u32) {
     file.set_modified(whole + Duration::from_nanos(nanoseconds.into())).expect("dated");
 }
 
-pub fn config(options: &[&str]) -> Config {
-    match cli::parse(options.iter().map(OsString::from)) {
-        Ok(Command::Serve(config)) => *config,
-        other => panic!("{options:?}: {other:?}"),
-    }
+/// Bytes of which each eight say where in a file they are.
+pub fn pattern(offset: u64, count: usize) -> Vec<u8> {
+    let skipped = (offset % 8) as usize;
+    let words = (offset / 8)..=((offset + count as u64) / 8);
+    let word = |word: u64| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    let bytes: Vec<u8> = words.flat_map(word).collect();
+    bytes[skipped..skipped + count].to_vec()
 }
 
-pub fn client() -> Client {
-    let peer = Peer::behind_proxy("2001:db8::1".parse().expect("an address"));
-    Client { name: peer.name(), server: None }
-}
-
-/// The fields of an answer with a file, up to its Content-Type.
-pub fn file_fields(entity_tag: &str, modified: &str) -> String {
-    format!(
-        "{}Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
-        validated_fields(entity_tag, modified)
-    )
-}
-
-/// Those of them that a 304 has too.
-pub fn validated_fields(entity_tag: &str, modified: &str) -> String {
-    let mut fields = "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n".to_owned();
-    for (name, value) in [("ETag", entity_tag), ("Last-Modified", modified)] {
-        if !value.is_empty() {
-            fields += &format!("{name}: {value}\r\n");
-        }
-    }
-    fields
-}
-
-/// The server's own page, as it comes to who asks for no form; `fields`: those behind the usual ones.
-pub fn error_page(status: &str, reason: &str, fields: &str) -> Vec<u8> {
-    let fields = format!(
-        "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
-         Cache-Control: no-cache\r\nVary: Accept\r\n{fields}"
-    );
-    answer(status, &fields, format!("{status}\n{reason}\n"))
+/// Names of files that a listing, a URL or a client may trip over.
+pub fn odd_names() -> Vec<Vec<u8>> {
+    let (long, long_wide, long_bytes) = ([b'n'; 255], "\u{20ac}".repeat(85), [0xff; 255]);
+    let names: [&[u8]; 59] = [
+        b" ",
+        b" leading and trailing ",
+        b"trailing ",
+        b"two  spaces  ",
+        b"#?%&<>\"'\\",
+        b"#",
+        b"?",
+        b"%",
+        b"%41",
+        b"%2e%2e",
+        b"%zz",
+        b"&",
+        b"&amp;",
+        b"AT&T",
+        b"a&lt;b",
+        b"a&#65;b",
+        b"&lt;first",
+        b"&#65; & more",
+        b"'quoted'",
+        b"\"quoted\"",
+        b"<script>alert(1)<script>",
+        b"new\nline",
+        b"carriage\rreturn",
+        b"tab\tand\x1b[31mred",
+        b"\x01\x7f",
+        b"\xff",
+        b"a\xffb\xc3",
+        b"..foo",
+        b"...",
+        b"..>",
+        b"..;",
+        b"-x",
+        b"--help",
+        b"a:b",
+        b"javascript:alert(1)",
+        b"http:",
+        b"http",
+        b"httpd.conf",
+        b"https:x",
+        b"h",
+        b"HTTP",
+        b"C=S&O=D",
+        b"?C=S&O=D",
+        b"+",
+        b"a+b",
+        b"=;,@$!*()[]{}|^`~_",
+        b"back\\slash",
+        b"nothing.",
+        "\u{5e9}\u{5dc}\u{5d5}\u{5dd}.txt".as_bytes(),
+        "\u{202e}txt.exe".as_bytes(),
+        "\u{1f600}".as_bytes(),
+        // Composed and combining are two names.
+        "\u{e9}".as_bytes(),
+        "e\u{301}".as_bytes(),
+        "\u{200b}\u{feff}".as_bytes(),
+        "\u{fffd}".as_bytes(),
+        "\u{85}\u{2028}".as_bytes(),
+        &long,
+        long_wide.as_bytes(),
+        &long_bytes,
+    ];
+    names.map(<[u8]>::to_vec).to_vec()
 }

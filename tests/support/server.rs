@@ -1,34 +1,28 @@
 //! The binary under test, as a process.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{DEADLINE, skip};
+use std::{env, process, thread};
 
-/// The binary under test, behind another program that starts it: that of this build, or what
-/// the variable `IPV6_HTTPD` says (`qemu-arm-static -cpu cortex-a7 path/to/ipv6-httpd`).
-pub fn command_behind(starter: &[&str]) -> Command {
-    let own = env!("CARGO_BIN_EXE_ipv6-httpd");
-    let named = env::var("IPV6_HTTPD").unwrap_or_default();
-    let mut words: Vec<&str> = starter.to_vec();
-    words.extend(named.split_ascii_whitespace());
-    if named.is_empty() {
-        words.push(own);
-    }
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]);
-    // What the tests expect of dates must not depend on who runs them.
-    command.env_remove("TZ");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+use super::client::{get, try_connect};
+use super::{DEADLINE, LIFETIME_MAX, skip, wait_until};
+
+/// The words that start the binary under test: that of this build, or the one whose path is in the
+/// variable `IPV6_HTTPD`; behind the words of `IPV6_HTTPD_RUNNER`, which name an emulator.
+fn words() -> Vec<String> {
+    let runner = env::var("IPV6_HTTPD_RUNNER").unwrap_or_default();
+    let mut words: Vec<String> = runner.split_whitespace().map(str::to_owned).collect();
+    let named = env::var("IPV6_HTTPD").ok().filter(|path| !path.is_empty());
+    words.push(named.unwrap_or_else(|| env!("CARGO_BIN_EXE_ipv6-httpd").to_owned()));
+    words
 }
 
 /// The binary under test.
@@ -36,9 +30,27 @@ pub fn command() -> Command {
     command_behind(&[])
 }
 
+/// The binary under test, behind another program that starts it.
+pub fn command_behind(starter: &[&str]) -> Command {
+    let words: Vec<String> = starter.iter().map(|&word| word.to_owned()).chain(words()).collect();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    // What the tests expect must not depend on who runs them.
+    for name in ["TZ", "LISTEN_PID", "LISTEN_FDS", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The binary under test, in the place of a shell that has run a script.
+pub fn command_in_shell(script: &str) -> Command {
+    command_behind(&["sh", "-c", &format!("{script}\nexec \"$0\" \"$@\"")])
+}
+
 /// Whether the binary runs under emulation, where some of the machine cannot be seen.
 pub fn is_emulated() -> bool {
-    env::var("IPV6_HTTPD").is_ok_and(|named| named.contains("qemu"))
+    env::var("IPV6_HTTPD_RUNNER").is_ok_and(|runner| !runner.trim().is_empty())
 }
 
 /// Whether a program that starts another one, under conditions that a test needs, works here.
@@ -61,10 +73,88 @@ pub fn bound_by_modes(closed: &Path) -> Option<&'static [&'static str]> {
     }
 }
 
-/// A server that is running. It is stopped when this is dropped.
+/// A process. It is killed when this is dropped, and when it runs for longer than any test needs:
+/// who waits for a byte or a line of it for ever waits for its end, and that comes.
+#[derive(Debug)]
+pub struct Process {
+    id: u32,
+    child: Arc<Mutex<Child>>,
+    /// Its end calls the watch off.
+    _watched: Sender<()>,
+}
+
+impl Process {
+    /// Starts it.
+    pub fn start(command: &mut Command) -> Process {
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (id, child) = (child.id(), Arc::new(Mutex::new(child)));
+        let (watched, over) = channel::<()>();
+        let watch = Arc::clone(&child);
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        thread::spawn(move || {
+            if over.recv_timeout(LIFETIME_MAX) == Err(RecvTimeoutError::Timeout) {
+                let seconds = LIFETIME_MAX.as_secs();
+                eprintln!("{test}: its process {id} is killed: it has run for {seconds} s");
+                let _ = lock(&watch).kill();
+            }
+        });
+        Process { id, child, _watched: watched }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Its standard output, once, if that is a pipe.
+    pub fn stdout(&self) -> ChildStdout {
+        lock(&self.child).stdout.take().expect("a pipe")
+    }
+
+    /// Its standard error, once, if that is a pipe.
+    pub fn stderr(&self) -> ChildStderr {
+        lock(&self.child).stderr.take().expect("a pipe")
+    }
+
+    /// Sends it a signal: `TERM`, `INT`.
+    pub fn signal(&self, name: &str) {
+        signal(self.id, name);
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        lock(&self.child).try_wait().expect("its state")
+    }
+
+    /// Waits for its end.
+    pub fn wait(&self) -> ExitStatus {
+        let mut ended = None;
+        wait_until("it ends", || {
+            ended = self.ended();
+            ended.is_some()
+        });
+        ended.expect("see above")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// A child is what it is, whatever a thread that held it was doing.
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    child.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server that is running.
 #[derive(Debug)]
 pub struct TestServer {
-    child: Child,
+    pub process: Process,
+    addresses: Vec<SocketAddr>,
     /// From `Listening on port:N`.
     pub port: u16,
     /// The lines between that one and `Press ^C to quit`.
@@ -85,39 +175,74 @@ impl TestServer {
 
     /// Runs a command that ends up as a server, and waits until that is ready.
     pub fn launch(mut command: Command) -> TestServer {
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let out = Output::collect(child.stdout.take().expect("its output"));
-        let err = Output::collect(child.stderr.take().expect("its errors"));
-        let mut server = TestServer { child, port: 0, urls: Vec::new(), out, err };
-        let started = server.out.wait_until(|text| text.contains("Press ^C to quit\n"));
-        assert!(started, "{command:?} said {:?}", server.err.text());
-        let text = server.out.text();
+        let process = Process::start(&mut command);
+        let (out, err) = (Output::collect(process.stdout()), Output::collect(process.stderr()));
+        let started = out.wait_until(|text| text.contains("Press ^C to quit\n"));
+        assert!(started, "{command:?} said {:?}", err.text());
+        let text = out.text();
         let mut lines = text.lines();
         let first = lines.next().expect("a line");
         let port = first.strip_prefix("Listening on port:").and_then(|port| port.parse().ok());
-        server.port = port.unwrap_or_else(|| panic!("no port in {first:?}"));
+        let port = port.unwrap_or_else(|| panic!("no port in {first:?}"));
         let urls = lines.take_while(|line| *line != "Press ^C to quit");
-        server.urls = urls.map(str::to_owned).collect();
+        let urls = urls.map(str::to_owned).collect();
+        // IPv6 first, unless the machine has none.
+        let mut addresses: Vec<SocketAddr> = vec![(Ipv4Addr::LOCALHOST, port).into()];
+        if has_ipv6() {
+            addresses.insert(0, (Ipv6Addr::LOCALHOST, port).into());
+        }
+        TestServer { process, addresses, port, urls, out, err }
+    }
+
+    /// Starts a server of a folder with `a.txt` in it, and waits until it sends that: its output is
+    /// the caller's, and is not read here. `script`: what a shell does before it becomes the server.
+    /// `prepare` gets the command, and may add options and say where its output goes.
+    pub fn start_unread(
+        script: &str,
+        folder: impl AsRef<Path>,
+        prepare: impl FnOnce(&mut Command),
+    ) -> TestServer {
+        let address = free_address();
+        let mut command = command_in_shell(script);
+        command.args(["--bind", &address.to_string()]);
+        prepare(&mut command);
+        let process = Process::start(command.arg(folder.as_ref()));
+        let server = TestServer {
+            process,
+            addresses: vec![address],
+            port: address.port(),
+            urls: Vec::new(),
+            out: Output::collect(io::empty()),
+            err: Output::collect(io::empty()),
+        };
+        wait_until("it answers", || server.try_ask("/a.txt").starts_with(b"HTTP/1.1 200 OK\r\n"));
         server
     }
 
     /// Where a client finds it, over IPv6 where the machine has that.
     pub fn address(&self) -> SocketAddr {
-        self.addresses()[0]
+        self.addresses[0]
     }
 
     /// Where clients find it: `[::1]`, unless the machine has no IPv6, and `127.0.0.1`.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        let mut found: Vec<SocketAddr> = vec![(Ipv4Addr::LOCALHOST, self.port).into()];
-        if has_ipv6() {
-            found.insert(0, (Ipv6Addr::LOCALHOST, self.port).into());
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Asks once, on a connection of its own; nothing comes if there is no answer.
+    pub fn try_ask(&self, target: &str) -> Vec<u8> {
+        let mut answer = Vec::new();
+        if let Ok(mut stream) = try_connect(self.address()) {
+            let request = get(target).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(request.as_bytes());
+            let _ = stream.read_to_end(&mut answer);
         }
-        found
+        answer
     }
 
     /// The number of the process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// The lines of the log so far.
@@ -135,42 +260,58 @@ impl TestServer {
     }
 
     /// Whether it is still running.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("its state").is_none()
+    pub fn is_running(&self) -> bool {
+        self.process.ended().is_none()
     }
 
     /// Sends it a signal: `TERM`, `INT`.
     pub fn signal(&self, name: &str) {
-        signal(self.child.id(), name);
+        self.process.signal(name);
     }
 
     /// Waits for its end.
-    pub fn wait(&mut self) -> ExitStatus {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("its state") {
-                return status;
-            }
-            assert!(started.elapsed() < DEADLINE, "it does not end");
-            thread::sleep(Duration::from_millis(2));
-        }
+    pub fn wait(&self) -> ExitStatus {
+        self.process.wait()
+    }
+
+    /// Resident memory.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        kibibytes.map_or(0, |kibibytes: u64| kibibytes << 10)
+    }
+
+    /// How many descriptors are open.
+    pub fn descriptors(&self) -> usize {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        folder.map_or(0, Iterator::count)
+    }
+
+    /// The time it has run on a processor, in ticks, 100 a second.
+    pub fn ticks(&self) -> u64 {
+        let stat = self.proc("stat");
+        let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split(' ').collect();
+        let tick = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
+        tick(12).unwrap_or(0) + tick(13).unwrap_or(0)
+    }
+
+    fn proc(&self, name: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{name}", self.pid())).unwrap_or_default()
     }
 }
 
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        // The second signal, where the first has to wait for somebody, ends it at once.
-        let started = Instant::now();
-        while let Ok(None) = self.child.try_wait() {
-            if started.elapsed() > DEADLINE {
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                return;
-            }
-            signal(self.child.id(), "TERM");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
+/// An address for a server that cannot say where it is. A listener that is closed to free its port
+/// may live on in the child that another test starts at this moment; and at an address of our own no
+/// client of theirs is given the port meanwhile.
+fn free_address() -> SocketAddr {
+    static STARTED: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = process::id().to_be_bytes();
+    let own = [127, STARTED.fetch_add(1, Ordering::Relaxed), high, low];
+    UdpSocket::bind(SocketAddr::from((own, 0)))
+        .or_else(|_| UdpSocket::bind("127.0.0.1:0"))
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
 }
 
 /// Sends a signal to a process of ours.
@@ -193,22 +334,14 @@ pub fn run(options: &[&str]) -> (Option<i32>, String, String) {
 
 /// The same for a command that is ready.
 pub fn finish(mut command: Command) -> (Option<i32>, String, String) {
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let out = Output::collect(child.stdout.take().expect("its output"));
-    let err = Output::collect(child.stderr.take().expect("its errors"));
-    let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("its state") {
-            break status;
-        }
-        if started.elapsed() > DEADLINE || out.text().contains("Press ^C to quit") {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("{command:?} does not end by itself");
-        }
-        thread::sleep(Duration::from_millis(2));
-    };
-    (status.code(), out.whole(), err.whole())
+    let process = Process::start(&mut command);
+    let (out, err) = (Output::collect(process.stdout()), Output::collect(process.stderr()));
+    wait_until("it ends", || {
+        let serves = out.text().contains("Press ^C to quit");
+        assert!(!serves, "{command:?} does not end by itself");
+        process.ended().is_some()
+    });
+    (process.wait().code(), out.whole(), err.whole())
 }
 
 /// Arguments that are no UTF-8 are fine too.

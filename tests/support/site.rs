@@ -1,186 +1,81 @@
-//! Folders of files that are there as long as a test runs.
+//! A `Site` over a folder, and the answers that tests expect of it.
 
-use std::env;
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::process::{self, Command};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::cell::RefCell;
+use std::ffi::OsString;
 
-/// A temporary folder; it goes when this is dropped.
-#[derive(Debug)]
-pub struct TempSite {
-    path: PathBuf,
-}
+use ipv6_httpd::cli::{self, Command};
+use ipv6_httpd::config::Config;
+use ipv6_httpd::http::buffers::Buffers;
+use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::status::Reject;
+use ipv6_httpd::peer::Peer;
+use ipv6_httpd::site::Site;
+use ipv6_httpd::site::ip_page::Client;
+use ipv6_httpd::site::open_files::OpenFiles;
+use ipv6_httpd::sys::Directory;
 
-impl TempSite {
-    /// An empty one.
-    pub fn new() -> TempSite {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Canonical, so that absolute links into it are recognised as such.
-        let parent = env::temp_dir().canonicalize().expect("a temporary folder");
-        let path = parent.join(format!("ipv6-httpd-test-{}-{count}", process::id()));
-        fs::create_dir(&path).expect("a folder of one's own");
-        TempSite { path }
+use super::drive::{Served, answer};
+use super::folder::Folder;
+
+impl Folder {
+    /// Drives what a command line with these options would serve.
+    pub fn serve(&self, options: &[&str], drive: impl FnOnce(&Served<'_>)) {
+        let site = self.site(options);
+        // As a worker has them, for all of its connections.
+        let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
+        let answer = |request: &Request<'_>, now: &Now| {
+            let (open_files, buffers) = &mut *shared.borrow_mut();
+            site.respond(request, &client, open_files, buffers, now)
+        };
+        let refuse = |reject: &Reject| site.reject(reject);
+        drive(&Served { answer: &answer, refuse: &refuse });
     }
 
-    /// One with these files, and the folders that they are in.
-    pub fn with(files: &[(&str, &str)]) -> TempSite {
-        let site = TempSite::new();
-        for (name, content) in files {
-            site.write(name, content);
+    /// What a command line with these options would serve.
+    pub fn site(&self, options: &[&str]) -> Site {
+        let config = config(options);
+        let root = Directory::open(self.path(), config.site.symlinks).expect("the folder");
+        Site::open(root, config.site, config.limits.ranges_max)
+    }
+}
+
+pub fn config(options: &[&str]) -> Config {
+    match cli::parse(options.iter().map(OsString::from)) {
+        Ok(Command::Serve(config)) => *config,
+        other => panic!("{options:?}: {other:?}"),
+    }
+}
+
+pub fn client() -> Client {
+    let peer = Peer::behind_proxy("2001:db8::1".parse().expect("an address"));
+    Client { name: peer.name(), server: None }
+}
+
+/// The fields of an answer with a file, up to its Content-Type.
+pub fn file_fields(entity_tag: &str, modified: &str) -> String {
+    format!(
+        "{}Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
+        validated_fields(entity_tag, modified)
+    )
+}
+
+/// Those of them that a 304 has too.
+pub fn validated_fields(entity_tag: &str, modified: &str) -> String {
+    let mut fields = "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n".to_owned();
+    for (name, value) in [("ETag", entity_tag), ("Last-Modified", modified)] {
+        if !value.is_empty() {
+            fields += &format!("{name}: {value}\r\n");
         }
-        site
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where something in it is; any bytes but NUL.
-    pub fn join(&self, name: impl AsRef<[u8]>) -> PathBuf {
-        self.path.join(OsStr::from_bytes(name.as_ref()))
-    }
-
-    /// Writes a file, and makes the folders that it is in.
-    pub fn write(&self, name: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.join(name);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        fs::write(&path, content).expect("a file");
-        path
-    }
-
-    /// Dates a file back: of one that was written just now there are no validators.
-    pub fn age(&self, name: impl AsRef<[u8]>) {
-        let file = File::options().write(true).open(self.join(name));
-        let file = file.expect("the file");
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_600_000_000)).expect("dated");
-    }
-
-    /// Makes a folder and those that it is in.
-    pub fn folder(&self, name: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.join(name);
-        fs::create_dir_all(&path).expect("folders");
-        path
-    }
-
-    /// Makes a symbolic link.
-    pub fn link(&self, target: impl AsRef<Path>, name: impl AsRef<[u8]>) {
-        std::os::unix::fs::symlink(target, self.join(name)).expect("a link");
-    }
-
-    /// Makes a fifo that nobody writes to.
-    pub fn fifo(&self, name: impl AsRef<[u8]>) {
-        let made = Command::new("mkfifo").arg(self.join(name)).status();
-        assert!(made.expect("mkfifo").success());
-    }
-
-    /// Writes a file of [`pattern`]; sparse, with that only at `places`, where those are named.
-    pub fn write_pattern(&self, name: &str, length: u64, places: &[(u64, usize)]) -> PathBuf {
-        let path = self.join(name);
-        let mut file = File::create(&path).expect("a file");
-        if places.is_empty() {
-            let mut at = 0;
-            while at < length {
-                let count = (length - at).min(1 << 20) as usize;
-                file.write_all(&pattern(at, count)).expect("room");
-                at += count as u64;
-            }
-        } else {
-            file.set_len(length).expect("a sparse file");
-            for &(at, count) in places {
-                file.seek(SeekFrom::Start(at)).expect("seek");
-                file.write_all(&pattern(at, count)).expect("room");
-            }
-        }
-        path
-    }
+    fields
 }
 
-impl Drop for TempSite {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// Bytes of which each eight say where in a file they are.
-pub fn pattern(offset: u64, count: usize) -> Vec<u8> {
-    let skipped = (offset % 8) as usize;
-    let words = (offset / 8)..=((offset + count as u64) / 8);
-    let word = |word: u64| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-    let bytes: Vec<u8> = words.flat_map(word).collect();
-    bytes[skipped..skipped + count].to_vec()
-}
-
-/// Names of files that a listing, a URL or a client may trip over.
-pub fn odd_names() -> Vec<Vec<u8>> {
-    let (long, long_wide, long_bytes) = ([b'n'; 255], "\u{20ac}".repeat(85), [0xff; 255]);
-    let names: [&[u8]; 59] = [
-        b" ",
-        b" leading and trailing ",
-        b"trailing ",
-        b"two  spaces  ",
-        b"#?%&<>\"'\\",
-        b"#",
-        b"?",
-        b"%",
-        b"%41",
-        b"%2e%2e",
-        b"%zz",
-        b"&",
-        b"&amp;",
-        b"AT&T",
-        b"a&lt;b",
-        b"a&#65;b",
-        b"&lt;first",
-        b"&#65; & more",
-        b"'quoted'",
-        b"\"quoted\"",
-        b"<script>alert(1)<script>",
-        b"new\nline",
-        b"carriage\rreturn",
-        b"tab\tand\x1b[31mred",
-        b"\x01\x7f",
-        b"\xff",
-        b"a\xffb\xc3",
-        b"..foo",
-        b"...",
-        b"..>",
-        b"..;",
-        b"-x",
-        b"--help",
-        b"a:b",
-        b"javascript:alert(1)",
-        b"http:",
-        b"http",
-        b"httpd.conf",
-        b"https:x",
-        b"h",
-        b"HTTP",
-        b"C=S&O=D",
-        b"?C=S&O=D",
-        b"+",
-        b"a+b",
-        b"=;,@$!*()[]{}|^`~_",
-        b"back\\slash",
-        b"nothing.",
-        "\u{5e9}\u{5dc}\u{5d5}\u{5dd}.txt".as_bytes(),
-        "\u{202e}txt.exe".as_bytes(),
-        "\u{1f600}".as_bytes(),
-        // Composed and combining are two names.
-        "\u{e9}".as_bytes(),
-        "e\u{301}".as_bytes(),
-        "\u{200b}\u{feff}".as_bytes(),
-        "\u{fffd}".as_bytes(),
-        "\u{85}\u{2028}".as_bytes(),
-        &long,
-        long_wide.as_bytes(),
-        &long_bytes,
-    ];
-    names.map(<[u8]>::to_vec).to_vec()
+/// The server's own page, as it comes to who asks for no form; `fields`: those behind the usual ones.
+pub fn error_page(status: &str, reason: &str, fields: &str) -> Vec<u8> {
+    let fields = format!(
+        "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+         Cache-Control: no-cache\r\nVary: Accept\r\n{fields}"
+    );
+    answer(status, &fields, format!("{status}\n{reason}\n"))
 }

@@ -1,14 +1,14 @@
 //! Clients that speak raw bytes.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 
 use super::DEADLINE;
 
 /// A client's connection. What the server sends is read as far as is asked for.
 #[derive(Debug)]
-pub struct Conversation {
-    stream: TcpStream,
+pub struct Conversation<S = TcpStream> {
+    stream: S,
     /// What has come and was not asked for yet.
     received: Vec<u8>,
 }
@@ -24,11 +24,19 @@ pub struct Answer {
 
 impl Conversation {
     /// Connects.
-    pub fn open(address: SocketAddr) -> Conversation {
-        let stream = TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
-        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline");
-        stream.set_nodelay(true).expect("no delay");
+    pub fn open(address: impl ToSocketAddrs) -> Conversation {
+        Conversation::over(connect(address))
+    }
+
+    /// No more requests.
+    pub fn shut_down_writing(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("half-closed");
+    }
+}
+
+impl<S: Read + Write> Conversation<S> {
+    /// Over a stream that is connected.
+    pub fn over(stream: S) -> Conversation<S> {
         Conversation { stream, received: Vec::new() }
     }
 
@@ -51,11 +59,6 @@ impl Conversation {
     pub fn get(&mut self, path: &str) -> Answer {
         self.request(path);
         self.answer()
-    }
-
-    /// No more requests.
-    pub fn shut_down_writing(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("half-closed");
     }
 
     /// Reads one answer, whole.
@@ -157,9 +160,30 @@ pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
+/// Connects. Nothing that is read or written takes longer than the deadline.
+pub fn connect(address: impl ToSocketAddrs) -> TcpStream {
+    try_connect(address).expect("a connection")
+}
+
+/// The same where nobody may listen.
+pub fn try_connect(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Asks once, on a connection of its own.
-pub fn fetch(address: SocketAddr, path: &str) -> Answer {
+pub fn fetch(address: impl ToSocketAddrs, path: &str) -> Answer {
     Conversation::open(address).get(path)
+}
+
+/// Sends a request that is the last of its connection, and reads until that is closed or reset.
+pub fn exchange(address: impl ToSocketAddrs, request: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut client = Conversation::open(address);
+    client.send(request);
+    client.rest_or_reset()
 }
 
 /// What a head says its body has; 204 and 304 have none.
