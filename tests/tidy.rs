@@ -24,14 +24,16 @@ fn files(folder: &str) -> Vec<String> {
     names
 }
 
-/// Every source file with its text, unit tests left out: they may use what they like.
+/// Every source file with its text, without unit tests: they may use what they like.
 fn sources() -> BTreeMap<String, String> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 visit(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 found.push(path);
             }
         }

@@ -9,7 +9,6 @@ mod root_watch;
 mod systemd;
 mod transport;
 pub mod urls;
-mod whole_lines;
 mod worker;
 
 use std::io::{self, IsTerminal};

@@ -24,7 +24,7 @@ use crate::site::open_files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
 use super::Shared;
-use super::log::Lines;
+use super::log::{Lines, record};
 use super::transport::{Received, Sent, TURN_BYTES_MAX, Transport};
 
 /// A worker, before and while it runs.
@@ -523,8 +523,9 @@ impl Desk<'_> {
             Err(reject) => (None, shared.site.refuse(request, reject)),
         };
         let log = self.lines.log();
-        response.note =
-            log.note(request.line, Some(request.fields), forwarded_for.as_deref(), user.as_deref());
+        let (forwarded_for, user) = (forwarded_for.as_deref(), user.as_deref());
+        let record = log.record(request.line, Some(request.fields), forwarded_for, user);
+        response.note = record::encode(record);
         let root = shared.site.root();
         shared.root_watch.answered(&response, root, log, now);
         response
@@ -543,7 +544,8 @@ impl Respond for Desk<'_> {
         let is_own = |access: &Access| access.expects_proxy_header(self.peer);
         let is_own = self.shared.access.as_ref().is_some_and(is_own);
         let forwarded_for = (self.peer.is_proxy && !is_own).then_some("unknown");
-        response.note = self.lines.log().note(line, None, forwarded_for, None);
+        let record = self.lines.log().record(line, None, forwarded_for, None);
+        response.note = record::encode(record);
         response
     }
 
@@ -552,7 +554,7 @@ impl Respond for Desk<'_> {
     }
 
     fn answered(&mut self, answered: Answered) {
-        self.lines.add(self.peer, |peer| peer.name(), &answered, self.date.0);
+        self.lines.add(self.peer, answered, self.date.0);
     }
 
     fn proxied(&mut self, source: Source) -> bool {

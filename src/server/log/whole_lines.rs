@@ -1,5 +1,5 @@
-//! Lines to standard output and standard error, whole or not at all: what a full disk has taken
-//! of a line is completed when there is room again, before anything else is written.
+//! Writes lines whole or not at all. When a full disk has accepted a part of a line, the rest of it
+//! is written first once there is room again.
 
 use std::io::{self, ErrorKind};
 use std::thread;
@@ -9,9 +9,9 @@ use crate::sys::Standard;
 
 /// Where lines go.
 pub trait Sink {
-    /// Writes the beginning of `bytes`, and returns how many bytes that were.
+    /// Writes the beginning of `bytes`. Returns how many bytes were written.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
-    /// The length of the file, where it is one.
+    /// The length of the file, if it is one.
     fn length(&self) -> Option<u64>;
 }
 
@@ -25,45 +25,45 @@ impl Sink for Standard {
     }
 }
 
-/// A sink, and the line that is written in part.
+/// A sink, and the line that has been written in part.
 #[derive(Debug)]
 pub struct WholeLines<S> {
     sink: S,
-    /// What is missing of that line, its line feed included; empty if there is none.
+    /// The rest of that line, with its line feed. Empty: there is no such line.
     rest: Vec<u8>,
-    /// How long the file was then. A shorter one has been emptied since.
+    /// The length of the file at that time. If the file is shorter now, it has been emptied.
     length: Option<u64>,
 }
 
-/// What could not be written, and why.
+/// Lines that could not be written.
 #[derive(Debug)]
 pub struct Unwritten {
-    /// Of the call that failed.
+    /// The error of the call that failed.
     pub error: io::Error,
-    /// The line that is written in part is not among them.
+    /// How many lines. A line that has been written in part is not counted.
     pub lines: u64,
 }
 
-/// A pipe takes as much in one piece, without mixing it with what others write. The log has no
-/// line that is longer.
+/// A pipe accepts this much in one piece, not mixed with the output of other processes. No line of
+/// the log is longer.
 pub const WRITE_BYTES_MAX: usize = 4 << 10;
-/// How long a terminal or a pipe that was set not to block is left alone.
+/// How long we wait for a full terminal or pipe that was set not to block.
 const RETRY: Duration = Duration::from_millis(10);
 
 impl<S: Sink> WholeLines<S> {
-    /// Nothing is written yet.
+    /// Nothing has been written yet.
     pub fn new(sink: S) -> WholeLines<S> {
         let (rest, length) = (Vec::new(), None);
         WholeLines { sink, rest, length }
     }
 
-    /// Whether a line is written in part.
+    /// Whether a line has been written in part.
     pub fn is_torn(&self) -> bool {
         !self.rest.is_empty()
     }
 
-    /// Completes the line that is written in part, or says why that fails. `Ok(true)`: it was in a
-    /// file that has been emptied, and is lost.
+    /// Completes the line that has been written in part. `Ok(true)`: its file has been emptied, and
+    /// the line is lost.
     pub fn mend(&mut self) -> io::Result<bool> {
         if !self.is_torn() {
             return Ok(false);
@@ -84,8 +84,8 @@ impl<S: Sink> WholeLines<S> {
         Ok(false)
     }
 
-    /// Writes lines, whole ones in each call, and `progress` is told before and after each.
-    /// Returns how many lines before them were lost after all: one at most.
+    /// Writes lines, only whole ones in each call of the sink. Calls `progress` before and after
+    /// each. Returns how many earlier lines were lost after all: at most one.
     pub fn write(&mut self, lines: &[u8], mut progress: impl FnMut()) -> Result<u64, Unwritten> {
         let mended = if self.is_torn() {
             progress();
@@ -138,7 +138,7 @@ impl<S: Sink> WholeLines<S> {
         Ok(lost)
     }
 
-    /// Nothing will complete the line any more. Returns how many lines that are: one at most.
+    /// Forgets the line that has been written in part. Returns how many lines that are: at most one.
     pub fn give_up(&mut self) -> u64 {
         let is_torn = self.is_torn();
         self.rest.clear();
@@ -150,7 +150,7 @@ fn count(lines: &[u8]) -> u64 {
     lines.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
-/// One call that takes something or fails.
+/// One call that writes something or fails.
 fn write(sink: &mut impl Sink, bytes: &[u8]) -> io::Result<usize> {
     loop {
         match sink.write(bytes) {
@@ -167,11 +167,11 @@ fn write(sink: &mut impl Sink, bytes: &[u8]) -> io::Result<usize> {
 mod tests {
     use super::*;
 
-    /// A disk with room for so many bytes.
+    /// A disk with room for `room` bytes.
     struct Disk {
         file: Vec<u8>,
         room: usize,
-        /// Takes no more in one call.
+        /// The most that one call writes.
         most: usize,
     }
 
@@ -223,7 +223,7 @@ mod tests {
                     let file = String::from_utf8(output.sink.file).expect("text");
                     let found = file.split_inclusive('\n');
                     let mut written = 0;
-                    // What is there is some of the lines, in their order.
+                    // The file holds some of the lines, in their order.
                     let mut lines = LINES.iter();
                     for line in found {
                         assert!(lines.any(|other| *other == line), "{file:?}");
