@@ -1,5 +1,5 @@
-//! The auth file: read at the start, and again when it has changed or a signal says so. What is
-//! in it is for [`Accounts`].
+//! The auth file: reads it at the start, and again when it has changed or on a signal. Its content
+//! goes to [`Accounts`].
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -11,13 +11,13 @@ use crate::sys;
 
 use super::accounts::Accounts;
 
-/// A file of users, and what it was when it was read.
+/// A file of users, and its state when it was last read.
 #[derive(Debug)]
 pub struct AuthFile {
     path: PathBuf,
-    /// The folder that is served: the file may not lie in it.
+    /// The folder that is served. The file must not be in it.
     root: PathBuf,
-    /// Where a service manager puts files that only this service may read.
+    /// The folder of files that a service manager lets only this service read.
     credentials: Option<PathBuf>,
     seen: Mutex<Seen>,
 }
@@ -26,23 +26,23 @@ pub struct AuthFile {
 struct Seen {
     /// `None`: there was no such file.
     state: Option<sys::FileState>,
-    /// What was wrong with it, if anything was.
+    /// What was wrong with it.
     error: Option<String>,
-    /// It had been written just before it was read, so its times may hide another write.
+    /// It was written just before we read it, so its times may hide another write.
     is_fresh: bool,
-    /// When it is looked at again.
+    /// When to look at it again.
     look_milliseconds: u64,
 }
 
-/// Some ten thousand users.
+/// Enough for some ten thousand users.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// It is looked at once a second at most.
+/// We look at it at most once a second.
 const LOOK_MILLISECONDS: u64 = 1_000;
-/// The coarsest clock of a file system that people have: FAT's.
+/// The coarsest clock of a file system: FAT's.
 const TICK_SECONDS: i64 = 2;
 
 impl AuthFile {
-    /// Reads it. The error is one line for the operator that says what to do.
+    /// Reads it. The error is one line that tells the operator what to do.
     pub fn open(
         path: &Path,
         root: &Path,
@@ -59,8 +59,8 @@ impl AuthFile {
         Ok((file, accounts))
     }
 
-    /// The folders that have to be readable so that it can be read again: the one it is in by its
-    /// name, and the one that links lead to.
+    /// The folders that must stay readable so that it can be read again: the one of its path, and
+    /// the one to which links lead.
     pub fn folders(&self) -> Vec<PathBuf> {
         let parent = |path: &Path| match path.parent() {
             Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
@@ -74,8 +74,8 @@ impl AuthFile {
         folders
     }
 
-    /// Reads it again if it has changed, looking once a second at most, and never waiting for
-    /// another thread that does. An error leaves `accounts` as they are, and is returned once.
+    /// Reads it again if it has changed. Looks at most once a second, and does not wait for another
+    /// thread that does. After an error `accounts` are unchanged; the error is returned once.
     pub fn refresh(&self, accounts: &Accounts, now: &Now) -> Option<String> {
         let mut seen = match self.seen.try_lock() {
             Ok(seen) => seen,
@@ -103,7 +103,7 @@ impl AuthFile {
         error.filter(|_| is_new)
     }
 
-    /// Reads it again now. An error leaves `accounts` as they are.
+    /// Reads it again now. After an error `accounts` are unchanged.
     pub fn reload(&self, accounts: &Accounts) -> Option<String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.state = state_of(&self.path);
@@ -131,15 +131,15 @@ impl AuthFile {
         Ok(text)
     }
 
-    /// The hashes are as good as the passwords for whoever has the time to try.
+    /// With time, anybody who can read the hashes finds the passwords.
     fn check_permissions(&self, metadata: &Metadata) -> Result<(), String> {
         let name = self.path.display();
         if !metadata.is_file() {
             return Err(format!("the auth file '{name}' is not a file"));
         }
         let mode = sys::mode_and_owner(metadata).map_or(0, |(mode, ..)| mode);
-        // systemd 256 gives a credential to its service by a list of rights, whose mask is shown
-        // as what the group may do: 0440.
+        // systemd 256 lets its service read a credential by an ACL. The mask of the ACL shows as
+        // the rights of the group: 0440.
         let others = if self.is_credential() { 0o037 } else { 0o077 };
         if mode & others != 0 {
             return Err(format!(
@@ -162,19 +162,19 @@ impl AuthFile {
     }
 }
 
-/// What the file is now, through links. Rights on it count: they change the last of its times.
+/// The state of the file now, through links. A change of its mode counts: it changes its ctime.
 fn state_of(path: &Path) -> Option<sys::FileState> {
     fs::metadata(path).ok().map(|found| sys::file_state(&found))
 }
 
-/// Users must not be able to fetch the hashes of the others.
+/// Users must not be able to fetch the hashes of others.
 fn check_is_outside(auth_file: &Path, root: &Path) -> Result<(), String> {
     match (auth_file.canonicalize(), root.canonicalize()) {
         (Ok(file), Ok(root)) if file.starts_with(&root) => Err(format!(
             "the auth file '{}' is in the directory that is served: move it elsewhere",
             auth_file.display()
         )),
-        // What cannot be found is told by whoever opens it.
+        // If it is missing, opening it reports that.
         _ => Ok(()),
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     /// `Hello world!`
     const HASH: &str = "$5$rounds=1000$roundstoolow$yfvwcWrQ8l/K0DAWyuPMDNHpIVlTQebY9l/gL972bIC";
 
-    /// A folder with `site` in it, and the auth file `users` beside that.
+    /// A folder with the folder `site` and the auth file `users`.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -208,7 +208,7 @@ mod tests {
             self.0.join(name)
         }
 
-        /// Users, each with the same password.
+        /// Writes users, all with the same password.
         fn write(&self, name: &str, users: &[&str]) {
             let lines = users.iter().map(|user| format!("{user}:{HASH}\n"));
             self.write_text(name, &lines.collect::<String>());
@@ -235,12 +235,12 @@ mod tests {
         }
     }
 
-    /// Long after whatever a test has written: nothing is fresh.
+    /// Long after all writes of the test: nothing is fresh.
     fn at(milliseconds: u64) -> Now {
         Now::new(milliseconds, HttpDate(9_999_999_999))
     }
 
-    /// Whether there is such a user. Each asks from somewhere else.
+    /// Whether there is such a user. Each call is another client.
     fn knows(accounts: &Accounts, user: &str) -> bool {
         let sent = Credentials {
             user: user.into(),
@@ -264,13 +264,13 @@ mod tests {
         assert!(!knows(&accounts, "bb"));
         assert_eq!(file.refresh(&accounts, &at(1_000)), None);
         assert!(knows(&accounts, "bb") && knows(&accounts, "a"));
-        // In place, and a user is gone.
+        // Written in place, and without one of the users.
         folder.write("users", &["bb", "ccc"]);
         assert_eq!(file.refresh(&accounts, &at(1_999)), None);
         assert!(knows(&accounts, "a"));
         assert_eq!(file.refresh(&accounts, &at(2_000)), None);
         assert!(!knows(&accounts, "a") && knows(&accounts, "bb") && knows(&accounts, "ccc"));
-        // At once, when that is asked for.
+        // At once, on a reload.
         folder.write("users", &["dddd"]);
         assert_eq!(file.reload(&accounts), None);
         assert!(knows(&accounts, "dddd") && !knows(&accounts, "bb"));
@@ -312,7 +312,7 @@ mod tests {
         type Step<'a> = (&'a dyn Fn(), &'a str);
         let steps: [Step<'_>; 7] = [
             (&|| folder.write_text("users", "broken\n"), broken),
-            // Again, in another way: another change.
+            // Another change, with the same error.
             (&|| folder.write_text("users", "broken too\n"), broken),
             (&|| folder.set_mode("users", 0o644), open),
             (&|| fs::remove_file(folder.path("users")).expect("gone"), missing),
@@ -338,7 +338,7 @@ mod tests {
             assert_eq!(refresh(), text(error));
             assert_eq!(refresh(), None, "{error}");
             assert!(knows(&accounts, "a") && !knows(&accounts, "bb"), "{error}");
-            // Whoever asks for it is told each time.
+            // A reload returns it each time.
             assert_eq!(file.reload(&accounts), text(error));
             assert_eq!(file.reload(&accounts), text(error));
             assert_eq!(refresh(), None, "{error}");
@@ -371,7 +371,7 @@ mod tests {
     fn a_credential_of_the_service_manager_may_show_a_mask() {
         let folder = Folder::new("credential");
         folder.write("users", &["a"]);
-        // (mode, whether it lies where credentials do, what is said)
+        // (mode, whether it is a credential, whether it is accepted)
         for (mode, is_credential, is_fine) in [
             (0o400, false, true),
             (0o440, false, false),

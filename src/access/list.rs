@@ -1,5 +1,5 @@
-//! Who is let in: networks that are allowed and denied. The longest prefix that holds a client's
-//! address decides; where two are as long, the one that denies.
+//! Networks that are allowed and denied. The most specific network that holds the client's address
+//! decides; on a tie, deny wins.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
@@ -11,21 +11,21 @@ use crate::sys;
 
 use super::network::Network;
 
-/// What the operator says of some clients.
+/// What the operator says about some clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Whether they may come in.
+    /// Whether they are allowed.
     pub verdict: Verdict,
-    /// Who they are.
+    /// Where they are.
     pub place: Place,
 }
 
-/// Whether somebody may come in. Of two that are as precise the greater counts.
+/// Whether a client is allowed. On a tie, the greater one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Yes.
+    /// The client is allowed.
     Allow,
-    /// No.
+    /// The client is denied.
     Deny,
 }
 
@@ -34,7 +34,7 @@ pub enum Verdict {
 pub enum Place {
     /// In this network.
     Network(Network),
-    /// In one that this machine is connected to now.
+    /// In a network that this machine is connected to now.
     Local,
 }
 
@@ -49,11 +49,11 @@ impl FromStr for Place {
     }
 }
 
-/// The rules, and what `local` means at the moment.
+/// The rules, and what `local` means now.
 #[derive(Debug)]
 pub struct AccessList {
     rules: Vec<Rule>,
-    /// Where none of them holds.
+    /// The verdict if no rule applies.
     otherwise: Verdict,
     local: Mutex<Local>,
 }
@@ -62,15 +62,15 @@ pub struct AccessList {
 #[derive(Debug)]
 struct Local {
     networks: Vec<Network>,
-    /// When they are looked up again: never for each client, and soon after a provider has
-    /// given the line another prefix.
+    /// When they are looked up again: not for each client, but soon after the provider has changed
+    /// the prefix.
     stale_milliseconds: u64,
 }
 
 const FRESH_MILLISECONDS: u64 = 1_000;
 
 impl AccessList {
-    /// Whoever allows somebody denies everybody else.
+    /// With a rule that allows, all other clients are denied.
     pub fn new(rules: &[Rule]) -> AccessList {
         let allows = rules.iter().any(|rule| rule.verdict == Verdict::Allow);
         AccessList {
@@ -85,13 +85,13 @@ impl AccessList {
         self.rules.iter().any(|rule| rule.place == Place::Local)
     }
 
-    /// What `local` is at this moment. An error would come again for each client, who then would
-    /// be judged by a part of the networks.
+    /// What `local` means now. At the start an error matters: it would come back for each client,
+    /// and only a part of the networks would be known.
     pub fn local() -> io::Result<Vec<Network>> {
         sys::connected().map(|found| connected_networks(&found))
     }
 
-    /// Whether a client may come in. Nobody can say of an unknown one that no rule denies it.
+    /// Whether a client is allowed. An unknown one is not: a rule may deny it.
     pub fn allows(&self, client: Peer, now_milliseconds: u64) -> bool {
         let Some(address) = client.address else {
             return false;
@@ -101,7 +101,7 @@ impl AccessList {
             let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
             if now_milliseconds >= local.stale_milliseconds {
                 local.stale_milliseconds = now_milliseconds + FRESH_MILLISECONDS;
-                // Without a descriptor left there is no answer; what was true a second ago is good enough.
+                // This fails if no descriptor is left. The networks of a second ago will do.
                 if let Ok(networks) = AccessList::local() {
                     local.networks = networks;
                 }
@@ -152,18 +152,18 @@ impl std::fmt::Display for AccessList {
     }
 }
 
-/// What `local` means: this machine, its links, and what the system says it is connected to, by
-/// an address or by a route without a gateway. Other private networks are not local: those of a
-/// provider or of another site may be behind a router.
+/// What `local` means: this machine, its links, and the networks to which the system says that it
+/// is connected, by an address or by a route without a gateway. Other private networks are not
+/// local: a provider or another site may use them behind a router.
 fn connected_networks(found: &[(IpAddr, u8)]) -> Vec<Network> {
     let always: [(IpAddr, u8); 3] = [
         (Ipv4Addr::LOCALHOST.into(), 8),
         (Ipv6Addr::LOCALHOST.into(), 128),
-        // No router passes these on, so whoever has one is on the same link.
+        // No router forwards these, so such a client is on the same link.
         (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
     ];
     let mut networks = Vec::new();
-    // A tunnel may be said to reach everything. That is not what is meant.
+    // The route of a tunnel may cover all addresses. They are not local.
     let found = found.iter().copied().filter(|&(_, bits)| bits > 0);
     for (address, bits) in always.into_iter().chain(found) {
         if let Some(network) = Network::of(address, bits) {
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_decides() {
-        // (rules, those who may come in, those who may not)
+        // (rules, clients that are allowed, clients that are not)
         let rows = [
             ("", "192.0.2.1 2001:db8::1", ""),
             ("-192.0.2.0/24", "192.0.3.1 2001:db8::1", "192.0.2.1"),

@@ -1,5 +1,5 @@
-//! Who may ask: the client behind a proxy, the networks that are let in, the users that log in.
-//! Decides about a request before the site sees it; opens no sockets.
+//! Who may use the server: the client behind a proxy, the networks that are allowed, the users that
+//! log in. Decides about a request before the site sees it; opens no sockets.
 #![forbid(unsafe_code)]
 
 pub mod accounts;
@@ -26,20 +26,20 @@ use auth_file::AuthFile;
 use list::{AccessList, Rule};
 use network::Network;
 
-/// What the operator decided.
+/// The operator's options.
 #[derive(Clone, Debug, Default)]
 pub struct AccessOptions {
-    /// Who is let in; everybody where there is no rule.
+    /// Which clients are allowed; all, if there is no rule.
     pub rules: Vec<Rule>,
-    /// Whose word is taken for whom they speak.
+    /// Proxies that are believed when they name their client.
     pub trusted_proxies: Vec<Network>,
-    /// Trusted proxies say so in a PROXY header before everything else.
+    /// Trusted proxies name it in a PROXY header, before everything else.
     pub proxy_protocol: bool,
-    /// Users and their passwords.
+    /// The file of users and their passwords.
     pub auth_file: Option<PathBuf>,
 }
 
-/// Decides who may ask. There is none where the operator has said nothing of the kind.
+/// Decides about requests. Exists only if the operator has set such an option.
 #[derive(Debug)]
 pub struct Access {
     trusted_proxies: Vec<Network>,
@@ -49,8 +49,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads the auth file. `None`: everybody may come in, and nobody is a proxy. The error is
-    /// one line for the operator. Of so many `workers` half may look at passwords.
+    /// Reads the auth file. `None`: every client is allowed, and none is a proxy. At most half of
+    /// the `workers` check passwords at the same time. The error is one line for the operator.
     pub fn open(
         options: &AccessOptions,
         root: &Path,
@@ -83,28 +83,28 @@ impl Access {
         }))
     }
 
-    /// The folders that have to be readable while the server runs.
+    /// The folders that must stay readable while the server runs.
     pub fn folders(&self) -> Vec<PathBuf> {
         let login = self.login.iter();
         login.flat_map(|(file, _)| file.folders()).collect()
     }
 
-    /// Reads the auth file again if it has changed, looking once a second at most. Returns one
-    /// line for the operator when it is wrong; the users are those of before then.
+    /// Reads the auth file again if it has changed, looking at most once a second. If the file is
+    /// wrong, keeps the users and returns one line for the operator.
     pub fn refresh(&self, now: &Now) -> Option<String> {
         let (file, accounts) = self.login.as_ref()?;
         let error = file.refresh(accounts, now)?;
         Some(error + USERS_KEPT)
     }
 
-    /// Reads the auth file again now. Returns the same line.
+    /// Reads the auth file again now. If it is wrong, the same.
     pub fn reload(&self) -> Option<String> {
         let (file, accounts) = self.login.as_ref()?;
         let error = file.reload(accounts)?;
         Some(error + USERS_KEPT)
     }
 
-    /// What was decided, a line for each part, for the operator.
+    /// What the options come to, in lines for the operator.
     pub fn summary(&self) -> Vec<String> {
         let list = self.list.as_ref().map(|list| format!("Clients: {list}"));
         let names_local = self.list.as_ref().is_some_and(AccessList::names_local);
@@ -120,27 +120,27 @@ impl Access {
         [list, local, users, proxies].into_iter().flatten().collect()
     }
 
-    /// Whether somebody at this address is believed for whom it speaks.
+    /// Whether a client at this address is a trusted proxy.
     fn trusts(&self, address: IpAddr, zone: u32) -> bool {
         let mut proxies = self.trusted_proxies.iter();
         proxies.any(|network| network.contains(address, zone))
     }
 
-    /// The same for the other side of a connection.
+    /// Whether the other side of a connection is a trusted proxy.
     pub fn trusts_peer(&self, peer: Peer) -> bool {
         peer.address.is_some_and(|address| self.trusts(address, peer.zone))
     }
 
-    /// Whether a PROXY header comes first. Clients that connect without a proxy send none, and
-    /// if they do it is no request.
+    /// Whether a PROXY header comes first. Clients that connect without a proxy send none; if they
+    /// do, it is not a valid request.
     pub fn expects_proxy_header(&self, peer: Peer) -> bool {
         self.proxy_protocol && peer.is_proxy
     }
 
-    /// For whom a proxy speaks after a PROXY header that said so.
+    /// The client that a PROXY header names.
     pub fn behind(&self, proxy: Peer, source: Source) -> Peer {
         match source {
-            // No client has such an address, so nobody is named.
+            // No client has this address, so the header names none.
             Source::Client(address) if address.is_unspecified() => Peer::UNKNOWN,
             Source::Client(address) => {
                 Peer { is_proxy: self.trusts(address, 0), ..Peer::behind_proxy(address) }
@@ -150,7 +150,8 @@ impl Access {
         }
     }
 
-    /// Decides about a request: who asks, and the name of the user if there has to be one.
+    /// Decides about a request. Returns the client, and the name of the user if a login is
+    /// required.
     pub fn admit(
         &self,
         peer: Peer,
@@ -241,8 +242,8 @@ const USERS_KEPT: &str = "; the users stay as they were";
 /// RFC 7617 §2 and §2.1.
 const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
 
-/// A browser's question whether a page of another origin may ask. It never has credentials, and
-/// the answer is the same for every path.
+/// Whether a browser asks if a page of another origin may send a request. Such a question never
+/// has credentials, and the answer is the same for every path.
 fn is_preflight(request: &Request<'_>) -> bool {
     let asks = request.fields.one("Access-Control-Request-Method");
     request.method == Method::Options && asks.is_some()

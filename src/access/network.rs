@@ -1,5 +1,5 @@
-//! Networks: an address and how many bits of it count, as in `2001:db8::/32`. An IPv4 address
-//! is never seen here as `::ffff:`: clients' addresses are canonical, and rules have to be.
+//! Networks: an address and a prefix length, as in `2001:db8::/32`. IPv4 addresses never look like
+//! `::ffff:` here: those of clients are canonical, and those of rules have to be.
 
 use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
@@ -12,12 +12,12 @@ pub struct Network {
     /// Its other bits are zero.
     address: IpAddr,
     prefix_bits: u8,
-    /// The one interface on which it is meant; 0 for any.
+    /// The interface on which it is; 0 for any.
     zone: u32,
 }
 
 impl Network {
-    /// The network of that size which holds `address`. `None`: no address has so many bits.
+    /// The network of this size that holds `address`. `None`: addresses have fewer bits.
     pub fn of(address: IpAddr, prefix_bits: u8) -> Option<Network> {
         let address = match address {
             IpAddr::V4(address) if prefix_bits <= 32 => {
@@ -33,19 +33,19 @@ impl Network {
         Some(Network { address, prefix_bits, zone: 0 })
     }
 
-    /// Whether an address, that of a client on the interface `zone`, lies in it.
+    /// Whether it holds an address of a client on the interface `zone`.
     pub fn contains(&self, address: IpAddr, zone: u32) -> bool {
         (self.zone == 0 || self.zone == zone)
             && Network::of(address, self.prefix_bits)
                 .is_some_and(|network| network.address == self.address)
     }
 
-    /// Whether it may lie in it, where 0 stands for an interface that is not known.
+    /// Whether it may hold the address. `zone` 0: the interface is not known.
     pub fn may_contain(&self, address: IpAddr, zone: u32) -> bool {
         self.contains(address, if zone == 0 { self.zone } else { zone })
     }
 
-    /// Of two networks that hold an address, the greater says more precisely whom it means.
+    /// Of two networks that hold an address, the greater one is more specific.
     pub fn precision(&self) -> (u8, bool) {
         (self.prefix_bits, self.zone != 0)
     }
@@ -55,7 +55,7 @@ impl FromStr for Network {
     type Err = String;
 
     /// Reads `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1`, `fe80::/10%eth0` or `fe80::%eth0/10`
-    /// (RFC 4007 §11.7). The error says what is wrong, and what was meant if that can be told.
+    /// (RFC 4007 §11.7). The error says what is wrong, and suggests what may have been meant.
     fn from_str(text: &str) -> Result<Network, String> {
         let (text, zone) = match text.split_once('%') {
             None => (text.to_owned(), None),
@@ -95,7 +95,7 @@ fn parse_bits(text: &str) -> Option<u8> {
     (is_number && (text == "0" || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
 }
 
-/// RFC 4007 §6: a zone tells link-local addresses apart. The others need none.
+/// Only link-local addresses have a zone (RFC 4007 §6).
 fn parse_zone(network: Network, zone: &str) -> Result<u32, String> {
     match network.address {
         IpAddr::V6(address) if is_link_local(address, network.prefix_bits) => {}
@@ -126,7 +126,7 @@ impl std::fmt::Display for Network {
 mod tests {
     use super::*;
 
-    /// Everywhere the loopback interface is there, under a name that differs.
+    /// Every system has a loopback interface, but its name differs.
     fn loopback() -> (String, u32) {
         let found = sys::addresses().expect("addresses");
         let loopback = found.into_iter().find(|found| found.address.is_loopback());

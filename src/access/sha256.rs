@@ -3,11 +3,11 @@
 /// A digest.
 pub type Digest = [u8; 32];
 
-/// The digest of bytes that come in pieces.
+/// Computes the digest of bytes that come in pieces.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
-    /// The last block, as far as it has come.
+    /// The beginning of the last block.
     block: [u8; BLOCK_BYTES],
     length: u64,
 }
@@ -15,7 +15,7 @@ pub struct Sha256 {
 const BLOCK_BYTES: usize = 64;
 
 impl Sha256 {
-    /// Of nothing yet.
+    /// No bytes yet.
     pub fn new() -> Sha256 {
         Sha256 { state: INITIAL, block: [0; BLOCK_BYTES], length: 0 }
     }
@@ -27,7 +27,7 @@ impl Sha256 {
         sha.finish()
     }
 
-    /// More bytes.
+    /// Adds bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let filled = (self.length % BLOCK_BYTES as u64) as usize;
@@ -68,13 +68,13 @@ impl Default for Sha256 {
 }
 
 impl std::fmt::Debug for Sha256 {
-    /// What has come may be a password.
+    /// Wipes the bytes: they may be a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sha256({} bytes)", self.length)
     }
 }
 
-/// §6.2.2. The schedule is made sixteen words at a time, in place of those before.
+/// §6.2.2. The schedule is made sixteen words at a time, over the words before.
 fn compress(state: &mut [u32; 8], block: &[u8; BLOCK_BYTES]) {
     #[cfg(test)]
     COMPRESSIONS.with(|count| count.set(count.get() + 1));
@@ -108,7 +108,7 @@ fn compress(state: &mut [u32; 8], block: &[u8; BLOCK_BYTES]) {
     }
 }
 
-/// The two of the eight that change: the fourth and the last, which become the fifth and the first.
+/// Only two of the eight words change: the fourth and the last become the fifth and the first.
 #[inline(always)]
 fn round([a, b, c, d, e, f, g, h]: [u32; 8], sum: u32) -> (u32, u32) {
     let sum_1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
@@ -219,7 +219,7 @@ thread_local! {
     static COMPRESSIONS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
 }
 
-/// How many blocks a piece of work compresses in this thread: its time, on any machine.
+/// How many blocks `work` compresses in this thread: a measure of its time on any machine.
 #[cfg(test)]
 pub(super) fn compressions(work: impl FnOnce()) -> u64 {
     let before = COMPRESSIONS.get();

@@ -1,20 +1,20 @@
-//! Passwords as `openssl passwd -5` and crypt(3) keep them: `$5$salt$...`, SHA-256 over and over
-//! (Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512").
+//! Hashes of passwords, as `openssl passwd -5` and crypt(3) make them: `$5$salt$...`, many rounds
+//! of SHA-256 (Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512").
 
 use std::ops::RangeInclusive;
 
 use super::sha256::{Digest, Sha256};
 
-/// How often it hashes where the text does not say.
+/// The rounds of a text that does not name them.
 const ROUNDS: u32 = 5_000;
-/// Less is not in the definition; more would keep a small board busy for the better part of a
-/// second for each password that anybody cares to send.
+/// The definition allows no fewer. More would keep a small board busy for most of a second, for
+/// each password that any client sends.
 const ROUNDS_ALLOWED: RangeInclusive<u32> = 1_000..=100_000;
 const SALT_BYTES_MAX: usize = 16;
 /// 256 bits in digits of 6.
 const DIGITS: usize = 43;
 
-/// What is kept of a password.
+/// The hash of a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordHash {
     rounds: u32,
@@ -46,16 +46,16 @@ impl PasswordHash {
         let digits = <[u8; DIGITS]>::try_from(digits.as_bytes())
             .ok()
             .filter(|digits| digits.iter().all(|&byte| is_digit(byte)))
-            .ok_or_else(|| format!("behind the salt must be {DIGITS} of a-z A-Z 0-9 . /"))?;
+            .ok_or_else(|| format!("after the salt there must be {DIGITS} of a-z A-Z 0-9 . /"))?;
         Ok(PasswordHash { rounds, salt: salt.into(), digits })
     }
 
-    /// One that no password fits.
+    /// A hash that no password fits.
     pub fn nobody() -> PasswordHash {
         PasswordHash { rounds: ROUNDS, salt: Vec::new(), digits: [b' '; DIGITS] }
     }
 
-    /// Whether it was made from this password. Takes as long as that takes, right or wrong.
+    /// Whether it is the hash of this password. Takes the same time for correct and wrong ones.
     pub fn fits(&self, password: &[u8]) -> bool {
         let digits = crypt(password, &self.salt, self.rounds);
         is_same(&digits, &self.digits)
@@ -120,7 +120,7 @@ fn crypt(password: &[u8], salt: &[u8], rounds: u32) -> [u8; DIGITS] {
     encode(&last)
 }
 
-/// The bytes of a digest over and over, `length` of them.
+/// The digest, repeated and cut to `length` bytes.
 fn repeated(digest: &Digest, length: usize) -> Vec<u8> {
     digest.iter().copied().cycle().take(length).collect()
 }
@@ -168,7 +168,7 @@ mod tests {
     fn hashes_are_those_that_were_published_with_the_definition() {
         let long =
             "a very much longer text to encrypt.  This one even stretches over morethan one line.";
-        // (salt as far as it counts, rounds as far as they count, password, digits)
+        // (salt cut to its maximum, rounds within their bounds, password, digits)
         let rows = [
             ("saltstring", 5000, "Hello world!", "5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
             (

@@ -1,5 +1,5 @@
-//! `--healthcheck`: asks a running server whether it answers. For containers that hold nothing but
-//! this program, so that nothing else could ask.
+//! `--healthcheck`: asks a running server whether it answers. For containers that hold only this
+//! program, and so no other client.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::config::Config;
 
-/// Each of connecting, sending and waiting for the answer takes at most so long.
+/// The time-out of each step: connecting, sending, waiting for the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks the URL, or the server that has these options. The error is one line that says why it is
-/// not well.
+/// Asks a URL, or else the server with these options. The error is one line that says what is
+/// wrong.
 pub fn ask(config: &Config, url: Option<&str>) -> Result<(), String> {
     let question = match url {
         Some(url) => Question::of_url(url)?,
@@ -30,19 +30,18 @@ pub fn ask(config: &Config, url: Option<&str>) -> Result<(), String> {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Question {
-    /// IPv6 first. The first that answers decides.
+    /// IPv6 first. The first address that answers decides.
     addresses: Vec<SocketAddr>,
     host: String,
     path: String,
-    /// The lowest status that is not well.
+    /// The lowest status that is a failure.
     bad_from: u16,
-    /// What comes before the request.
+    /// Sent before the request.
     proxy_header: &'static str,
 }
 
 impl Question {
-    /// The path `/` need not be there, or may need a password: any answer but 5xx is a sign of
-    /// life.
+    /// `/` may be missing or need a password, so any status below 500 will do.
     fn of_options(config: &Config) -> Result<Question, String> {
         let loopback = |address: IpAddr| match address {
             IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -54,7 +53,7 @@ impl Question {
             let mut address = bind.socket_address(config.port);
             let is_any = address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
             address.set_ip(loopback(address.ip()));
-            // Where IPv6 is switched off there is no `::1`, and the socket of `::` takes IPv4 still.
+            // Without IPv6 there is no `::1`, but the socket of `::` still accepts IPv4.
             let ipv4 = is_any.then(|| (Ipv4Addr::LOCALHOST, address.port()).into());
             for address in [Some(address), ipv4].into_iter().flatten() {
                 if !addresses.contains(&address) {
@@ -76,7 +75,7 @@ impl Question {
             host: format!("localhost:{}", config.port),
             path: "/".to_owned(),
             bad_from: 500,
-            // A server that does not trust this machine answers to it, too, but with 400.
+            // A server that does not trust this machine answers too, with 400.
             proxy_header: match config.access.proxy_protocol {
                 true => "PROXY UNKNOWN\r\n",
                 false => "",
@@ -84,7 +83,7 @@ impl Question {
         })
     }
 
-    /// Whoever names a path wants it to be there.
+    /// A path that is named must be there, so only a status below 400 will do.
     fn of_url(url: &str) -> Result<Question, String> {
         let wrong =
             || format!("--healthcheck wants http://localhost:PORT/PATH or an address, not '{url}'");
@@ -102,7 +101,7 @@ impl Question {
             _ => (host, 80),
         };
         let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-        // No other names: a resolver would be a tenth of this program.
+        // No other names: with a resolver the program would be a tenth larger.
         let addresses = match literal {
             _ if name == "localhost" => localhost(port),
             Some(address) => vec![(address.parse::<Ipv6Addr>().map_err(|_| wrong())?, port).into()],
@@ -121,7 +120,7 @@ impl Question {
     }
 }
 
-/// RFC 6761 §6.3. A container from scratch has no /etc/hosts that would say so.
+/// RFC 6761 §6.3. A container may have no /etc/hosts.
 fn localhost(port: u16) -> Vec<SocketAddr> {
     vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]
 }

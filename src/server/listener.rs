@@ -1,5 +1,5 @@
-//! Where the server listens: `[::]` and, where that is IPv6 only, `0.0.0.0` as well; IPv4 alone
-//! where there is no IPv6; or what the operator named; or what the service manager passed.
+//! Where the server listens: at the addresses of `--bind`, or else at `[::]`. If that is IPv6 only,
+//! also at `0.0.0.0`; if there is no IPv6, at `0.0.0.0` only.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -9,25 +9,25 @@ use std::time::{Duration, Instant};
 use crate::config::Bind;
 use crate::sys::{self, Listener};
 
-/// More may be waiting to be accepted than std would let.
+/// How many connections may wait to be accepted. std would allow 128.
 const BACKLOG: u16 = 4_096;
-/// Of what a client does not read, the kernel keeps this much and no more.
+/// How much the kernel buffers of an answer that the client does not read.
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
-/// A client that says nothing at first is taken up after so long.
+/// After this time a connection is accepted even if the client has sent nothing.
 const SILENCE_SECONDS: u16 = 1;
 
-/// How long an address that was named may take to come: duplicate address detection needs a second
-/// or two, DHCP up to ten; systemd gives a unit 90. There is no option for it: who mistyped the
-/// address is told at once what is being waited for, and ends it.
+/// How long we wait for an address of `--bind`. Duplicate address detection needs a second or two,
+/// DHCP up to ten; systemd gives a unit 90. There is no option for it: an operator who mistyped the
+/// address reads at once what we wait for, and can stop the server.
 const WAIT: Duration = Duration::from_secs(30);
-/// Between two looks.
+/// The time between two attempts.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A free port of one address may be taken on another; as often another one is tried.
+/// A free port of one address may be in use on another. So many ports are tried.
 const FREE_PORTS_TRIED: u32 = 16;
 
-/// Opens the listeners. The error is one line that names the address and says what to do.
+/// Opens the listeners. The error is one line that names the address and what to do.
 pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
     let mut left = if port == 0 { FREE_PORTS_TRIED } else { 1 };
     let listeners = loop {
@@ -40,7 +40,7 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
         }
     };
     if binds.is_empty() && !has_ipv6(&listeners) {
-        warn("there is no IPv6 on this machine: serving IPv4 alone");
+        warn("there is no IPv6 on this machine: serving IPv4 only");
     }
     let listeners: Vec<Listener> = listeners.into_iter().map(Listener::Tcp).collect();
     for listener in &listeners {
@@ -49,8 +49,8 @@ pub fn bind(binds: &[Bind], port: u16) -> Result<Vec<Listener>, String> {
     Ok(listeners)
 }
 
-/// Both families on one port. `IPV6_V6ONLY` cannot be set before std binds, so what the system
-/// made of it is looked at afterwards.
+/// Both families on one port. std binds before `IPV6_V6ONLY` can be set, so we look afterwards
+/// what the system has set.
 fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     match TcpListener::bind(any) {
@@ -59,7 +59,7 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error
             let second = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             match TcpListener::bind(second) {
                 Ok(second) => Ok(vec![first, second]),
-                // Somebody else's IPv4 socket. Half a server would surprise more than none.
+                // Another program has the IPv4 port. Half a server would surprise more than none.
                 Err(error) => Err((second, error)),
             }
         }
@@ -72,7 +72,7 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error
         {
             Err((any, error))
         }
-        // No IPv6 here: EAFNOSUPPORT, whose number differs between machines, or EADDRNOTAVAIL.
+        // No IPv6: EAFNOSUPPORT, whose number differs between systems, or EADDRNOTAVAIL.
         Err(_) => {
             let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
             TcpListener::bind(any).map(|listener| vec![listener]).map_err(|error| (any, error))
@@ -80,8 +80,8 @@ fn bind_everything(port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error
     }
 }
 
-/// Whether anybody could come over IPv6. Where it is disabled `[::]` can be bound all the same, but
-/// no interface has an address, not even the loopback.
+/// Whether clients can connect over IPv6. Where it is disabled, `[::]` can still be bound, but no
+/// interface has an IPv6 address, not even the loopback.
 fn has_ipv6(listeners: &[TcpListener]) -> bool {
     let is_ipv6 = |listener: &TcpListener| matches!(listener.local_addr(), Ok(SocketAddr::V6(_)));
     let has_address =
@@ -90,14 +90,14 @@ fn has_ipv6(listeners: &[TcpListener]) -> bool {
 }
 
 fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
-    // `--bind 127.0.0.1 --bind ::`: whatever a dual-stack socket covers must come after it.
+    // `--bind 127.0.0.1 --bind ::`: addresses that a dual-stack socket covers must come after it.
     let rank = |bind: &Bind| match bind.address {
         address if !address.is_unspecified() => 2,
         address => u8::from(address.is_ipv4()),
     };
     let binds = (0..=2).flat_map(|now| binds.iter().filter(move |bind| rank(bind) == now));
     let mut listeners: Vec<TcpListener> = Vec::new();
-    // Once the system has chosen a port it is that of all.
+    // Once the system has chosen a port, all use it.
     let mut port = port;
     let deadline = Instant::now() + WAIT;
     for bind in binds {
@@ -117,25 +117,25 @@ fn bind_each(binds: &[Bind], port: u16) -> Result<Vec<TcpListener>, (SocketAddr,
     Ok(listeners)
 }
 
-/// At boot an address may not be there yet, or still be tentative (RFC 4862 §5.4): a server that
-/// has been told to listen there waits for it. SIGTERM and SIGINT still do what they do by default.
+/// At boot an address may be missing or tentative (RFC 4862 §5.4), so we wait for it. SIGTERM and
+/// SIGINT still end the process.
 fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpListener> {
     if needs_zone(address) {
-        // The BSDs say that there is no such address, and it would be waited for.
+        // The BSDs report a missing address, and we would wait for it.
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut told = false;
+    let mut is_reported = false;
     loop {
         match TcpListener::bind(address) {
             Err(error)
                 if error.kind() == io::ErrorKind::AddrNotAvailable
-                    // No network gives this one.
+                    // This one will not come from a network.
                     && !address.ip().is_loopback()
                     && Instant::now() < deadline => {}
             result => return result,
         }
-        if !told {
-            told = true;
+        if !is_reported {
+            is_reported = true;
             warn(&format!(
                 "waiting up to {} s for {} to become an address of this machine",
                 WAIT.as_secs(),
@@ -146,7 +146,7 @@ fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpList
     }
 }
 
-/// Whether one of them answers at this address already.
+/// Whether one of the listeners already answers at this address.
 fn covers(listeners: &[TcpListener], address: SocketAddr) -> bool {
     listeners.iter().any(|listener| {
         let Ok(own) = listener.local_addr() else {
@@ -159,39 +159,39 @@ fn covers(listeners: &[TcpListener], address: SocketAddr) -> bool {
     })
 }
 
-/// Deprecated because it cannot be set any more once a socket is bound. It can be asked.
+/// The call is deprecated because it cannot be set once the socket is bound. Reading it works.
 #[allow(deprecated)]
 fn is_v6_only(listener: &TcpListener) -> bool {
     listener.only_v6().unwrap_or(false)
 }
 
-/// Whether a listener answers IPv4 clients too, although its address is one of IPv6.
+/// Whether a listener with an IPv6 address answers IPv4 clients too.
 pub fn is_dual_stack(listener: &Listener) -> bool {
     let is_v6 = |tcp: &TcpListener| matches!(tcp.local_addr(), Ok(SocketAddr::V6(_)));
     listener.tcp().is_some_and(|tcp| is_v6(tcp) && !is_v6_only(tcp))
 }
 
-/// Where a listener is; `None` for a path.
+/// The address of a listener; `None` for a unix socket.
 pub fn address(listener: &Listener) -> Option<SocketAddr> {
     listener.tcp()?.local_addr().ok()
 }
 
-/// What a listener needs that was opened here or passed, and what sockets accepted from it
-/// inherit. Whether it is for IPv6 alone stays as it is.
+/// Sets what a listener needs, opened here or passed by a service manager, and what its connections
+/// inherit. `IPV6_V6ONLY` stays as it is.
 pub fn prepare(listener: &Listener) -> io::Result<()> {
     listener.set_nonblocking()?;
     sys::set_backlog(listener, BACKLOG)?;
     let Some(tcp) = listener.tcp() else {
         return Ok(());
     };
-    // Where there are no such options clients only cost more memory and time: a client is taken up
-    // when it connects and served when it has spoken, which in HTTP it does first.
+    // Where these options are missing, clients only cost more memory and time: a connection is
+    // then accepted before the client has sent its request.
     let _ = sys::set_unsent_bytes_max(tcp, UNSENT_BYTES_MAX);
     let _ = sys::set_accept_deferred(tcp, SILENCE_SECONDS);
     sys::set_no_delay(tcp)
 }
 
-/// On standard error, before there is a log and anybody who would have to wait for it.
+/// A line on standard error, before the log is there.
 pub fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "ipv6-httpd: {text}");
 }
@@ -201,16 +201,15 @@ fn describe(address: SocketAddr, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "port {port} of {} is taken: another server runs there; choose one with --port",
+                "port {port} is already in use (on {}): choose another with --port",
                 address.ip()
             )
         }
         io::ErrorKind::PermissionDenied => format!(
-            "no right to listen on port {port}: choose one above 1023 with --port, or allow it with \
-             'setcap cap_net_bind_service=+ep ipv6-httpd' or a systemd socket"
+            "port {port} needs root: use --port 8080, or install the service (scripts/install)"
         ),
         io::ErrorKind::AddrNotAvailable => {
-            format!("{} is no address of this machine", address.ip())
+            format!("{} is not an address of this machine", address.ip())
         }
         io::ErrorKind::InvalidInput if needs_zone(address) => describe_zones(address),
         _ => format!("cannot listen on {address}: {error}"),
@@ -221,7 +220,7 @@ fn needs_zone(address: SocketAddr) -> bool {
     matches!(address, SocketAddr::V6(address) if address.ip().is_unicast_link_local() && address.scope_id() == 0)
 }
 
-/// The error names the zones in which the address is, or else those in which one could be.
+/// The error names the zones that have the address, or else all that could.
 fn describe_zones(address: SocketAddr) -> String {
     let own = sys::addresses().unwrap_or_default();
     let zones = |fits: &dyn Fn(Ipv6Addr) -> bool| {

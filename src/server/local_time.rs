@@ -1,5 +1,5 @@
-//! Local time for the log, from the TZ variable or `/etc/localtime`: std has none, and the C
-//! library's would put `time_t` into a foreign signature. Read once at start-up (RFC 8536).
+//! Local time for the log, from the TZ variable or `/etc/localtime` (RFC 8536), read once at the
+//! start. std has no local time, and the C library's has `time_t` in its signatures.
 
 use std::env;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::Path;
 
 use crate::http::date::{days_from_civil, days_in_month};
 
-/// How far local time is ahead of UTC, now and in all years to come.
+/// The offset of local time from UTC, at any moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalTime {
-    /// When the offset changes: the moment, and seconds east of UTC from then on. Sorted.
+    /// The changes of the offset: the Unix time, and the seconds east of UTC from then on. Sorted.
     changes: Vec<(i64, i32)>,
-    /// Before the first of them.
+    /// The offset before the first of them.
     first: i32,
-    /// After the last of them.
+    /// What holds after the last of them.
     rule: Option<Rule>,
 }
 
 impl LocalTime {
-    /// That of the system. UTC where nothing is said, or what is said cannot be read.
+    /// The system's local time; UTC if it is not set or cannot be read.
     pub fn of_system() -> LocalTime {
         let variable = env::var("TZ").ok();
         let named = variable.as_deref().map(|name| name.strip_prefix(':').unwrap_or(name));
@@ -29,7 +29,7 @@ impl LocalTime {
                 Some(rule) => {
                     Some(LocalTime { changes: Vec::new(), first: rule.standard, rule: Some(rule) })
                 }
-                // `join` takes an absolute name as it is.
+                // `join` leaves an absolute path as it is.
                 None => LocalTime::read(&Path::new("/usr/share/zoneinfo").join(name)),
             },
             None => LocalTime::read(Path::new("/etc/localtime")),
@@ -41,7 +41,7 @@ impl LocalTime {
         LocalTime::parse(&fs::read(path).ok()?)
     }
 
-    /// Seconds east of UTC at a moment.
+    /// Seconds east of UTC at a Unix time.
     pub fn offset(&self, seconds: i64) -> i32 {
         let passed = self.changes.partition_point(|&(moment, _)| moment <= seconds);
         match (&self.rule, passed.checked_sub(1).and_then(|last| self.changes.get(last))) {
@@ -51,7 +51,7 @@ impl LocalTime {
         }
     }
 
-    /// A TZif file: its 64-bit part, or the 32-bit one where there is no other (RFC 8536 §3).
+    /// Reads a TZif file: the 64-bit block, or else the 32-bit one (RFC 8536 §3).
     fn parse(file: &[u8]) -> Option<LocalTime> {
         let header = Header::parse(file)?;
         if header.version == 0 {
@@ -94,7 +94,7 @@ impl LocalTime {
 
 struct Header {
     version: u8,
-    /// Counts, in the order in which they stand in the file but for the last two.
+    /// Counts, in the order of the file (RFC 8536 §3.1).
     ut: usize,
     standard: usize,
     leaps: usize,
@@ -108,7 +108,7 @@ impl Header {
         let file = file.strip_prefix(b"TZif")?;
         let count = |at: usize| {
             let bytes: [u8; 4] = file.get(16 + at * 4..20 + at * 4)?.try_into().ok()?;
-            // No zone has more than some hundred of anything.
+            // Real files have a few hundred at most.
             usize::try_from(u32::from_be_bytes(bytes)).ok().filter(|&count| count < 65_536)
         };
         Some(Header {
@@ -156,11 +156,11 @@ struct Change {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Day {
-    /// 1 to 365; February 29 is never counted.
+    /// 1 to 365, without February 29.
     Julian(i32),
     /// 0 to 365.
     OfYear(i32),
-    /// The nth weekday of a month; the fifth is the last.
+    /// The nth weekday of a month; 5 is the last one.
     OfMonth { month: u8, week: i32, weekday: i32 },
 }
 
@@ -178,7 +178,7 @@ impl Rule {
         } else {
             -words.time()?
         };
-        // Without a rule the C library assumes that of the United States.
+        // Without a rule, the C library takes that of the United States.
         let mut words = if words.0.is_empty() { Words(b",M3.2.0,M11.1.0") } else { words };
         let begin = words.change()?;
         let end = words.change()?;
@@ -198,7 +198,7 @@ impl Rule {
         let is_daylight = if begin <= end {
             (begin..end).contains(&seconds)
         } else {
-            // South of the equator summer spans the new year.
+            // In the south, summer includes the new year.
             !(end..begin).contains(&seconds)
         };
         if is_daylight { daylight.offset } else { self.standard }
@@ -206,7 +206,7 @@ impl Rule {
 }
 
 impl Change {
-    /// In local time, as if that were UTC.
+    /// The local time of the change, as if it were UTC.
     fn moment(&self, year: i64) -> i64 {
         let first = days_from_civil(year, 1, 1);
         let day = match self.day {
@@ -229,7 +229,7 @@ impl Change {
     }
 }
 
-/// What is left of a TZ string.
+/// The rest of a TZ string.
 struct Words<'t>(&'t [u8]);
 
 impl Words<'_> {

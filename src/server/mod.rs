@@ -133,7 +133,7 @@ impl Server {
             if root.open_beneath(name).is_err() {
                 // It may come later; a slip of the pen does not.
                 let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
-                log.warn(&format!("--fallback: there is no file '{name}' in the folder, as yet"));
+                log.warn(&format!("--fallback: there is no file '{name}' in the folder yet"));
             }
         }
         let workers = config.workers();
@@ -280,12 +280,12 @@ fn open_root(config: &Config) -> Result<Directory, String> {
     let root = root.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("there is no directory '{name}'"),
         io::ErrorKind::NotADirectory => format!("'{name}' is not a directory"),
-        io::ErrorKind::PermissionDenied => format!("no right to read the directory '{name}'"),
+        io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
         _ => format!("cannot open the directory '{name}': {error}"),
     })?;
     // One that cannot be read at all is a mistake better seen now than by every client.
     root.open_beneath(b"").map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("no right to read the directory '{name}'"),
+        io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
         _ => format!("cannot read the directory '{name}': {error}"),
     })?;
     Ok(root)
@@ -298,8 +298,8 @@ fn readers(folder: &std::fs::Metadata) -> String {
     };
     let who = match (mode & 0o040 != 0, mode & 0o004 != 0) {
         (_, true) => "everybody on this machine",
-        (true, false) => "its owner and its group alone",
-        (false, false) => "its owner alone",
+        (true, false) => "its owner and its group only",
+        (false, false) => "its owner only",
     };
     format!(
         "Readers: {who} (mode {mode:04o}, user {user}, group {group}); \
@@ -312,7 +312,7 @@ fn drawing(reachable: &[Reachable]) -> String {
     let best = reachable.iter().find(|found| found.is_for_phones());
     match best.and_then(|best| Symbol::encode(&best.url)) {
         Some(symbol) => symbol.draw(has_colours()),
-        None => "No address of this machine is one that a phone could open.\n".to_owned(),
+        None => "A phone cannot open any address of this machine.\n".to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
-//! Whether the folder is still where it was. It may be a mount point: what is mounted there after
-//! the start is not seen by a server that holds the folder beneath, and what is behind it may end.
-//! Neither can be mended from inside the sandbox, so the operator is told, once for each change.
+//! Watches whether the folder is still at its path. It may be a mount point: the server holds the
+//! folder that it opened, so it does not see what is mounted over it later, and a file system may
+//! go away. The sandbox does not let the server open the path again, so it warns the operator, once
+//! for each change.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,21 +13,21 @@ use crate::sys::{Directory, Standing};
 
 use super::log::Log;
 
-/// For all workers.
+/// What is known of the folder, for all workers.
 #[derive(Debug, Default)]
 pub struct RootWatch {
-    /// In the milliseconds of [`Now`].
+    /// When to look again, in the milliseconds of [`Now`].
     next_milliseconds: AtomicU64,
-    /// What was said last. `None`: all is well.
+    /// The last warning. `None`: all is well.
     trouble: Mutex<Option<String>>,
 }
 
-/// The folder is looked at no more often.
+/// The least time between two looks.
 const PERIOD_MILLISECONDS: u64 = 2_000;
 
 impl RootWatch {
-    /// Looks at the folder if this answer could come of its being another one: something was
-    /// missing, or could not be read, or a folder was listed. Other answers cost nothing.
+    /// Looks at the folder if this answer may be wrong because another folder is there: something
+    /// was missing or could not be read, or a folder was listed. Other answers cost nothing.
     pub fn answered(&self, response: &Response, root: &Directory, log: &Log, now: &Now) {
         let is_telling = matches!(response.body, Body::Produced(_))
             || matches!(
@@ -56,7 +57,7 @@ impl RootWatch {
             Standing::Unknown => return,
             Standing::Same => None,
             Standing::Another => Some(format!(
-                "another folder is at '{name}' since the start, mounted or renamed: restart to serve it"
+                "another folder is at '{name}' now, mounted or renamed: restart to serve it"
             )),
             Standing::Gone => Some(format!("the folder '{name}' was removed or renamed")),
             Standing::Unreadable(error) => {

@@ -1,5 +1,5 @@
-//! A service manager, where there is one: the sockets that it passes (sd_listen_fds(3)), and what
-//! it is told (sd_notify(3)). All is found in the environment; no option, no library.
+//! The service manager, if there is one: the sockets that it passes (sd_listen_fds(3)), and what
+//! the server reports to it (sd_notify(3)). All of it is in the environment; no option, no library.
 
 use std::env;
 use std::process;
@@ -8,10 +8,10 @@ use crate::sys::{self, Listener, Notifier};
 
 use super::listener::{prepare, warn};
 
-/// The sockets that were passed to this process; none if it was not started for one. To be called
-/// before anything is opened.
+/// The sockets that were passed to this process, if any. Call this before anything is opened, so
+/// that their numbers are not used.
 pub fn passed_listeners() -> Result<Vec<Listener>, String> {
-    // Whoever starts this process in a chain may have been passed the sockets: they are not ours.
+    // They may be for a process that has started this one.
     if variable("LISTEN_PID").and_then(|pid| pid.parse().ok()) != Some(process::id()) {
         return Ok(Vec::new());
     }
@@ -23,13 +23,13 @@ pub fn passed_listeners() -> Result<Vec<Listener>, String> {
         .enumerate()
         .map(|(at, socket)| {
             socket.and_then(prepared).map_err(|error| {
-                format!("descriptor {} is no listening stream socket: {error}", at + 3)
+                format!("descriptor {} is not a listening stream socket: {error}", at + 3)
             })
         })
         .collect()
 }
 
-/// Who wants to know how this service is. Nobody, mostly.
+/// The service manager that wants to know the state of this service, if there is one.
 #[derive(Debug)]
 pub struct Manager {
     socket: Option<Notifier>,
@@ -37,7 +37,8 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Looks for one in the environment. What cannot be reached is said, and is no reason to end.
+    /// Looks for one in the environment. Warns if it cannot be reached; the server starts all the
+    /// same.
     pub fn find() -> Manager {
         let socket = variable("NOTIFY_SOCKET").and_then(|name| {
             Notifier::connect(&name)
@@ -48,7 +49,7 @@ impl Manager {
             variable("WATCHDOG_PID").is_none_or(|pid| pid.parse().ok() == Some(process::id()));
         let microseconds = variable("WATCHDOG_USEC").and_then(|text| text.parse::<u64>().ok());
         let watchdog_seconds = match microseconds {
-            // Twice in the time that it grants, and not more than once a second.
+            // Twice in the time that it allows, but at most once a second.
             Some(microseconds) if microseconds > 0 && is_ours && socket.is_some() => {
                 u32::try_from(microseconds / 2_000_000).unwrap_or(u32::MAX).max(1)
             }
@@ -57,19 +58,19 @@ impl Manager {
         Manager { socket, watchdog_seconds }
     }
 
-    /// How often [`Manager::alive`] is to be called; 0 for never.
+    /// How often [`Manager::alive`] has to be called; 0 for never.
     pub fn watchdog_seconds(&self) -> u32 {
         self.watchdog_seconds
     }
 
-    /// The watchdog need not bite.
+    /// Tells the watchdog that the server is alive.
     pub fn alive(&self) {
         if self.watchdog_seconds != 0 {
             self.tell("WATCHDOG=1");
         }
     }
 
-    /// Lines of the form `NAME=VALUE`. A manager that does not listen is its own loss.
+    /// Sends lines of the form `NAME=VALUE`. Errors are ignored.
     pub fn tell(&self, state: &str) {
         if let Some(socket) = &self.socket {
             let _ = socket.send(state);

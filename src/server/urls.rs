@@ -18,7 +18,7 @@ pub struct Reachable {
 }
 
 /// The precedence of RFC 6724 §2.1, highest first: the order in which clients try the addresses of
-/// a name. Behind them what needs a zone, then what leads to this machine only.
+/// a name. After them addresses that need a zone, then those of this machine only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// A name, which people can type and which outlives every address.
@@ -35,12 +35,12 @@ enum Rank {
 }
 
 impl Reachable {
-    /// As it is printed: the URL, and a word where it does not work everywhere.
+    /// As it is printed: the URL, with a remark if it does not work everywhere.
     pub fn line(&self) -> String {
         match self.rank {
-            // RFC 6874 gave URLs a zone, browsers never took it, and RFC 9844 gave it up.
+            // RFC 6874 put zones into URLs, browsers never accepted them, and RFC 9844 dropped them.
             Rank::LinkLocal => {
-                format!("{} (for curl and the like: browsers take no zone)", self.url)
+                format!("{} (link-local: works with curl, not in browsers)", self.url)
             }
             _ => self.url.clone(),
         }
@@ -52,7 +52,7 @@ impl Reachable {
     }
 }
 
-/// One for each address that a listener answers on, the best first.
+/// One URL for each address at which a listener answers, the best first.
 pub fn reachable(listeners: &[Listener]) -> Vec<Reachable> {
     let own = sys::addresses().unwrap_or_default();
     let listens = |listener: &Listener| Some((address(listener)?, is_dual_stack(listener)));
@@ -60,8 +60,8 @@ pub fn reachable(listeners: &[Listener]) -> Vec<Reachable> {
     best_first(&listeners, &own, &passing_addresses(), announced_name().as_deref())
 }
 
-/// The same for any machine: its listeners, and whether they answer IPv4 beside IPv6; its
-/// addresses, those of them that pass, its name.
+/// The same for any machine. `listeners`: their addresses, and whether they answer both families.
+/// `own`: the machine's addresses. `passing`: those that will not last.
 fn best_first(
     listeners: &[(SocketAddr, bool)],
     own: &[InterfaceAddress],
@@ -93,7 +93,7 @@ fn best_first(
                 add(rank(own.address), &host(own), port);
             }
         }
-        // 127.0.0.2 is this machine as well, and no interface says so.
+        // 127.0.0.2 is this machine too, though no interface has it.
         if !is_everywhere && !own.iter().any(|own| own.address == listener.ip()) {
             let address = listener.ip();
             let own = InterfaceAddress { interface: String::new(), address, prefix_bits: 0 };
@@ -109,7 +109,7 @@ fn best_first(
 /// As the host of a URL.
 fn host(own: &InterfaceAddress) -> String {
     match own.address {
-        // RFC 6874, as curl takes it.
+        // RFC 6874, as curl accepts it.
         IpAddr::V6(address) if address.is_unicast_link_local() => {
             format!("[{address}%25{}]", own.interface)
         }
@@ -121,7 +121,7 @@ fn host(own: &InterfaceAddress) -> String {
 fn rank(address: IpAddr) -> Rank {
     match address {
         _ if address.is_loopback() => Rank::Loopback,
-        // Of IPv4 browsers need no zone, but it reaches no further.
+        // Link-local ones included: browsers need no zone for IPv4.
         IpAddr::V4(_) => Rank::Ipv4,
         IpAddr::V6(address) if address.is_unicast_link_local() => Rank::LinkLocal,
         IpAddr::V6(address) => match address.segments() {
@@ -133,7 +133,8 @@ fn rank(address: IpAddr) -> Rank {
     }
 }
 
-/// The same link-local address may be on several interfaces; a listener with a zone is on one.
+/// Whether a listener is on the interface of an address. Several interfaces may have the same
+/// link-local address; a listener with a zone is on one of them.
 fn is_on(own: &InterfaceAddress, listener: &SocketAddr) -> bool {
     match listener {
         SocketAddr::V6(listener) if listener.scope_id() != 0 => {
@@ -143,7 +144,8 @@ fn is_on(own: &InterfaceAddress, listener: &SocketAddr) -> bool {
     }
 }
 
-/// Containers' bridges lead nowhere for other machines; passing addresses soon do.
+/// Not the bridges of containers: other machines cannot reach them. Not addresses that will not
+/// last.
 fn is_worth_telling(own: &InterfaceAddress, passing: &[Ipv6Addr]) -> bool {
     let bridges = ["docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "podman"];
     let is_bridge = bridges.iter().any(|prefix| own.interface.starts_with(prefix));
@@ -156,7 +158,7 @@ fn passing_addresses() -> Vec<Ipv6Addr> {
     passing_in(&fs::read_to_string("/proc/net/if_inet6").unwrap_or_default())
 }
 
-/// As Linux tells them: address, interface, prefix length, scope, flags, all in hexadecimal.
+/// Reads Linux's table: address, interface, prefix length, scope, flags, all in hexadecimal.
 fn passing_in(table: &str) -> Vec<Ipv6Addr> {
     const TEMPORARY: u32 = 0x01;
     const DUPLICATE: u32 = 0x08;
@@ -171,8 +173,8 @@ fn passing_in(table: &str) -> Vec<Ipv6Addr> {
     table.lines().filter_map(parse).collect()
 }
 
-/// `NAME.local`, where something on this machine announces it over multicast DNS (RFC 6762): Avahi
-/// while it runs, or systemd-resolved where a network has it switched on.
+/// `NAME.local`, if this machine announces it over multicast DNS (RFC 6762): by Avahi, or by
+/// systemd-resolved where a network has it switched on.
 fn announced_name() -> Option<String> {
     let by_avahi = fs::metadata("/run/avahi-daemon/socket").is_ok();
     let by_resolved = || {
@@ -186,7 +188,7 @@ fn announced_name() -> Option<String> {
     local_name(&fs::read_to_string("/proc/sys/kernel/hostname").ok()?)
 }
 
-/// The first label of a host's name, if it is one that DNS takes.
+/// The first label of a host's name, if DNS allows it.
 fn local_name(host: &str) -> Option<String> {
     let label = host.trim().split('.').next()?.to_ascii_lowercase();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -232,7 +234,7 @@ mod tests {
         ("docker0", "fe80::42:1ff:fe02:304"),
     ];
     const LINK_LOCAL: &str = "http://[fe80::a6f3:c1ff:fe24:6d7b%25eth0]:8080/ \
-                              (for curl and the like: browsers take no zone)";
+                              (link-local: works with curl, not in browsers)";
 
     #[test]
     fn the_best_come_first() {

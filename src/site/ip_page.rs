@@ -77,7 +77,7 @@ fn write_page(client: &Client, address: &str, out: &mut Vec<u8>) {
         _ => None,
     };
     let kind = match (client.name.address, client.name.kind()) {
-        (None, _) => Some("Unknown: the proxy did not say readably who asks.".to_owned()),
+        (None, _) => Some("Unknown: the proxy did not say what your address is.".to_owned()),
         (_, kind) => kind.map(|kind| in_words(kind, client.name.zone.as_deref())),
     };
     let server = client.server.map(|server| server.to_string());
@@ -258,7 +258,7 @@ mod tests {
             content,
             "<h1>Your IP address is unknown</h1>\n<dl>\n\
              <dt>Family</dt><dd>unknown</dd>\n\
-             <dt>Kind</dt><dd>Unknown: the proxy did not say readably who asks.</dd>\n\
+             <dt>Kind</dt><dd>Unknown: the proxy did not say what your address is.</dd>\n\
              </dl>\n</main>\n</body>\n</html>\n"
         );
         let old = client("192.168.1.7", None, None);

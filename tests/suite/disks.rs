@@ -197,7 +197,7 @@ fn another_folder_at_the_path_is_said() {
     });
     let gone = format!("ipv6-httpd: the folder '{}' was removed or renamed\n", name.display());
     let another = format!(
-        "ipv6-httpd: another folder is at '{}' since the start, mounted or renamed: restart to serve it\n",
+        "ipv6-httpd: another folder is at '{}' now, mounted or renamed: restart to serve it\n",
         name.display()
     );
     let back = format!("ipv6-httpd: the folder '{}' is there again\n", name.display());

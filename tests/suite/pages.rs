@@ -223,6 +223,6 @@ fn check_says_what_would_be_and_ends() {
     let port = server.0.port.to_string();
     let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", &port]);
     assert_eq!((status, text.as_str()), (Some(1), ""));
-    let taken = format!("ipv6-httpd: port {port} of 127.0.0.1 is taken");
+    let taken = format!("ipv6-httpd: port {port} is already in use (on 127.0.0.1)");
     assert!(errors.starts_with(&taken), "{errors}");
 }

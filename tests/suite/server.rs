@@ -223,8 +223,7 @@ fn a_taken_port_is_named() {
         let listener = listener.expect("a port");
         let port = listener.local_addr().expect("its address").port().to_string();
         let error = format!(
-            "ipv6-httpd: port {port} of {address} is taken: another server runs there; \
-             choose one with --port\n"
+            "ipv6-httpd: port {port} is already in use (on {address}): choose another with --port\n"
         );
         let folder = site.path().to_str().expect("UTF-8");
         let said = run(&["-p", &port, "-b", address, folder]);
@@ -232,7 +231,10 @@ fn a_taken_port_is_named() {
         // Half a server would surprise more than none.
         let (status, out, error) = run(&["-p", &port, folder]);
         assert_eq!((status, out.as_str()), (Some(1), ""));
-        assert!(error.starts_with(&format!("ipv6-httpd: port {port} of ")), "{error}");
+        assert!(
+            error.starts_with(&format!("ipv6-httpd: port {port} is already in use (on ")),
+            "{error}"
+        );
     }
 }
 
@@ -246,8 +248,8 @@ fn a_port_below_1024_without_the_right_says_what_to_do() {
     let site = small_site();
     let mut command = command_behind(&starter);
     command.args(["-p", "80"]).arg(site.path());
-    let error = "ipv6-httpd: no right to listen on port 80: choose one above 1023 with --port, or \
-                 allow it with 'setcap cap_net_bind_service=+ep ipv6-httpd' or a systemd socket\n";
+    let error = "ipv6-httpd: port 80 needs root: use --port 8080, or install the service \
+                 (scripts/install)\n";
     assert_eq!(finish(command), (Some(1), String::new(), error.to_owned()));
 }
 
@@ -263,7 +265,7 @@ fn a_folder_that_may_not_be_read_is_named() {
     for path in [&folder, &inner] {
         let mut command = command_behind(starter);
         command.args(["-p", "0"]).arg(path);
-        let error = format!("ipv6-httpd: no right to read the directory '{}'\n", path.display());
+        let error = format!("ipv6-httpd: not allowed to read the directory '{}'\n", path.display());
         assert_eq!(finish(command), (Some(1), String::new(), error));
     }
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -379,7 +381,7 @@ fn in_a_network(before: &str) -> Vec<String> {
 }
 
 const LINK_LOCAL: &str =
-    "http://[fe80::ff:fe00:1%25net0]:8080/ (for curl and the like: browsers take no zone)";
+    "http://[fe80::ff:fe00:1%25net0]:8080/ (link-local: works with curl, not in browsers)";
 
 #[test]
 fn urls_stand_in_the_order_in_which_they_are_useful() {
@@ -536,7 +538,7 @@ fn options_do_what_they_say() {
 fn a_fallback_that_is_not_there_is_said() {
     let site = Folder::new();
     let server = TestServer::start(&["--fallback", "indx.html"], site.path());
-    let said = "ipv6-httpd: --fallback: there is no file 'indx.html' in the folder, as yet\n";
+    let said = "ipv6-httpd: --fallback: there is no file 'indx.html' in the folder yet\n";
     assert!(server.err.wait_until(|errors| errors == said), "{}", server.err.text());
     server.signal("TERM");
     assert!(server.wait().success());

@@ -148,12 +148,12 @@ fn what_is_no_listening_socket_is_one_line() {
         ),
         (
             "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3</dev/null;",
-            "descriptor 3 is no listening stream socket: \
+            "descriptor 3 is not a listening stream socket: \
              Socket operation on non-socket (os error 88)",
         ),
         (
             "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&-;",
-            "descriptor 3 is no listening stream socket: Bad file descriptor (os error 9)",
+            "descriptor 3 is not a listening stream socket: Bad file descriptor (os error 9)",
         ),
     ];
     for (script, wanted) in rows {

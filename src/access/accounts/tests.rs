@@ -354,7 +354,7 @@ fn a_wrong_line_is_named() {
             "line 1: the hash must begin with $5$: make it with 'openssl passwd -5'",
         ),
         ("ana:$5$salt".to_owned(), "line 1: the hash must be $5$SALT$DIGITS"),
-        (format!("ana:{hash}:x"), "line 1: behind the salt must be 43 of a-z A-Z 0-9 . /"),
+        (format!("ana:{hash}:x"), "line 1: after the salt there must be 43 of a-z A-Z 0-9 . /"),
         (
             format!("ana: {hash}"),
             "line 1: the hash must begin with $5$: make it with 'openssl passwd -5'",
@@ -378,7 +378,7 @@ fn a_wrong_line_is_named() {
         ),
         (
             format!("ana:$5$s$salt${digits}"),
-            "line 1: behind the salt must be 43 of a-z A-Z 0-9 . /",
+            "line 1: after the salt there must be 43 of a-z A-Z 0-9 . /",
         ),
     ];
     for (text, expected) in rows {
