@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
-use crate::support::client::{Answer, Conversation, fetch, get};
+use crate::support::client::{Answer, Conversation, connect, fetch, get};
 use crate::support::folder::{Folder, pattern};
 use crate::support::server::{TestServer, bound_by_modes, command_behind};
 use crate::support::skip;
@@ -262,23 +263,27 @@ fn an_unfinished_head_gets_408_after_ten_seconds() {
     let mut half = Conversation::open(server.address());
     half.send("GET /a HTTP/1.1\r\nHost:");
     // A byte now and then does not help.
-    let mut slow = Conversation::open(server.address());
-    let slow = thread::spawn(move || {
-        let mut bytes = b"GET /a HTTP/1.1\r\nX: ".to_vec();
-        bytes.resize(28, b'x');
-        for byte in bytes {
-            if slow.try_send([byte]).is_err() {
-                break;
+    let slow = connect(server.address());
+    let mut sender = slow.try_clone().expect("a descriptor");
+    let is_answered = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut bytes = b"GET /a HTTP/1.1\r\nX: ".iter().chain(iter::repeat(&b'x'));
+            // After the answer the server takes bytes for a while only, and then resets.
+            while !is_answered.load(Ordering::Relaxed) {
+                let byte = bytes.next().expect("without end");
+                sender.write_all(&[*byte]).expect("the server waits");
+                thread::sleep(Duration::from_millis(400));
             }
-            thread::sleep(std::time::Duration::from_millis(400));
-        }
-        slow.answer().status()
+        });
+        let timed_out = Conversation::over(&slow).answer();
+        is_answered.store(true, Ordering::Relaxed);
+        assert_eq!(timed_out.status(), 408);
     });
     let timed_out = half.answer();
     assert_eq!(timed_out.status(), 408);
     assert_eq!(timed_out.field("Connection"), Some("close"));
     half.expect_end();
-    assert_eq!(slow.join().expect("answered"), 408);
     assert_answer(&fetch(server.address(), "/a"), 200, "one");
 }
 
@@ -583,8 +588,8 @@ fn a_server_without_descriptors_serves_when_it_has_some() {
 fn an_end_right_behind_a_request_ends_the_connection() {
     let site = Folder::with(&[("a", "one")]);
     let server = TestServer::start(&[], site.path());
-    let start = Instant::now();
     for round in 0..100 {
+        let start = Instant::now();
         let mut client = Conversation::open(server.address());
         if round % 2 == 0 {
             // So that the worker waits for this client already.

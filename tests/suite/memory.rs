@@ -242,8 +242,8 @@ fn who_speaks_is_answered_while_others_are_silent() {
         sleep(Duration::from_millis(1_300));
         for _ in 0..10 {
             let mut stream = connect(server.address());
-            // A client that has given up is no answer; a server that is slow is.
-            stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+            // Before the silent ones are closed for being idle for a minute.
+            stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
             let head = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
             stream.write_all(head).expect("sent");
             let mut answer = Vec::new();

@@ -2,6 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::sync::Once;
+
+use ipv6_httpd::sys::raise_open_files_max;
 
 use super::DEADLINE;
 
@@ -167,6 +170,9 @@ pub fn connect(address: impl ToSocketAddrs) -> TcpStream {
 
 /// The same where nobody may listen.
 pub fn try_connect(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    static FILES: Once = Once::new();
+    // Tests that run at the same time have more connections than many a machine gives a process.
+    FILES.call_once(|| _ = raise_open_files_max());
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     stream.set_write_timeout(Some(DEADLINE))?;
