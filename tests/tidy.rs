@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::{Command, Stdio};
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -296,4 +298,78 @@ fn messages_are_quoted_as_they_are_said() {
         }
     }
     assert!(checked > 5, "{checked}");
+}
+
+/// A folder for PATH with what a script needs to read its command line. One that went on to build,
+/// install or start something would find nothing to do it with.
+#[cfg(unix)]
+fn shells() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shells");
+    fs::create_dir_all(&folder).expect("a folder");
+    // What stands in PATH may be a script that looks for the program itself.
+    let ask = ["-c", "import sys; print(sys.executable)"];
+    let python = Command::new("python3").args(ask).output().map(|done| done.stdout);
+    let python = String::from_utf8(python.unwrap_or_default()).expect("UTF-8");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for name in ["env", "bash", "sed", "dirname", "python3"] {
+        let mut places = std::env::split_paths(&path).map(|place| place.join(name));
+        let found = match name {
+            "python3" => Some(PathBuf::from(python.trim())),
+            _ => places.find(|place| place.is_file()),
+        };
+        if let Some(found) = found.filter(|found| found.is_file()) {
+            let link = folder.join(name);
+            // The last run may have left one, and another may make it at the same time.
+            drop(fs::remove_file(&link));
+            drop(std::os::unix::fs::symlink(found, &link));
+        }
+    }
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn scripts_tell_what_they_do_and_refuse_what_they_do_not_know() {
+    let shells = shells();
+    let check = |name: &str| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
+        let head = fs::read_to_string(&script).expect("UTF-8");
+        let interpreter = head.lines().next().and_then(|line| line.strip_prefix("#!/usr/bin/env "));
+        let interpreter = interpreter.unwrap_or_else(|| panic!("{name}: nothing runs it"));
+        if !shells.join(interpreter).exists() {
+            return; // This machine has none: there it runs no script either.
+        }
+        for (word, status) in [("--help", 0), ("--no-such-option", 2)] {
+            let mut command = Command::new(&script);
+            command.arg(word).current_dir("/").env("PATH", &shells);
+            // A script that leaves this to its user would litter the checkout.
+            command.env_remove("PYTHONDONTWRITEBYTECODE");
+            let done = command.stdin(Stdio::null()).output().expect("a script that runs");
+            let said = String::from_utf8_lossy(&done.stdout);
+            let complaint = String::from_utf8_lossy(&done.stderr);
+            assert_eq!(done.status.code(), Some(status), "{name} {word}: {said}{complaint}");
+            if status == 0 {
+                let line = said.lines().next().unwrap_or_default();
+                let is_head = line.len() > 30 && head.contains(line);
+                assert!(is_head, "{name} {word} does not print its head: {said}");
+                let usage = format!("scripts/{name}");
+                assert!(said.contains(&usage), "{name} {word} does not show how it is called");
+                assert_eq!(complaint, "", "{name} {word}");
+            } else {
+                assert_eq!(said, "", "{name} {word}");
+                let start = format!("{name}: ");
+                let is_line = complaint.starts_with(&start) && complaint.lines().count() == 1;
+                assert!(is_line, "{name} {word}: not one line: {complaint}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let names = files("scripts");
+        for some in names.chunks(names.len().div_ceil(4)) {
+            let some = some.to_vec();
+            scope.spawn(|| some.into_iter().for_each(|name| check(&name)));
+        }
+    });
+    let left = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib/__pycache__");
+    assert!(!left.exists(), "{} is left", left.display());
 }

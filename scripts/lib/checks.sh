@@ -28,15 +28,21 @@ packages() { python3 -B scripts/lib/checks.py packages "$@"; }
 
 free_port() { python3 -B scripts/lib/checks.py free-port; }
 
-# end_process PID: tells it to end, and kills it where it does not within 10 seconds.
-end_process() {
+# wait_process PID: the exit status of a child, which is killed if it does not end within 20 seconds.
+wait_process() {
     local tries
-    kill "$1" 2>/dev/null || return 0
-    for ((tries = 0; tries < 100; tries++)); do
-        kill -0 "$1" 2>/dev/null || return 0
+    for ((tries = 0; tries < 200; tries++)); do
+        kill -0 "$1" 2>/dev/null || { wait "$1" && return || return; }
         sleep 0.1
     done
     kill -KILL "$1" 2>/dev/null || true
+    return 1
+}
+
+# end_process PID: tells a child to end, and sees to it.
+end_process() {
+    kill "$1" 2>/dev/null || true
+    wait_process "$1" 2>/dev/null || true
 }
 
 passed=0 failed=0 skipped=0

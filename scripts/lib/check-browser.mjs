@@ -63,6 +63,7 @@ function startServer(folder, root) {
   const server = spawn(binary, words, { ...user, stdio: ['ignore', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {
     server.on('exit', () => reject(new Error('the server ended')));
+    setTimeout(() => reject(new Error('the server says nothing')), 30_000).unref();
     let output = '';
     server.stdout.on('data', (data) => {
       output += data;
@@ -222,7 +223,7 @@ async function checkWithNu(base) {
     files.push(file);
   }
   const jar = path.join(tools, 'vnu-jar/build/dist/vnu.jar');
-  const result = spawnSync('java', ['-jar', jar, '--format', 'json', '--stdout', ...files], { encoding: 'utf8' });
+  const result = spawnSync('java', ['-jar', jar, '--format', 'json', '--stdout', ...files], { encoding: 'utf8', timeout: 300_000 });
   const { messages } = JSON.parse(result.stdout);
   const brief = messages.map((message) => `${message.type}: ${message.message} ${path.basename(message.url)}`);
   const errors = messages.filter((message) => message.type !== 'info');
