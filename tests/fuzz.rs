@@ -34,7 +34,7 @@ use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::path::SitePath;
 use ipv6_httpd::http::proxy_protocol;
 use ipv6_httpd::http::range::{Selection, content_range, select};
-use ipv6_httpd::http::response::Body;
+use ipv6_httpd::http::response::{Body, Segment};
 use ipv6_httpd::http::target::is_host;
 use ipv6_httpd::peer::{Name, Peer};
 use ipv6_httpd::site::ip_page;
@@ -1730,7 +1730,13 @@ fn addresses_of_clients() {
             let line = format!("Accept: {accept}").into_bytes();
             let answer = with_fields(&[line], |fields| ip_page::respond(&client, fields));
             match answer.expect("a request").body {
-                Body::Bytes(page) => String::from_utf8(page).expect("UTF-8"),
+                Body::Segments(segments) => {
+                    let page = segments.into_iter().flat_map(|segment| match segment {
+                        Segment::Bytes(bytes) => bytes,
+                        other => panic!("{other:?}"),
+                    });
+                    String::from_utf8(page.collect()).expect("UTF-8")
+                }
                 other => panic!("{other:?}"),
             }
         };

@@ -24,12 +24,14 @@ use std::thread;
 use support::random::{Random, number};
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Chunk, Connection, Respond, Step};
+use ipv6_httpd::http::connection::{Connection, Step};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::outgoing::Chunk;
 use ipv6_httpd::http::request::{Method, Request};
-use ipv6_httpd::http::response::{Body, Part, Produce, Response};
+use ipv6_httpd::http::responder::{Answer, Answered, Responder, Unreadable};
+use ipv6_httpd::http::response::{Body, Produce, Response, Segment};
 use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
@@ -391,7 +393,7 @@ struct Given {
     length: u64,
     parts: Vec<Range<u64>>,
     status: Status,
-    has_note: bool,
+    has_record: bool,
     milliseconds: u64,
     date: HttpDate,
     /// So many bytes of the script had come.
@@ -409,13 +411,33 @@ const PART_END: &[u8] = b"\r\n--part--\r\n";
 struct Desk<'w, 'h> {
     world: &'w mut World<'h>,
     given: &'w mut Vec<Given>,
-    records: &'w mut Vec<Answered>,
+    records: &'w mut Vec<Answered<Vec<u8>>>,
     came: u64,
     last_sent: u64,
 }
 
-impl Respond for Desk<'_, '_> {
-    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
+impl Responder for Desk<'_, '_> {
+    type Record = Vec<u8>;
+    type ReadError = ();
+
+    fn limits(&self) -> &Limits {
+        &self.world.limits
+    }
+
+    fn now(&self) -> &Now {
+        &self.world.now
+    }
+
+    fn buffers(&mut self) -> &mut Buffers {
+        &mut self.world.buffers
+    }
+
+    fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Answer<Vec<u8>> {
+        panic!("a file that cannot be read is gone here")
+    }
+
+    fn respond(&mut self, request: &Request<'_>) -> Answer<Vec<u8>> {
+        let now = self.world.now;
         let world = &mut *self.world;
         let name = match request.target {
             Target::Path { path, .. } => name_of(path),
@@ -425,10 +447,10 @@ impl Respond for Desk<'_, '_> {
         let (kind, key, length) = (resource.kind, resource.key, resource.length);
         let mut parts = Vec::new();
         let (status, body) = match request.method {
-            Method::Options => (Status::NoContent, Body::Empty),
-            Method::Unknown => (Status::NotImplemented, Body::Bytes(MISSING.to_vec())),
+            Method::Options => (Status::NoContent, Body::empty()),
+            Method::Unknown => (Status::NotImplemented, Body::bytes(MISSING.to_vec())),
             Method::Get | Method::Head => match (kind, &resource.file) {
-                (Kind::Empty, _) => (Status::Ok, Body::Empty),
+                (Kind::Empty, _) => (Status::Ok, Body::empty()),
                 (Kind::Small | Kind::NotModified, _) => {
                     let mut bytes = Vec::new();
                     append(key, 0..length, &mut bytes);
@@ -436,7 +458,7 @@ impl Respond for Desk<'_, '_> {
                         Kind::Small => Status::Ok,
                         _ => Status::NotModified,
                     };
-                    (status, Body::Bytes(bytes))
+                    (status, Body::bytes(bytes))
                 }
                 (Kind::Produced, _) => {
                     let piece = world.random.between(1, 5_000);
@@ -444,27 +466,24 @@ impl Respond for Desk<'_, '_> {
                     (Status::Ok, Body::Produced(Box::new(source)))
                 }
                 (Kind::File, Some((_, file))) => {
-                    (Status::Ok, Body::File(Arc::clone(file), 0..length))
+                    (Status::Ok, Body::file(Arc::clone(file), 0..length))
                 }
                 (Kind::Multipart, Some((_, file))) => {
                     for _ in 0..world.random.between(1, 4) {
                         let start = world.random.below(length);
                         parts.push(start..world.random.between(start + 1, length));
                     }
-                    let part = |range: &Range<u64>| Part {
-                        head: PART_HEAD.to_vec(),
-                        range: range.clone(),
+                    let part = |range: &Range<u64>| {
+                        let head = Segment::Bytes(PART_HEAD.to_vec());
+                        [head, Segment::File(Arc::clone(file), range.clone())]
                     };
-                    let body = Body::Multipart {
-                        file: Arc::clone(file),
-                        parts: parts.iter().map(part).collect(),
-                        end: PART_END.to_vec(),
-                    };
-                    (Status::PartialContent, body)
+                    let end = [Segment::Bytes(PART_END.to_vec())];
+                    let segments = parts.iter().flat_map(part).chain(end).collect();
+                    (Status::PartialContent, Body::several(segments))
                 }
-                _ => (Status::NotFound, Body::Bytes(MISSING.to_vec())),
+                _ => (Status::NotFound, Body::bytes(MISSING.to_vec())),
             },
-            _ => (Status::MethodNotAllowed, Body::Bytes(MISSING.to_vec())),
+            _ => (Status::MethodNotAllowed, Body::bytes(MISSING.to_vec())),
         };
         let is_read = matches!(request.method, Method::Get | Method::Head);
         let given = Given {
@@ -475,7 +494,7 @@ impl Respond for Desk<'_, '_> {
             length,
             parts,
             status,
-            has_note: !world.random.one_in(16),
+            has_record: !world.random.one_in(16),
             milliseconds: now.milliseconds,
             date: now.date,
             came: self.came,
@@ -484,7 +503,8 @@ impl Respond for Desk<'_, '_> {
         self.give(given, body)
     }
 
-    fn reject(&mut self, reject: &Reject, line: &[u8], now: &Now) -> Response {
+    fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Vec<u8>> {
+        let now = self.world.now;
         let given = Given {
             line: line.to_vec(),
             reject: Some(reject.status),
@@ -493,33 +513,27 @@ impl Respond for Desk<'_, '_> {
             length: 0,
             parts: Vec::new(),
             status: reject.status,
-            has_note: true,
+            has_record: true,
             milliseconds: now.milliseconds,
             date: now.date,
             came: self.came,
             last_sent: self.last_sent,
         };
-        self.give(given, Body::Bytes(REFUSED.to_vec()))
+        self.give(given, Body::bytes(REFUSED.to_vec()))
     }
 
-    fn answered(&mut self, answered: Answered) {
+    fn answered(&mut self, answered: Answered<Vec<u8>>) {
         self.records.push(answered);
-    }
-
-    fn buffers(&mut self) -> &mut Buffers {
-        &mut self.world.buffers
     }
 }
 
 impl Desk<'_, '_> {
-    fn give(&mut self, given: Given, body: Body) -> Response {
+    fn give(&mut self, given: Given, body: Body) -> Answer<Vec<u8>> {
         let number = self.given.len().to_string();
-        let mut response = Response::new(given.status).with("X-Number", &number).with_body(body);
-        if given.has_note {
-            response.note = number.into_bytes();
-        }
+        let response = Response::new(given.status).with("X-Number", &number).with_body(body);
+        let record = given.has_record.then(|| number.into_bytes());
         self.given.push(given);
-        response
+        Answer { response, record }
     }
 }
 
@@ -1003,7 +1017,7 @@ enum Reader {
 #[derive(Debug)]
 struct Client {
     random: Random,
-    connection: Connection,
+    connection: Connection<Vec<u8>>,
     script: Script,
     /// Until when how much of the script and the garbage has arrived, in order.
     arrivals: Vec<(u64, u64)>,
@@ -1034,7 +1048,7 @@ struct Client {
     /// So many answers had been given then: to come to the next one is progress too.
     sending_answers: usize,
     given: Vec<Given>,
-    records: Vec<Answered>,
+    records: Vec<Answered<Vec<u8>>>,
     output: Vec<u8>,
     /// Something happened for which answers may be missing at the end.
     disturbed: bool,
@@ -1062,7 +1076,7 @@ impl Client {
             .then(|| arrived_at + random.below(2) * random.below(3_000));
         let reset = random.one_in(10).then(|| start + random.below(12_000));
         Client {
-            connection: Connection::default(),
+            connection: Connection::new(&Limits::default(), &Now::new(0, HttpDate(0))),
             script,
             arrivals,
             arrived: 0,
@@ -1110,7 +1124,6 @@ impl Client {
         }
         if self.deadline() <= now {
             let now = world.now;
-            let limits = world.limits;
             self.expirations += 1;
             assert!(self.expirations <= 2, "time-outs without end");
             if self.sending.is_some() {
@@ -1129,7 +1142,7 @@ impl Client {
                 came: self.taken,
                 last_sent: self.last_activity,
             };
-            self.connection.expired(&limits, &now, &mut desk);
+            self.connection.expired(&mut desk);
             let before = self.connection.deadline_milliseconds();
             self.advance(world);
             let waits = self.wake.is_some();
@@ -1150,7 +1163,6 @@ impl Client {
 
     /// The driver's loop, as in `server::worker`.
     fn advance(&mut self, world: &mut World<'_>) {
-        let limits = world.limits;
         for _ in 0..1_000_000 {
             let now = world.now;
             let mut desk = Desk {
@@ -1160,14 +1172,15 @@ impl Client {
                 came: self.taken,
                 last_sent: self.last_activity,
             };
-            match self.connection.next_step(&limits, &now, &mut desk) {
+            match self.connection.next_step(&mut desk) {
                 Step::Read => {
                     self.sending = None;
                     if !self.read(world) {
                         return self.wait(world);
                     }
                 }
-                Step::Write(chunk) => {
+                Step::Write => {
+                    let chunk = self.connection.chunk();
                     assert!(self.shut_down.is_none(), "bytes after the end of the sending side");
                     assert!(
                         !chunk.bytes.is_empty() || chunk.file.is_some(),
@@ -1200,7 +1213,7 @@ impl Client {
                         came: self.taken,
                         last_sent: self.last_activity,
                     };
-                    self.connection.sent(count as usize, &limits, &now, &mut desk);
+                    self.connection.sent(count as usize, &mut desk);
                 }
                 Step::ShutDownWriting => {
                     assert!(self.shut_down.is_none(), "the sending side is closed but once");
@@ -1246,7 +1259,6 @@ impl Client {
                         "lingers for too many bytes"
                     );
                 }
-                let limits = world.limits;
                 let mut desk = Desk {
                     world,
                     given: &mut self.given,
@@ -1254,7 +1266,7 @@ impl Client {
                     came: self.taken,
                     last_sent: self.last_activity,
                 };
-                self.connection.received(came, &limits, &now, &mut desk);
+                self.connection.received(came, &mut desk);
                 true
             }
             None if !self.told_end
@@ -1302,7 +1314,7 @@ impl Client {
             }
             if self.connection.is_idle() {
                 assert_eq!(self.connection.held_bytes(), 0, "an idle connection holds memory");
-                let noted = self.given.iter().filter(|given| given.has_note).count();
+                let noted = self.given.iter().filter(|given| given.has_record).count();
                 assert_eq!(self.records.len(), noted, "idle, and an answer is not recorded");
             }
         }
@@ -1335,7 +1347,14 @@ impl Client {
         world.tally.drained += 1;
         self.drained_at = Some(self.given.len());
         self.disturbed = true;
-        self.connection.drain(&world.limits, &world.now);
+        let desk = Desk {
+            world,
+            given: &mut self.given,
+            records: &mut self.records,
+            came: self.taken,
+            last_sent: self.last_activity,
+        };
+        self.connection.drain(&desk);
         self.advance(world);
     }
 
@@ -1354,11 +1373,10 @@ impl Client {
             world.tally.broken_off += 1;
         }
         // Files that it was sending go back.
-        self.connection = Connection::default();
+        self.connection = Connection::new(&world.limits, &world.now);
     }
 
     fn check_nothing_follows(&mut self, world: &mut World<'_>) {
-        let (limits, now) = (world.limits, world.now);
         let answers = self.given.len();
         for _ in 0..2 {
             let mut desk = Desk {
@@ -1369,8 +1387,8 @@ impl Client {
                 last_sent: self.last_activity,
             };
             let request = b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n";
-            self.connection.received(request, &limits, &now, &mut desk);
-            let step = self.connection.next_step(&limits, &now, &mut desk);
+            self.connection.received(request, &mut desk);
+            let step = self.connection.next_step(&mut desk);
             assert!(matches!(step, Step::Close), "after Close comes nothing");
         }
         assert_eq!(self.given.len(), answers, "answers after Close");
@@ -1398,10 +1416,10 @@ impl Client {
             assert!(whole || wire.is_empty(), "number {number} is not as it should be: {item:?}");
             assert!(complete || start == 0, "an answer after one that was broken off");
             complete &= whole;
-            if given.has_note {
+            if given.has_record {
                 let record = records.next().expect("every answer is recorded");
                 let expected = Answered {
-                    note: number.to_string().into_bytes(),
+                    record: number.to_string().into_bytes(),
                     status: given.status,
                     content_bytes: (before - wire.len()) as u64,
                 };

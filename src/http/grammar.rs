@@ -204,6 +204,15 @@ pub fn write_decimal(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(digits.get(20 - length..).unwrap_or_default());
 }
 
+/// A number in hexadecimal, without the machinery of formatting.
+pub fn write_hex(number: u64, out: &mut Vec<u8>) {
+    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        let nibble = (number >> (digit * 4)) as u8 & 15;
+        out.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,8 @@
 //!
 //! Its files are layers: each imports only those that stand before it here (`tests/tidy.rs`):
 //! grammar, limits, buffers, date, now, status, fields, path, target, request, head, content,
-//! precondition, range, accept, authorization, forwarded, proxy_protocol, response, connection.
+//! precondition, range, accept, authorization, forwarded, proxy_protocol, response,
+//! multipart, responder, outgoing, connection.
 #![forbid(unsafe_code)]
 
 pub mod accept;
@@ -17,12 +18,15 @@ pub mod forwarded;
 pub mod grammar;
 pub mod head;
 pub mod limits;
+pub mod multipart;
 pub mod now;
+pub mod outgoing;
 pub mod path;
 pub mod precondition;
 pub mod proxy_protocol;
 pub mod range;
 pub mod request;
+pub mod responder;
 pub mod response;
 pub mod status;
 pub mod target;

@@ -18,40 +18,57 @@ pub struct Response {
     fields: Vec<u8>,
     /// The content.
     pub body: Body,
-    /// What to remember of the request until the answer has been sent: comes back unread in
-    /// [`Answered`](super::connection::Answered). Nothing is reported when it is empty.
-    pub note: Vec<u8>,
 }
 
 /// The content of an answer.
 #[derive(Debug)]
 pub enum Body {
-    /// None, and a Content-Length of 0 where the status allows one.
-    Empty,
-    /// All of it.
-    Bytes(Vec<u8>),
-    /// A part of a file, or the whole.
-    File(Arc<File>, Range<u64>),
-    /// Several parts of a file, each with what stands before it, and what stands after the last.
-    Multipart {
-        /// What the ranges are of.
-        file: Arc<File>,
-        /// In the order in which they are sent.
-        parts: Vec<Part>,
-        /// The closing delimiter.
-        end: Vec<u8>,
-    },
+    /// From memory and from files. None at all: a Content-Length of 0 where the status allows one.
+    Segments(Segments),
     /// Made piece by piece while it is sent, so that it is never in memory as a whole.
     Produced(Box<dyn Produce>),
 }
 
-/// One part of a multipart body.
+/// Pieces of a body, in the order in which they are sent. One piece needs no allocation.
 #[derive(Debug)]
-pub struct Part {
-    /// Delimiter and fields.
-    pub head: Vec<u8>,
-    /// The part of the file, never empty.
-    pub range: Range<u64>,
+pub struct Segments {
+    first: Segment,
+    rest: Vec<Segment>,
+}
+
+/// A piece of a body.
+#[derive(Debug)]
+pub enum Segment {
+    /// From memory.
+    Bytes(Vec<u8>),
+    /// A part of a file, or the whole.
+    File(Arc<File>, Range<u64>),
+}
+
+impl Segment {
+    /// In bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Segment::Bytes(bytes) => bytes.len() as u64,
+            Segment::File(_, range) => range.end - range.start,
+        }
+    }
+}
+
+impl IntoIterator for Segments {
+    type Item = Segment;
+    type IntoIter = std::iter::Chain<std::iter::Once<Segment>, std::vec::IntoIter<Segment>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        std::iter::once(self.first).chain(self.rest)
+    }
+}
+
+impl Segments {
+    /// The first, and the iterator over the rest: what a connection keeps.
+    pub(super) fn split(self) -> (Segment, std::vec::IntoIter<Segment>) {
+        (self.first, self.rest.into_iter())
+    }
 }
 
 /// A body that is made while it is sent.
@@ -63,16 +80,40 @@ pub trait Produce: std::fmt::Debug + Send {
 }
 
 impl Body {
+    /// None.
+    pub const fn empty() -> Body {
+        Body::bytes(Vec::new())
+    }
+
+    /// All of it from memory.
+    pub const fn bytes(bytes: Vec<u8>) -> Body {
+        Body::Segments(Segments { first: Segment::Bytes(bytes), rest: Vec::new() })
+    }
+
+    /// A part of a file.
+    pub const fn file(file: Arc<File>, range: Range<u64>) -> Body {
+        Body::Segments(Segments { first: Segment::File(file, range), rest: Vec::new() })
+    }
+
+    /// Several pieces.
+    pub const fn several(segments: Vec<Segment>) -> Body {
+        let first = Segment::Bytes(Vec::new());
+        Body::Segments(Segments { first, rest: segments })
+    }
+
+    /// What of the first segment is in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Body::Segments(Segments { first: Segment::Bytes(bytes), .. }) => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// The Content-Length.
     pub fn length(&self) -> u64 {
         match self {
-            Body::Empty => 0,
-            Body::Bytes(bytes) => bytes.len() as u64,
-            Body::File(_, range) => range.end - range.start,
-            Body::Multipart { parts, end, .. } => {
-                let part =
-                    |part: &Part| part.head.len() as u64 + (part.range.end - part.range.start);
-                parts.iter().map(part).sum::<u64>() + end.len() as u64
+            Body::Segments(Segments { first, rest }) => {
+                first.length() + rest.iter().map(Segment::length).sum::<u64>()
             }
             Body::Produced(source) => source.length(),
         }
@@ -81,7 +122,7 @@ impl Body {
 
 /// Whether the connection goes on after an answer (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum Persistence {
     /// The client may send another request.
     Persist,
     /// This was the last answer.
@@ -91,17 +132,12 @@ pub enum Then {
 impl Response {
     /// Without fields, without content.
     pub fn new(status: Status) -> Response {
-        Response {
-            status,
-            fields: Vec::with_capacity(CAPACITY_MIN),
-            body: Body::Empty,
-            note: Vec::new(),
-        }
+        Response::in_buffer(status, Vec::with_capacity(CAPACITY_MIN))
     }
 
     /// The same in a buffer that has room already.
     pub fn in_buffer(status: Status, buffer: Vec<u8>) -> Response {
-        Response { status, fields: buffer, body: Body::Empty, note: Vec::new() }
+        Response { status, fields: buffer, body: Body::empty() }
     }
 
     /// The buffer, once the head is written.
@@ -148,25 +184,31 @@ impl Response {
 
     /// Puts the head on the wire: the one place that writes Date, Content-Length and Connection.
     /// Names are in Title-Case: GRUB and many a microcontroller compare them to the letter.
-    pub(super) fn write_head(&self, out: &mut Vec<u8>, version: Version, then: Then, now: &Now) {
+    pub(super) fn write_head(
+        &self,
+        out: &mut Vec<u8>,
+        version: Version,
+        persistence: Persistence,
+        now: &Now,
+    ) {
         // RFC 9110 §2.5: the version says what the server can do, not what was asked with.
         for part in [b"HTTP/1.1 ", self.status.text().as_bytes(), b"\r\nDate: ", now.date_text()] {
             out.extend_from_slice(part);
         }
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.fields);
-        // RFC 9110 §8.6: not with 204; with 304 it would be that of the 200, which we spare.
+        // RFC 9110 §8.6: not with 204. A 304 may repeat the length of the 200; we leave it out.
         if !matches!(self.status, Status::NoContent | Status::NotModified) {
             out.extend_from_slice(b"Content-Length: ");
             write_decimal(self.body.length(), out);
             out.extend_from_slice(b"\r\n");
         }
-        match (then, version) {
-            (Then::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
-            (Then::Persist, Version::Http10) => {
+        match (persistence, version) {
+            (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
+            (Persistence::Persist, Version::Http10) => {
                 out.extend_from_slice(b"Connection: keep-alive\r\n")
             }
-            (Then::Persist, Version::Http11) => {}
+            (Persistence::Persist, Version::Http11) => {}
         }
         out.extend_from_slice(b"\r\n");
     }

@@ -1,10 +1,12 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
+mod clients;
 pub mod connection_limits;
 pub mod healthcheck;
 pub mod listener;
 pub mod local_time;
 pub mod log;
+mod responder;
 mod root_watch;
 mod systemd;
 mod transport;
@@ -41,7 +43,7 @@ const STACK_BYTES: usize = 256 << 10;
 
 /// What all threads share.
 #[derive(Debug)]
-struct Shared {
+pub struct Shared {
     site: Site,
     /// `None`: everybody may ask for everything, and is who they are.
     access: Option<Access>,

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 
-use crate::http::connection::Chunk;
+use crate::http::outgoing::Chunk;
 use crate::sys::{self, SendFileError};
 
 /// A socket that does not block.

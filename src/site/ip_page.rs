@@ -44,7 +44,7 @@ pub fn respond(client: &Client, fields: Fields<'_>) -> Response {
         .with("X-Content-Type-Options", "nosniff")
         .with("Cache-Control", "no-store")
         .with("Vary", "Accept");
-    page::secured(response, form).with_body(Body::Bytes(page))
+    page::secured(response, form).with_body(Body::bytes(page))
 }
 
 fn write_json_page(client: &Client, address: &str, out: &mut Vec<u8>) {

@@ -15,12 +15,13 @@ use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
+use crate::http::multipart;
 use crate::http::now::Now;
 use crate::http::path::{SitePath, encode_path};
 use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Request};
-use crate::http::response::{Body, Part, Response};
+use crate::http::response::{Body, Response};
 use crate::http::status::{Reject, Status};
 use crate::http::target::Target;
 use crate::sys::{self, Directory, Failure};
@@ -29,7 +30,7 @@ use ip_page::Client;
 use listing::Listing;
 use open_files::OpenFiles;
 use page::Form;
-use representation::{Representation, write_hex};
+
 use resource::{Finder, OpenFile, Resource};
 
 /// A folder, and how it is served.
@@ -430,13 +431,13 @@ impl Site {
                 response
             }
             Selection::Several(ranges) => {
-                let boundary = boundary(&representation, now);
-                let parts = parts(&ranges, &boundary, &representation);
-                let multipart = [b"multipart/byteranges; boundary=", boundary.as_slice()].concat();
-                let end = [b"\r\n--", boundary.as_slice(), b"--\r\n"].concat();
+                let tag = description.validators.entity_tag.as_deref();
+                let boundary = multipart::boundary(tag.unwrap_or_default(), now);
+                let type_line = description.type_line();
+                let whole = multipart::Whole { file: &source.file, length, type_line };
                 described(Status::PartialContent, description.untyped_lines(), buffers)
-                    .with("Content-Type", multipart)
-                    .with_body(Body::Multipart { file: Arc::clone(&source.file), parts, end })
+                    .with("Content-Type", multipart::media_type(&boundary))
+                    .with_body(multipart::body(whole, ranges, &boundary))
             }
             Selection::Unsatisfiable => error(
                 request,
@@ -521,50 +522,11 @@ fn body(
         return Err(Unread::Changed);
     }
     if length > SMALL_BYTES_MAX || method == Method::Head {
-        return Ok(Body::File(Arc::clone(&file.file), range));
+        return Ok(Body::file(Arc::clone(&file.file), range));
     }
     match file.read(range.start, length as usize, buffers.take()) {
-        Ok(Some(bytes)) => Ok(Body::Bytes(bytes)),
+        Ok(Some(bytes)) => Ok(Body::bytes(bytes)),
         Ok(None) => Err(Unread::Changed),
         Err(error) => Err(Unread::from(&error)),
     }
-}
-
-/// RFC 9110 §14.6: each part with its own type and place.
-fn parts(
-    ranges: &[std::ops::Range<u64>],
-    boundary: &[u8],
-    representation: &Representation,
-) -> Vec<Part> {
-    let part = |range: &std::ops::Range<u64>| {
-        let mut head = Vec::with_capacity(160);
-        // Before the first as well (§14.6, note 1): there are readers that throw away what comes
-        // before a line feed, and would miss the first delimiter.
-        head.extend_from_slice(b"\r\n--");
-        head.extend_from_slice(boundary);
-        head.extend_from_slice(b"\r\n");
-        head.extend_from_slice(representation.description().type_line());
-        head.extend_from_slice(b"Content-Range: ");
-        head.extend_from_slice(&content_range(range, representation.length));
-        head.extend_from_slice(b"\r\n\r\n");
-        Part { head, range: range.clone() }
-    };
-    ranges.iter().map(part).collect()
-}
-
-/// A delimiter that no file is likely to hold: mixed from the moment and the file (RFC 2046 §5.1).
-fn boundary(representation: &Representation, now: &Now) -> Vec<u8> {
-    let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
-    for &byte in representation.description().validators.entity_tag.as_deref().unwrap_or_default() {
-        state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    let mut boundary = b"part-".to_vec();
-    for _ in 0..2 {
-        // splitmix64.
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        write_hex(mixed ^ (mixed >> 31), &mut boundary);
-    }
-    boundary
 }

@@ -52,7 +52,7 @@ pub fn respond(status: Status, form: Form, page: Vec<u8>) -> Response {
     response.add_lines(
         b"X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\nVary: Accept\r\n",
     );
-    secured(response, form).with_body(Body::Bytes(page))
+    secured(response, form).with_body(Body::bytes(page))
 }
 
 /// Adds what keeps a page from doing anything but being read.

@@ -7,6 +7,7 @@ use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
 use crate::http::fields::Fields;
+use crate::http::grammar::write_hex;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
@@ -270,12 +271,3 @@ fn age((seconds, nanoseconds): (i64, u32), now: HttpDate) -> Age {
 }
 
 const NANOSECONDS: i64 = 1_000_000_000;
-
-/// A number in hexadecimal, without the machinery of formatting.
-pub(super) fn write_hex(number: u64, out: &mut Vec<u8>) {
-    let digits = (64 - number.leading_zeros()).div_ceil(4).max(1);
-    for digit in (0..digits).rev() {
-        let nibble = (number >> (digit * 4)) as u8 & 15;
-        out.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
-    }
-}

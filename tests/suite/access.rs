@@ -14,12 +14,13 @@ use crate::support::folder::Folder;
 use crate::support::server::{TestServer, command, finish, run};
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Connection, Respond, Step};
+use ipv6_httpd::http::connection::{Connection, Step};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::forwarded::Source;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::responder::{Answer, Answered, Responder, Unreadable};
 use ipv6_httpd::http::response::Response;
 use ipv6_httpd::http::status::{Reject, Status};
 
@@ -705,33 +706,63 @@ fn options_that_are_wrong_say_what_they_want() {
 struct Desk {
     source: Option<Source>,
     is_wanted: bool,
-    answered: Vec<Answered>,
+    answered: Vec<Answered<Vec<u8>>>,
+    limits: Limits,
+    now: Now,
     buffers: Buffers,
 }
 
 impl Desk {
     fn new(is_wanted: bool) -> Desk {
-        Desk { source: None, is_wanted, answered: Vec::new(), buffers: Buffers::default() }
+        Desk {
+            source: None,
+            is_wanted,
+            answered: Vec::new(),
+            limits: Limits::default(),
+            now: Now::new(0, HttpDate(0)),
+            buffers: Buffers::default(),
+        }
+    }
+
+    fn at(&mut self, milliseconds: u64) {
+        self.now.set(milliseconds, HttpDate(0));
+    }
+
+    fn connection(&self) -> Connection<Vec<u8>> {
+        Connection::behind_proxy(&self.limits, &self.now)
     }
 }
 
-impl Respond for Desk {
-    fn respond(&mut self, _request: &Request<'_>, _now: &Now) -> Response {
-        Response::new(Status::NoContent)
+impl Responder for Desk {
+    type Record = Vec<u8>;
+    type ReadError = ();
+
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
-    fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
-        let mut response = Response::new(reject.status);
-        response.note = line.to_vec();
-        response
-    }
-
-    fn answered(&mut self, answered: Answered) {
-        self.answered.push(answered);
+    fn now(&self) -> &Now {
+        &self.now
     }
 
     fn buffers(&mut self) -> &mut Buffers {
         &mut self.buffers
+    }
+
+    fn respond(&mut self, _request: &Request<'_>) -> Answer<Vec<u8>> {
+        Answer { response: Response::new(Status::NoContent), record: None }
+    }
+
+    fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Answer<Vec<u8>> {
+        panic!("there is no file")
+    }
+
+    fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Vec<u8>> {
+        Answer { response: Response::new(reject.status), record: Some(line.to_vec()) }
+    }
+
+    fn answered(&mut self, answered: Answered<Vec<u8>>) {
+        self.answered.push(answered);
     }
 
     fn proxied(&mut self, source: Source) -> bool {
@@ -742,10 +773,10 @@ impl Respond for Desk {
 
 const HEADER: &[u8] = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n";
 
-fn step(connection: &mut Connection, limits: &Limits, now: &Now, desk: &mut Desk) -> String {
-    match connection.next_step(limits, now, desk) {
+fn step(connection: &mut Connection<Vec<u8>>, desk: &mut Desk) -> String {
+    match connection.next_step(desk) {
         Step::Read => "read".to_owned(),
-        Step::Write(chunk) => String::from_utf8_lossy(&chunk.bytes[..12]).into_owned(),
+        Step::Write => String::from_utf8_lossy(&connection.chunk().bytes[..12]).into_owned(),
         Step::ShutDownWriting => "shut down".to_owned(),
         Step::Close => "close".to_owned(),
     }
@@ -753,17 +784,16 @@ fn step(connection: &mut Connection, limits: &Limits, now: &Now, desk: &mut Desk
 
 #[test]
 fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
-    let (limits, now) = (Limits::default(), Now::new(0, HttpDate(0)));
     let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     let bytes = [HEADER, request].concat();
     for cut in 0..bytes.len() {
         let mut desk = Desk::new(true);
-        let mut connection = Connection::behind_proxy(&limits, &now);
+        let mut connection = desk.connection();
         for part in [&bytes[..cut], &bytes[cut..]] {
-            assert_eq!(step(&mut connection, &limits, &now, &mut desk), "read", "cut at {cut}");
-            connection.received(part, &limits, &now, &mut desk);
+            assert_eq!(step(&mut connection, &mut desk), "read", "cut at {cut}");
+            connection.received(part, &mut desk);
         }
-        let answer = step(&mut connection, &limits, &now, &mut desk);
+        let answer = step(&mut connection, &mut desk);
         assert_eq!(answer, "HTTP/1.1 204", "cut at {cut}");
         let client = IpAddr::from([198, 51, 100, 7]);
         assert_eq!(desk.source, Some(Source::Client(client)));
@@ -773,25 +803,27 @@ fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
 #[test]
 fn a_proxy_header_is_owed_at_once() {
     let limits = Limits::default();
-    let at = |milliseconds| Now::new(milliseconds, HttpDate(0));
     let (head, idle) = (limits.head_milliseconds, limits.idle_milliseconds);
     // Not one byte puts the deadline off.
     let mut desk = Desk::new(true);
-    let mut connection = Connection::behind_proxy(&limits, &at(0));
+    let mut connection = desk.connection();
     for (milliseconds, byte) in HEADER[..20].iter().enumerate() {
         assert_eq!(connection.deadline_milliseconds(), head);
-        let now = at(milliseconds as u64 * 100);
-        connection.received(&[*byte], &limits, &now, &mut desk);
-        assert_eq!(step(&mut connection, &limits, &now, &mut desk), "read");
+        desk.at(milliseconds as u64 * 100);
+        connection.received(&[*byte], &mut desk);
+        assert_eq!(step(&mut connection, &mut desk), "read");
     }
-    connection.expired(&limits, &at(head), &mut desk);
-    assert_eq!(step(&mut connection, &limits, &at(head), &mut desk), "close");
+    desk.at(head);
+    connection.expired(&mut desk);
+    assert_eq!(step(&mut connection, &mut desk), "close");
     assert_eq!(desk.answered, [], "without a word");
     // With the header, the connection is as any other: idle, or in a head.
     for (bytes, expected) in [(HEADER.to_vec(), idle), ([HEADER, b"G"].concat(), head)] {
-        let mut connection = Connection::behind_proxy(&limits, &at(0));
-        connection.received(&bytes, &limits, &at(9), &mut desk);
-        assert_eq!(step(&mut connection, &limits, &at(9), &mut desk), "read");
+        desk.at(0);
+        let mut connection = desk.connection();
+        desk.at(9);
+        connection.received(&bytes, &mut desk);
+        assert_eq!(step(&mut connection, &mut desk), "read");
         assert_eq!(connection.deadline_milliseconds(), 9 + expected);
         assert_eq!(connection.is_idle(), expected == idle);
     }
@@ -799,7 +831,6 @@ fn a_proxy_header_is_owed_at_once() {
 
 #[test]
 fn a_proxy_header_that_is_broken_ends_the_connection() {
-    let (limits, now) = (Limits::default(), Now::new(0, HttpDate(0)));
     let long = [b"GET /".as_slice(), &[b'x'; 5_000]].concat();
     // (what comes, whether the client is wanted, what is written down)
     let rows: [(&[u8], bool, Option<&[u8]>); 5] = [
@@ -812,12 +843,12 @@ fn a_proxy_header_that_is_broken_ends_the_connection() {
     ];
     for (bytes, is_wanted, expected) in rows {
         let mut desk = Desk::new(is_wanted);
-        let mut connection = Connection::behind_proxy(&limits, &now);
-        connection.received(bytes, &limits, &now, &mut desk);
+        let mut connection = desk.connection();
+        connection.received(bytes, &mut desk);
         connection.ended();
-        assert_eq!(step(&mut connection, &limits, &now, &mut desk), "close");
+        assert_eq!(step(&mut connection, &mut desk), "close");
         let expected = expected.map(|line| Answered {
-            note: line.to_vec(),
+            record: line.to_vec(),
             status: Status::BadRequest,
             content_bytes: 0,
         });

@@ -9,10 +9,10 @@ use crate::support::drive::{
 use crate::support::folder::{Folder, OLD_DATE};
 use crate::support::site::{error_page, file_fields};
 
-use ipv6_httpd::http::connection::{Answered, Step};
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::responder::Answered;
 use ipv6_httpd::http::response::{Body, Produce, Response};
 use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
@@ -24,7 +24,7 @@ const TEXT: &str = "Content-Type: text/plain\r\n";
 
 fn fixed(request: &Request<'_>, _now: &Now) -> Response {
     let text = |status, content: Vec<u8>| {
-        Response::new(status).with("Content-Type", "text/plain").with_body(Body::Bytes(content))
+        Response::new(status).with("Content-Type", "text/plain").with_body(Body::bytes(content))
     };
     match request.target {
         Target::Asterisk => text(Status::Ok, b"the asterisk".to_vec()),
@@ -81,7 +81,7 @@ fn made(length: u64) -> Response {
 fn fixed_refusal(reject: &Reject) -> Response {
     Response::new(reject.status)
         .with("Content-Type", "text/plain")
-        .with_body(Body::Bytes(reject.reason.into()))
+        .with_body(Body::bytes(reject.reason.into()))
 }
 
 fn ok(content: &str) -> Vec<u8> {
@@ -692,10 +692,7 @@ fn one_answer_after_the_other() {
 fn a_pipelined_batch_leaves_in_one_write() {
     let mut client = Client::new(&FIXED, &Limits::default());
     client.receive(&NEXT.repeat(10));
-    let step = client.step();
-    let Step::Write(chunk) = step else {
-        panic!("{step:?}");
-    };
+    let chunk = client.chunk();
     assert_eq!(chunk.bytes, ok("/next").repeat(10));
     assert!(chunk.file.is_none());
 }
@@ -888,11 +885,7 @@ fn idle_connections_end_without_a_word() {
 fn half_sent(request: &[u8], bytes: usize) -> Client<'static> {
     let mut client = Client::new(&FIXED, &Limits::default());
     client.receive(request);
-    let step = client.step();
-    let Step::Write(chunk) = step else {
-        panic!("{step:?}");
-    };
-    let sent = chunk.bytes[..bytes].to_vec();
+    let sent = client.chunk().bytes[..bytes].to_vec();
     client.output.extend_from_slice(&sent);
     client.sent(bytes);
     client
@@ -904,13 +897,13 @@ const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
 fn clients_that_do_not_read() {
     // Nothing is taken: 30 s.
     let mut client = half_sent(LARGE, 1_000);
-    assert!(client.connection.deadline_milliseconds() == client.now.milliseconds + 30_000);
-    client.now.set(31_000, client.now.date);
-    client.connection.expired(&client.limits, &client.now, &mut client.desk);
+    assert!(client.connection.deadline_milliseconds() == client.desk.now.milliseconds + 30_000);
+    client.desk.now.set(31_000, client.desk.now.date);
+    client.connection.expired(&mut client.desk);
     assert_eq!(client.drive(), End::Closed);
     let head = head_length(&ok(&"x".repeat(100_000))) as u64;
     let aborted = Answered {
-        note: b"GET /large HTTP/1.1".to_vec(),
+        record: b"GET /large HTTP/1.1".to_vec(),
         status: Status::Ok,
         content_bytes: 1_000 - head,
     };
@@ -919,12 +912,12 @@ fn clients_that_do_not_read() {
     // A few bytes now and then are no progress; 4 KiB are.
     let mut client = half_sent(LARGE, 1_000);
     for _ in 0..30 {
-        client.now.set(client.now.milliseconds + 900, client.now.date);
+        client.desk.now.set(client.desk.now.milliseconds + 900, client.desk.now.date);
         client.sent(100);
     }
     assert_eq!(client.connection.deadline_milliseconds(), 31_000);
     client.sent(96);
-    assert_eq!(client.connection.deadline_milliseconds(), client.now.milliseconds + 30_000);
+    assert_eq!(client.connection.deadline_milliseconds(), client.desk.now.milliseconds + 30_000);
 }
 
 #[test]
@@ -1014,7 +1007,7 @@ fn records_tell_what_was_sent() {
     client.sends = 1;
     assert_eq!(client.send(&input), End::Lingers);
     let record =
-        |note: &str, status, content_bytes| Answered { note: note.into(), status, content_bytes };
+        |line: &str, status, content_bytes| Answered { record: line.into(), status, content_bytes };
     let refusal = WORDS.len() as u64;
     let expected = [
         record("HEAD /a HTTP/1.1", Status::Ok, 0),
@@ -1039,7 +1032,7 @@ fn records_tell_what_was_sent() {
     // A line that is too long is not kept as a whole.
     let input = format!("GET /{} HTTP/1.1\r\n", "x".repeat(100_000));
     let outcome = run(&FIXED, &Limits::default(), &[input.as_bytes()], usize::MAX);
-    assert_eq!(outcome.answered[0].note.len(), "refused: ".len() + (8 << 10));
+    assert_eq!(outcome.answered[0].record.len(), "refused: ".len() + (8 << 10));
 }
 
 /// A body that ends before its length ends the connection, or the client would wait for the rest;

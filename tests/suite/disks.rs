@@ -2,11 +2,12 @@
 //! systems do is asked by `scripts/check-filesystems`; here it is the core alone, with a file taken
 //! for unreadable after each number of bytes that can have been sent.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use crate::support::drive::{Client, DATE, Desk, End, Served, show};
+use crate::support::drive::{Client, DATE, End, Served, now, show};
 use crate::support::folder::Folder;
 use crate::support::server::TestServer;
 use crate::support::wait_until;
@@ -15,7 +16,7 @@ use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
-use ipv6_httpd::http::response::{Body, Part, Response};
+use ipv6_httpd::http::response::{Body, Response, Segment};
 use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
@@ -32,16 +33,15 @@ fn respond(request: &Request<'_>, _now: &Now) -> Response {
     let response = Response::new(Status::Ok);
     let file = unreadable_file();
     match path {
-        b"/file" => response.with_body(Body::File(file, 5..25)),
-        b"/parts" => {
-            let part = |head: &[u8], range| Part { head: head.to_vec(), range };
-            response.with_body(Body::Multipart {
-                file,
-                parts: vec![part(b"first:", 0..5), part(b"second:", 7..9)],
-                end: b"end".to_vec(),
-            })
-        }
-        path => response.with_body(Body::Bytes(path.to_vec())),
+        b"/file" => response.with_body(Body::file(file, 5..25)),
+        b"/parts" => response.with_body(Body::several(vec![
+            Segment::Bytes(b"first:".to_vec()),
+            Segment::File(Arc::clone(&file), 0..5),
+            Segment::Bytes(b"second:".to_vec()),
+            Segment::File(file, 7..9),
+            Segment::Bytes(b"end".to_vec()),
+        ])),
+        path => response.with_body(Body::bytes(path.to_vec())),
     }
 }
 
@@ -72,20 +72,30 @@ fn drive(
 ) -> (String, Vec<bool>, End, Vec<(u16, u64)>) {
     let served = Served { answer: &respond, refuse: &reject };
     let limits = Limits::default();
+    let asked = RefCell::new(Vec::new());
+    let another = |request: &Request<'_>, is_first: bool| {
+        asked.borrow_mut().push(is_first);
+        match again {
+            // Another file, which is no better.
+            Some(_) if is_first => respond(request, &now()),
+            _ => Response::new(Status::InternalServerError)
+                .with_body(Body::bytes(b"unreadable".to_vec())),
+        }
+    };
     let mut client = Client::new(&served, &limits);
+    client.desk.again = Some(&another);
     client.receive(input.as_bytes());
     let mut left = sent;
-    let mut asked = Vec::new();
     let end = loop {
         let mut output = Vec::new();
         let took = match client.step() {
-            Step::Write(chunk) if chunk.file.is_none() => {
-                output.extend_from_slice(chunk.bytes);
-                chunk.bytes.len()
-            }
-            Step::Write(chunk) => {
-                let some = left.min(chunk.bytes.len());
-                left -= some;
+            Step::Write => {
+                let chunk = client.connection.chunk();
+                let mut some = chunk.bytes.len();
+                if chunk.file.is_some() {
+                    some = left.min(some);
+                    left -= some;
+                }
                 output.extend_from_slice(&chunk.bytes[..some]);
                 some
             }
@@ -97,24 +107,12 @@ fn drive(
             client.sent(took);
             continue;
         }
-        let (now, limits) = (client.now, client.limits);
-        let answer = |_: &mut Desk<'_>, request: &Request<'_>, is_first: bool| {
-            asked.push(is_first);
-            let mut response = match again {
-                // Another file, which is no better.
-                Some(_) if is_first => respond(request, &now),
-                _ => Response::new(Status::InternalServerError)
-                    .with_body(Body::Bytes(b"unreadable".to_vec())),
-            };
-            response.note = request.line.to_vec();
-            response
-        };
-        client.connection.unreadable(&limits, &now, &mut client.desk, answer);
+        client.connection.unreadable((), &mut client.desk);
     };
     let answered = client.desk.answered.iter();
     let answered = answered.map(|found| (found.status.code(), found.content_bytes));
     let output = String::from_utf8(client.output).expect("ASCII");
-    (output, asked, end, answered.collect())
+    (output, asked.take(), end, answered.collect())
 }
 
 fn request(target: &str, close: &str) -> String {

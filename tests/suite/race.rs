@@ -22,7 +22,7 @@ use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::head::HeadReader;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
-use ipv6_httpd::http::response::{Body, Response};
+use ipv6_httpd::http::response::{Body, Response, Segment};
 use ipv6_httpd::http::status::Status;
 use ipv6_httpd::peer::Peer;
 use ipv6_httpd::site::Site;
@@ -218,14 +218,18 @@ impl Asker {
 fn everything(response: Response) -> Vec<u8> {
     let mut bytes = response.fields().to_vec();
     match response.body {
-        Body::Empty => {}
-        Body::Bytes(content) => bytes.extend_from_slice(&content),
-        Body::File(file, range) => {
-            let mut file = &*file;
-            file.seek(SeekFrom::Start(range.start)).expect("a file has places");
-            file.take(range.end - range.start).read_to_end(&mut bytes).expect("read");
+        Body::Segments(segments) => {
+            for segment in segments {
+                match segment {
+                    Segment::Bytes(content) => bytes.extend_from_slice(&content),
+                    Segment::File(file, range) => {
+                        let mut file = &*file;
+                        file.seek(SeekFrom::Start(range.start)).expect("a file has places");
+                        file.take(range.end - range.start).read_to_end(&mut bytes).expect("read");
+                    }
+                }
+            }
         }
-        Body::Multipart { .. } => panic!("no ranges were asked for"),
         Body::Produced(mut source) => {
             let end = bytes.len() as u64 + source.length();
             while (bytes.len() as u64) < end {

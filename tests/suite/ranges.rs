@@ -386,7 +386,8 @@ fn beyond_four_gigabytes() {
         loop {
             let step = client.step();
             let count = match step {
-                Step::Write(chunk) => {
+                Step::Write => {
+                    let chunk = client.connection.chunk();
                     head.extend_from_slice(chunk.bytes);
                     let (_, range) = chunk.file.expect("the file");
                     assert_eq!(range.start, content_bytes);

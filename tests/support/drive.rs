@@ -4,11 +4,13 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Answered, Connection, Respond, Step};
+use ipv6_httpd::http::connection::{Connection, Step};
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::outgoing::Chunk;
 use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::responder::{self, Answered, Responder, Unreadable};
 use ipv6_httpd::http::response::Response;
 use ipv6_httpd::http::status::Reject;
 
@@ -24,30 +26,53 @@ pub fn now() -> Now {
 pub struct Desk<'s> {
     pub answer: &'s dyn Fn(&Request<'_>, &Now) -> Response,
     pub refuse: &'s dyn Fn(&Reject) -> Response,
-    pub answered: Vec<Answered>,
+    /// The answer where a file is unreadable; is told whether that is for the first time.
+    pub again: Option<&'s dyn Fn(&Request<'_>, bool) -> Response>,
+    pub answered: Vec<Answered<Vec<u8>>>,
+    pub limits: Limits,
+    pub now: Now,
     buffers: Buffers,
 }
 
-impl Respond for Desk<'_> {
-    fn respond(&mut self, request: &Request<'_>, now: &Now) -> Response {
-        let mut response = (self.answer)(request, now);
-        response.note = request.line.to_vec();
-        response
+fn recorded(response: Response, record: Vec<u8>) -> responder::Answer<Vec<u8>> {
+    responder::Answer { response, record: Some(record) }
+}
+
+impl Responder for Desk<'_> {
+    type Record = Vec<u8>;
+    type ReadError = ();
+
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
-    fn reject(&mut self, reject: &Reject, line: &[u8], _now: &Now) -> Response {
-        let mut response = (self.refuse)(reject);
-        // Empty notes are not reported, and a line may be empty.
-        response.note = [b"refused: ", line].concat();
-        response
-    }
-
-    fn answered(&mut self, answered: Answered) {
-        self.answered.push(answered);
+    fn now(&self) -> &Now {
+        &self.now
     }
 
     fn buffers(&mut self) -> &mut Buffers {
         &mut self.buffers
+    }
+
+    fn respond(&mut self, request: &Request<'_>) -> responder::Answer<Vec<u8>> {
+        recorded((self.answer)(request, &self.now), request.line.to_vec())
+    }
+
+    fn respond_again(
+        &mut self,
+        request: &Request<'_>,
+        unreadable: Unreadable<()>,
+    ) -> responder::Answer<Vec<u8>> {
+        let again = self.again.expect("an answer in place of an unreadable file");
+        recorded(again(request, unreadable.is_first), request.line.to_vec())
+    }
+
+    fn reject(&mut self, reject: Reject, line: &[u8]) -> responder::Answer<Vec<u8>> {
+        recorded((self.refuse)(&reject), [b"refused: ", line].concat())
+    }
+
+    fn answered(&mut self, answered: Answered<Vec<u8>>) {
+        self.answered.push(answered);
     }
 }
 
@@ -59,11 +84,14 @@ pub struct Served<'s> {
 }
 
 impl Served<'_> {
-    pub fn desk(&self) -> Desk<'_> {
+    pub fn desk(&self, limits: &Limits) -> Desk<'_> {
         Desk {
             answer: self.answer,
             refuse: self.refuse,
+            again: None,
             answered: Vec::new(),
+            limits: *limits,
+            now: now(),
             buffers: Buffers::default(),
         }
     }
@@ -86,7 +114,7 @@ pub enum End {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub output: Vec<u8>,
-    pub answered: Vec<Answered>,
+    pub answered: Vec<Answered<Vec<u8>>>,
     pub end: End,
     /// The most heap memory that the connection held.
     pub held_bytes: usize,
@@ -94,10 +122,8 @@ pub struct Outcome {
 
 /// A connection with all that drives it.
 pub struct Client<'s> {
-    pub connection: Connection,
+    pub connection: Connection<Vec<u8>>,
     pub desk: Desk<'s>,
-    pub limits: Limits,
-    pub now: Now,
     pub output: Vec<u8>,
     /// Bytes that go at a time.
     pub sends: usize,
@@ -109,9 +135,7 @@ impl<'s> Client<'s> {
     pub fn new(served: &'s Served<'s>, limits: &Limits) -> Client<'s> {
         Client {
             connection: Connection::new(limits, &now()),
-            desk: served.desk(),
-            limits: *limits,
-            now: now(),
+            desk: served.desk(limits),
             output: Vec::new(),
             sends: usize::MAX,
             held_bytes: 0,
@@ -128,22 +152,28 @@ impl<'s> Client<'s> {
 
     /// The same, without doing anything about them yet.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.connection.received(bytes, &self.limits, &self.now, &mut self.desk);
+        self.connection.received(bytes, &mut self.desk);
     }
 
     /// The next step.
-    pub fn step(&mut self) -> Step<'_> {
-        self.connection.next_step(&self.limits, &self.now, &mut self.desk)
+    pub fn step(&mut self) -> Step {
+        self.connection.next_step(&mut self.desk)
+    }
+
+    /// What the next step is to write.
+    pub fn chunk(&mut self) -> Chunk<'_> {
+        assert_eq!(self.step(), Step::Write);
+        self.connection.chunk()
     }
 
     /// So many bytes of the last step have been taken.
     pub fn sent(&mut self, bytes: usize) {
-        self.connection.sent(bytes, &self.limits, &self.now, &mut self.desk);
+        self.connection.sent(bytes, &mut self.desk);
     }
 
     /// The server is told to stop.
     pub fn drain(&mut self) -> End {
-        self.connection.drain(&self.limits, &self.now);
+        self.connection.drain(&self.desk);
         self.drive()
     }
 
@@ -158,9 +188,9 @@ impl<'s> Client<'s> {
         // Every step makes progress, or this would never end.
         let mut steps = 0;
         loop {
-            let step = self.connection.next_step(&self.limits, &self.now, &mut self.desk);
+            let step = self.step();
             let sent = match step {
-                Step::Write(chunk) => take(&chunk, self.sends, &mut self.output),
+                Step::Write => take(&self.connection.chunk(), self.sends, &mut self.output),
                 Step::Read if self.shut => return End::Lingers,
                 Step::Read => break,
                 Step::ShutDownWriting => {
@@ -186,21 +216,17 @@ impl<'s> Client<'s> {
 
     /// Time passes, and the deadline with it if that is due.
     pub fn wait(&mut self, milliseconds: u64) -> Option<End> {
-        let then = self.now.milliseconds + milliseconds;
-        self.now.set(then, self.now.date);
+        let then = self.desk.now.milliseconds + milliseconds;
+        self.desk.now.set(then, self.desk.now.date);
         (self.connection.deadline_milliseconds() <= then).then(|| {
-            self.connection.expired(&self.limits, &self.now, &mut self.desk);
+            self.connection.expired(&mut self.desk);
             self.drive()
         })
     }
 }
 
 /// Takes at most `most` bytes of a chunk, as a socket would.
-fn take(
-    chunk: &ipv6_httpd::http::connection::Chunk<'_>,
-    most: usize,
-    output: &mut Vec<u8>,
-) -> usize {
+fn take(chunk: &Chunk<'_>, most: usize, output: &mut Vec<u8>) -> usize {
     let bytes = &chunk.bytes[..chunk.bytes.len().min(most)];
     output.extend_from_slice(bytes);
     let Some((file, range)) = &chunk.file else {
@@ -476,10 +502,10 @@ fn is_title_case(name: &str) -> bool {
 }
 
 /// The output is answers and nothing else, one for each record, and each record says the truth.
-pub fn check_answers(rule: &str, output: &[u8], answered: &[Answered]) {
+pub fn check_answers(rule: &str, output: &[u8], answered: &[Answered<Vec<u8>>]) {
     let mut rest = output;
     for (number, record) in answered.iter().enumerate() {
-        let line = record.note.strip_prefix(b"refused: ").unwrap_or(&record.note);
+        let line = record.record.strip_prefix(b"refused: ").unwrap_or(&record.record);
         let answer = read_answer(rest, line.starts_with(b"HEAD "))
             .unwrap_or_else(|wrong| panic!("{rule}: {wrong}\n{}", show(rest)));
         assert_eq!(answer.status, record.status.code(), "{rule}: the record");

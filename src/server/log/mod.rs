@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::config::{Config, LogFormat};
-use crate::http::connection::Answered;
 use crate::http::fields::Fields;
+use crate::http::responder::Answered;
 use crate::peer::Peer;
 use crate::sys::Standard;
 
@@ -129,8 +129,8 @@ impl Lines {
     }
 
     /// Adds the line of an answer to `peer` at a Unix time.
-    pub fn add(&mut self, peer: Peer, answered: Answered, second: i64) {
-        let Answered { note, status, content_bytes } = answered;
+    pub fn add(&mut self, peer: Peer, answered: Answered<Record>, second: i64) {
+        let Answered { record, status, content_bytes } = answered;
         if self.log.only_errors && !status.is_error() {
             return;
         }
@@ -148,7 +148,6 @@ impl Lines {
             self.name.clear();
             style.write_client(peer.name().to_string().as_bytes(), &mut self.name);
         }
-        let record = record::decode(note);
         let (time, peer, parts) = (&self.time, &self.name, record.parts());
         style.write(&Line { time, peer, parts, status, content_bytes }, &mut self.lines);
         self.count += 1;

@@ -59,7 +59,7 @@ impl Record {
             cut(parts.user, USER_BYTES_MAX),
         ];
         let bytes: usize = parts.iter().map(|part| part.len()).sum();
-        let mut text = Vec::with_capacity(bytes + ENDS_BYTES);
+        let mut text = Vec::with_capacity(bytes);
         let mut ends = [0; PARTS - 1];
         for (at, part) in parts.into_iter().enumerate() {
             text.extend_from_slice(part);
@@ -91,31 +91,6 @@ impl Record {
     }
 }
 
-const ENDS_BYTES: usize = 2 * (PARTS - 1);
-
-/// As the connection carries it. No bytes: nothing is to be logged.
-pub fn encode(record: Option<Record>) -> Vec<u8> {
-    let Some(Record { mut text, ends }) = record else {
-        return Vec::new();
-    };
-    for end in ends {
-        text.extend_from_slice(&end.to_ne_bytes());
-    }
-    text
-}
-
-/// What [`encode`] has made.
-pub fn decode(mut note: Vec<u8>) -> Record {
-    let mut ends = [0; PARTS - 1];
-    let text_bytes = note.len().saturating_sub(ENDS_BYTES);
-    let pairs = note.get(text_bytes..).unwrap_or_default().chunks_exact(2);
-    for (end, pair) in ends.iter_mut().zip(pairs) {
-        *end = pair.first_chunk().map_or(0, |pair| u16::from_ne_bytes(*pair));
-    }
-    note.truncate(text_bytes);
-    Record { text: note, ends }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +106,6 @@ mod tests {
         ] {
             let record = Record::new(&parts);
             assert_eq!(record.parts(), parts);
-            assert_eq!(decode(encode(Some(record.clone()))), record);
         }
         let parts = Parts {
             line: &long,
@@ -146,9 +120,6 @@ mod tests {
         let lengths = [found.line, found.referer, found.user_agent, found.client, found.user];
         assert_eq!(lengths.map(<[u8]>::len), [1_025, 1_025, 1_025, 257, 513]);
         assert_eq!(found.version, b" HTTP/1.1");
-        // One allocation, also on its way through the connection.
-        let capacity = record.text.capacity();
-        assert_eq!(encode(Some(record)).capacity(), capacity);
     }
 
     #[test]

@@ -22,8 +22,8 @@ fn peer(zone: u32) -> Peer {
     Peer { zone, ..Peer::behind_proxy("2001:db8::1".parse().expect("an address")) }
 }
 
-fn answered(parts: &Parts<'_>, status: Status, content_bytes: u64) -> Answered {
-    Answered { note: record::encode(Some(Record::new(parts))), status, content_bytes }
+fn answered(parts: &Parts<'_>, status: Status, content_bytes: u64) -> Answered<Record> {
+    Answered { record: Record::new(parts), status, content_bytes }
 }
 
 fn line(format: LogFormat, parts: &Parts<'_>, content_bytes: u64) -> String {

@@ -1,0 +1,306 @@
+//! Answers on their way: their bytes in the order of the requests, and what of them is still in
+//! files or still to be made.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use super::buffers::Buffers;
+use super::request::{Method, Request, Version};
+use super::responder::{Answer, Answered, Responder};
+use super::response::{Body, Persistence, Produce, Segment};
+use super::status::Status;
+
+/// Bytes to send: some from memory, and then, if there is one, a part of a file.
+#[derive(Clone, Debug)]
+pub struct Chunk<'c> {
+    /// Comes first; empty only where a file follows.
+    pub bytes: &'c [u8],
+    /// Comes second; its range is never empty.
+    pub file: Option<(&'c File, Range<u64>)>,
+    /// After all of it the connection is closed at once.
+    pub is_last: bool,
+}
+
+/// What of a request decides how its answer is framed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framing {
+    /// `None`: what came is no request.
+    pub(super) method: Option<Method>,
+    pub(super) version: Version,
+    pub(super) persistence: Persistence,
+}
+
+impl Framing {
+    /// RFC 9112 §9.3: HTTP/1.1 persists unless told otherwise, 1.0 only when asked to.
+    /// After CONNECT it ends, which no RFC asks for: what follows belongs in the tunnel (RFC 9110 §9.3.6).
+    pub(super) fn of(request: &Request<'_>, draining: bool) -> Framing {
+        let fields = request.fields;
+        let persists = match request.version {
+            _ if draining || fields.list_has("Connection", "close") => false,
+            // Who asked for a tunnel may have sent what belongs in it already, without
+            // waiting for an answer. None of that is a request.
+            _ if request.method == Method::Connect => false,
+            Version::Http11 => true,
+            Version::Http10 => fields.list_has("Connection", "keep-alive"),
+        };
+        let persistence = if persists { Persistence::Persist } else { Persistence::Close };
+        Framing { method: Some(request.method), version: request.version, persistence }
+    }
+}
+
+/// Bytes of heads and small bodies, and at most one body at their end that is not in memory as a
+/// whole.
+#[derive(Debug)]
+pub(super) struct Outgoing<R> {
+    bytes: Vec<u8>,
+    /// How many of `bytes` have been sent.
+    start: usize,
+    rest: Rest,
+    /// Where in `bytes` the head of the answer begins whose body is in files, as long as it is there.
+    file_head: Option<usize>,
+    /// That answer stands in for one whose file could not be read.
+    is_remade: bool,
+    /// All that will have been sent when this is empty.
+    queued_bytes: u64,
+    sent_bytes: u64,
+    /// Answers that have a record, in their order.
+    pending: VecDeque<Pending<R>>,
+}
+
+/// What of the last body is not in memory.
+#[derive(Debug, Default)]
+enum Rest {
+    #[default]
+    None,
+    /// A part of a file, and what comes behind it.
+    File(Arc<File>, Range<u64>, IntoIter<Segment>),
+    Produced(Box<dyn Produce>),
+}
+
+/// An answer whose end has not been sent.
+#[derive(Debug)]
+struct Pending<R> {
+    record: R,
+    status: Status,
+    /// Where its content begins and ends among all the bytes of this [`Outgoing`].
+    content: Range<u64>,
+}
+
+/// Status-line, Date, Content-Length and Connection take less.
+const FRAMING_BYTES: usize = 192;
+
+impl<R> Outgoing<R> {
+    /// Nothing yet.
+    pub(super) fn new(bytes: Vec<u8>) -> Outgoing<R> {
+        Outgoing {
+            bytes,
+            start: 0,
+            rest: Rest::None,
+            file_head: None,
+            is_remade: false,
+            queued_bytes: 0,
+            sent_bytes: 0,
+            pending: VecDeque::new(),
+        }
+    }
+
+    /// Adds an answer behind those that are queued. None of them has a body outside of memory.
+    pub(super) fn push<S: Responder<Record = R>>(
+        &mut self,
+        answer: Answer<R>,
+        framing: Framing,
+        responder: &mut S,
+    ) {
+        debug_assert!(!self.is_streaming(), "an answer behind a body that is not in memory");
+        let Answer { mut response, record } = answer;
+        let before = self.bytes.len();
+        let length = response.body.length();
+        self.bytes.reserve(response.fields().len() + response.body.memory_bytes() + FRAMING_BYTES);
+        let (version, persistence) = (framing.version, framing.persistence);
+        response.write_head(&mut self.bytes, version, persistence, responder.now());
+        self.queued_bytes += (self.bytes.len() - before) as u64;
+        let content_start = self.queued_bytes;
+        let buffers = responder.buffers();
+        buffers.give(response.take_fields());
+        let status = response.status;
+        if response.sends_content(framing.method) {
+            self.queued_bytes += length;
+            match response.body {
+                Body::Segments(segments) => {
+                    let (first, rest) = segments.split();
+                    self.append(first, rest, buffers);
+                    if self.is_streaming() {
+                        self.file_head = Some(before);
+                    }
+                }
+                Body::Produced(source) => self.rest = Rest::Produced(source),
+            }
+        }
+        if let Some(record) = record {
+            let content = content_start..self.queued_bytes;
+            self.pending.push_back(Pending { record, status, content });
+        }
+    }
+
+    /// Puts segments into memory up to the first that is in a file.
+    fn append(&mut self, first: Segment, mut rest: IntoIter<Segment>, buffers: &mut Buffers) {
+        let mut next = Some(first);
+        while let Some(segment) = next {
+            match segment {
+                Segment::Bytes(bytes) => {
+                    self.bytes.extend_from_slice(&bytes);
+                    buffers.give(bytes);
+                }
+                Segment::File(_, range) if range.is_empty() => {}
+                Segment::File(file, range) => return self.rest = Rest::File(file, range, rest),
+            }
+            next = rest.next();
+        }
+        self.rest = Rest::None;
+    }
+
+    /// Whether a body is not in memory as a whole.
+    pub(super) fn is_streaming(&self) -> bool {
+        !matches!(self.rest, Rest::None)
+    }
+
+    /// Bytes in memory, sent ones included.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Heap memory of the bytes.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// The buffer, once everything is sent.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Whether a body that is made has come to its end before its length.
+    pub(super) fn is_cut_short(&self) -> bool {
+        matches!(self.rest, Rest::Produced(_)) && self.start == self.bytes.len()
+    }
+
+    /// Whether everything is sent.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent_bytes == self.queued_bytes
+    }
+
+    /// Whether the last answer stands in for one whose file could not be read.
+    pub(super) fn is_remade(&self) -> bool {
+        self.is_remade
+    }
+
+    /// Puts another answer in place of one that was taken back.
+    pub(super) fn push_again<S: Responder<Record = R>>(
+        &mut self,
+        answer: Answer<R>,
+        framing: Framing,
+        responder: &mut S,
+    ) {
+        self.is_remade = true;
+        self.push(answer, framing, responder);
+    }
+
+    /// Takes the answer back whose body is in files, if nothing of it has been sent.
+    pub(super) fn take_back(&mut self) -> bool {
+        let Some(head) = self.file_head.filter(|&head| self.start <= head) else {
+            return false;
+        };
+        // Its content is the last, and not empty.
+        let end = self.queued_bytes;
+        if self.pending.back().is_some_and(|last| last.content.end == end) {
+            self.pending.pop_back();
+        }
+        self.rest = Rest::None;
+        self.file_head = None;
+        self.bytes.truncate(head);
+        self.queued_bytes = self.sent_bytes + (head - self.start) as u64;
+        true
+    }
+
+    /// `closing`: at once after what is queued.
+    pub(super) fn chunk(&self, closing: bool) -> Chunk<'_> {
+        let (file, is_end) = match &self.rest {
+            Rest::None => (None, true),
+            Rest::File(file, range, rest) => {
+                let part = (!range.is_empty()).then(|| (&**file, range.clone()));
+                (part, rest.as_slice().is_empty())
+            }
+            Rest::Produced(_) => (None, false),
+        };
+        let bytes = self.bytes.get(self.start..).unwrap_or_default();
+        debug_assert!(!bytes.is_empty() || file.is_some(), "nothing to send");
+        Chunk { bytes, file, is_last: closing && is_end }
+    }
+
+    /// Once the bytes in memory are sent: takes the next segments, or makes the next piece.
+    pub(super) fn refill(&mut self, buffers: &mut Buffers) {
+        if self.start < self.bytes.len() {
+            return;
+        }
+        match &mut self.rest {
+            Rest::File(_, range, rest) if range.is_empty() => {
+                let mut rest = std::mem::take(rest);
+                self.file_head = None;
+                self.start = 0;
+                self.bytes.clear();
+                match rest.next() {
+                    Some(next) => self.append(next, rest, buffers),
+                    None => self.rest = Rest::None,
+                }
+            }
+            Rest::Produced(source) => {
+                self.start = 0;
+                self.bytes.clear();
+                source.produce(&mut self.bytes);
+                // Bytes past the end of an answer would be taken for the beginning of the next.
+                let owed = self.queued_bytes - self.sent_bytes;
+                self.bytes.truncate(usize::try_from(owed).unwrap_or(usize::MAX));
+            }
+            _ => {}
+        }
+    }
+
+    /// `bytes` more have been sent.
+    pub(super) fn sent(&mut self, bytes: u64, mut answered: impl FnMut(Answered<R>)) {
+        self.sent_bytes += bytes;
+        debug_assert!(self.sent_bytes <= self.queued_bytes, "more was sent than was queued");
+        let from_memory =
+            (self.bytes.len() - self.start).min(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.start += from_memory;
+        if let Rest::File(_, range, _) = &mut self.rest {
+            range.start += bytes - from_memory as u64;
+            debug_assert!(range.start <= range.end, "more was sent than the part of the file has");
+        }
+        while let Some(first) = self.pending.front() {
+            if first.content.end > self.sent_bytes {
+                break;
+            }
+            if let Some(answer) = self.pending.pop_front() {
+                answered(answer.answered(self.sent_bytes));
+            }
+        }
+    }
+
+    /// Nothing more will be sent: tells what was.
+    pub(super) fn abandon(self, mut answered: impl FnMut(Answered<R>)) {
+        for answer in self.pending {
+            answered(answer.answered(self.sent_bytes));
+        }
+    }
+}
+
+impl<R> Pending<R> {
+    fn answered(self, sent_bytes: u64) -> Answered<R> {
+        let content_bytes =
+            sent_bytes.clamp(self.content.start, self.content.end) - self.content.start;
+        Answered { record: self.record, status: self.status, content_bytes }
+    }
+}

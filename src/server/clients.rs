@@ -1,0 +1,212 @@
+//! The clients of a worker: their slots, their tokens, and what is done for one of them in a turn.
+
+use std::io;
+
+use crate::http::connection::{Connection, Step};
+use crate::peer::Peer;
+use crate::sys::Interest;
+
+use super::log::record::Record;
+use super::responder::ClientResponder;
+use super::transport::{Received, Sent, TURN_BYTES_MAX, Transport};
+
+/// Whom or what a poller has found ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// The server is to stop.
+    Stop,
+    /// Another worker asks for room.
+    Call,
+    /// A listener, by its place among them.
+    Listener(u32),
+    /// A client.
+    Client {
+        /// Its place among the clients.
+        slot: u32,
+        /// Which client of that slot: an event for one that is gone must not reach the next.
+        generation: u32,
+    },
+}
+
+/// Set in all tokens that are no client's.
+const NO_CLIENT: u64 = 1 << 63;
+
+impl From<Token> for u64 {
+    fn from(token: Token) -> u64 {
+        match token {
+            Token::Stop => u64::MAX,
+            Token::Call => u64::MAX - 1,
+            Token::Listener(at) => NO_CLIENT | u64::from(at),
+            Token::Client { slot, generation } => {
+                u64::from(generation & GENERATIONS) << 32 | u64::from(slot)
+            }
+        }
+    }
+}
+
+impl From<u64> for Token {
+    fn from(number: u64) -> Token {
+        match number {
+            u64::MAX => Token::Stop,
+            _ if number == u64::MAX - 1 => Token::Call,
+            _ if number & NO_CLIENT != 0 => Token::Listener(number as u32),
+            _ => Token::Client { slot: number as u32, generation: (number >> 32) as u32 },
+        }
+    }
+}
+
+/// They are counted in 31 bits, and begin anew.
+const GENERATIONS: u32 = 0x7fff_ffff;
+
+/// A client that is connected.
+#[derive(Debug)]
+pub struct ConnectedClient {
+    /// Its socket.
+    pub transport: Transport,
+    /// What is spoken over it.
+    pub connection: Connection<Record>,
+    /// Whose it is.
+    pub peer: Peer,
+    /// What the poller waits for.
+    pub watched: Option<Interest>,
+}
+
+/// What is received in one call, so that what a client sends ahead takes a bounded space.
+const RECEIVE_BYTES: usize = 16 << 10;
+
+/// Takes steps until the socket blocks (and says for what), or the connection is over (`None`).
+/// `ended`: the client has closed its side, as the poller saw.
+pub fn advance(
+    transport: &Transport,
+    connection: &mut Connection<Record>,
+    responder: &mut ClientResponder<'_>,
+    scratch: &mut [u8],
+    ended: bool,
+) -> io::Result<Option<Interest>> {
+    let mut drained = false;
+    let mut turn_bytes = 0;
+    loop {
+        match connection.next_step(responder) {
+            // Less came than there was room for: asking again would be a call for nothing,
+            // unless it is for the end, which is not told again.
+            Step::Read if drained => return Ok(Some(Interest::Read)),
+            Step::Read => {
+                match transport.receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())? {
+                    Received::Bytes(count) => {
+                        drained = count < RECEIVE_BYTES && !ended;
+                        connection.received(scratch.get(..count).unwrap_or_default(), responder);
+                    }
+                    Received::End => connection.ended(),
+                    Received::Blocked => return Ok(Some(Interest::Read)),
+                }
+            }
+            Step::Write if turn_bytes >= TURN_BYTES_MAX => return Ok(Some(Interest::Write)),
+            Step::Write => match transport.send(&connection.chunk(), scratch)? {
+                Sent::Bytes(count) => {
+                    turn_bytes += count;
+                    connection.sent(count, responder);
+                }
+                Sent::Blocked => return Ok(Some(Interest::Write)),
+                Sent::Unreadable(error) => connection.unreadable(error, responder),
+            },
+            Step::ShutDownWriting => transport.shut_down_writing()?,
+            Step::Close => return Ok(None),
+        }
+    }
+}
+
+/// Clients, each under a token that no earlier one had.
+#[derive(Debug, Default)]
+pub struct Clients {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    count: usize,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Counts the clients that had this slot.
+    generation: u32,
+    client: Option<Box<ConnectedClient>>,
+}
+
+/// Fewer slots are not worth giving back.
+const SLOTS_KEPT: usize = 64;
+
+impl Clients {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn slot(&mut self, token: Token) -> Option<&mut Slot> {
+        let Token::Client { slot, generation } = token else {
+            return None;
+        };
+        self.slots.get_mut(slot as usize).filter(|slot| slot.generation == generation)
+    }
+
+    /// The client of this token, if it is still here.
+    pub fn get(&mut self, token: Token) -> Option<&mut ConnectedClient> {
+        self.slot(token)?.client.as_deref_mut()
+    }
+
+    /// Adds a client.
+    pub fn insert(&mut self, client: ConnectedClient) -> Token {
+        self.count += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let mut generation = 0;
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            debug_assert!(slot.client.is_none(), "a slot has one client at a time");
+            slot.client = Some(Box::new(client));
+            generation = slot.generation;
+        }
+        Token::Client { slot, generation }
+    }
+
+    /// Removes the client of this token.
+    pub fn remove(&mut self, token: Token) {
+        let Some(slot) = self.slot(token) else { return };
+        slot.client = None;
+        slot.generation = slot.generation.wrapping_add(1) & GENERATIONS;
+        self.count -= 1;
+        if let Token::Client { slot, .. } = token {
+            self.free.push(slot);
+        }
+        if self.count == 0 && self.slots.len() > SLOTS_KEPT {
+            // After a rush the memory goes back. Tokens still on their way find no slot.
+            self.slots = Vec::new();
+            self.free = Vec::new();
+        }
+    }
+
+    /// Of all clients that are here now.
+    pub fn tokens(&self) -> Vec<Token> {
+        let taken = self.slots.iter().enumerate().filter(|(_, slot)| slot.client.is_some());
+        taken
+            .map(|(at, slot)| Token::Client { slot: at as u32, generation: slot.generation })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back() {
+        for token in [
+            Token::Stop,
+            Token::Call,
+            Token::Listener(0),
+            Token::Listener(40),
+            Token::Client { slot: 0, generation: 0 },
+            Token::Client { slot: u32::MAX, generation: GENERATIONS },
+        ] {
+            assert_eq!(Token::from(u64::from(token)), token);
+        }
+    }
+}
