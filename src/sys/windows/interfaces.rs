@@ -44,7 +44,7 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
             let unicast = unsafe { &*next };
             next = unicast.next;
             // SAFETY: it points to a sockaddr, as long as its family's.
-            let address = unsafe { ip_address(unicast.address) };
+            let address = unsafe { ip_address(unicast.address.address) };
             if let (Some((address, index)), IF_OPER_STATUS_UP) = (address, adapter.oper_status) {
                 let index = index.unwrap_or(adapter.index);
                 let index = if index == 0 { adapter.ipv6_index } else { index };
@@ -125,12 +125,25 @@ struct Unicast {
     length: u32,
     flags: u32,
     next: *const Unicast,
-    address: *const u8,
-    address_length: i32,
+    address: SocketAddress,
     origins_and_state: [i32; 3],
     lifetimes: [u32; 3],
     prefix_bits: u8,
 }
+
+/// `SOCKET_ADDRESS`. A structure of its own, since it ends in padding where pointers have 8 bytes.
+#[repr(C)]
+struct SocketAddress {
+    address: *const u8,
+    length: i32,
+}
+
+// As the C compiler lays them out.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(std::mem::offset_of!(Adapter, ipv6_index) == 108);
+    assert!(std::mem::offset_of!(Unicast, prefix_bits) == 56);
+};
 
 #[link(name = "iphlpapi")]
 unsafe extern "system" {
