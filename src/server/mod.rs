@@ -35,36 +35,36 @@ use systemd::Manager;
 use urls::Reachable;
 use worker::Worker;
 
-/// Running downloads get this long to finish.
+/// After a signal, downloads get this long to finish.
 const DRAIN: Duration = Duration::from_secs(10);
-/// A worker's deepest call is reading a folder; the default of 2 MiB times N is a lot of address
-/// space on a 32-bit board.
+/// The stack of a worker. Its deepest call reads a folder. The default of 2 MiB for each worker is
+/// much of the address space of a 32-bit board.
 const STACK_BYTES: usize = 256 << 10;
 
 /// What all threads share.
 #[derive(Debug)]
 pub struct Shared {
     site: Site,
-    /// `None`: everybody may ask for everything, and is who they are.
+    /// `None`: every client is allowed, and none is a proxy.
     access: Option<Access>,
     limits: Limits,
     log: Arc<Log>,
     connection_limits: ConnectionLimits,
-    /// Somebody waits to be accepted, and no worker has made room yet.
+    /// A client waits to be accepted, and no worker has made room yet.
     room_wanted: AtomicBool,
-    /// For each worker, to ask it for room; none where there is but one.
+    /// Asks each worker for room. Empty if there is only one worker.
     calls: Vec<(Rope, Bell)>,
     root_watch: RootWatch,
     workers: usize,
-    /// Those that have not ended.
+    /// How many workers have not ended.
     running: AtomicUsize,
     start: Instant,
-    /// Becomes readable for all workers when they are to stop.
+    /// Becomes readable for all workers when they have to stop.
     bell: Bell,
 }
 
 impl Shared {
-    /// Asks all workers to close a connection that is idle: the one that would accept has none.
+    /// Asks all workers to close an idle connection: the worker that wants to accept has none.
     fn ask_for_room(&self) {
         self.room_wanted.store(true, Ordering::Relaxed);
         for (rope, _) in &self.calls {
@@ -83,11 +83,11 @@ impl Shared {
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    /// Closed, and so nobody is accepted any more, when all workers have let go of them too.
+    /// They close once the workers have dropped them too: then no client is accepted any more.
     listeners: Arc<[Listener]>,
-    /// Where it can be reached, as it was at the start.
+    /// Where it can be reached, as known at the start.
     urls: Vec<Reachable>,
-    /// The best of them is drawn.
+    /// Whether to print the best URL as a QR code.
     qr: bool,
     signals: Signals,
     manager: Manager,
@@ -100,7 +100,7 @@ impl Server {
     pub fn bind(config: &Config) -> Result<Server, String> {
         let cannot = |what: &str, error: io::Error| format!("cannot {what}: {error}");
         Signals::hold().map_err(|error| cannot("hold signals", error))?;
-        // Before anything else gets the numbers of what was passed.
+        // First, before anything else gets the numbers of these descriptors.
         let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
         let access = Access::open(&config.access, &config.root, config.workers())?;
@@ -108,10 +108,11 @@ impl Server {
             true => listener::bind(&config.bind, config.port)?,
             false => passed,
         };
-        // Before any thread starts, so that all of them have the signals blocked.
+        // Before any thread starts, so that the signals are blocked in all of them.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
         let (rope, bell) = sys::bell().map_err(|error| cannot("make a socket pair", error))?;
-        // Before any thread starts, so that all of them are inside; after all that has to be read.
+        // From here to the sandbox: all that has to be read outside of it. No thread starts before
+        // the sandbox, so that all of them are inside.
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
@@ -124,7 +125,7 @@ impl Server {
             Symlinks::Follow => everything.as_ref().unwrap_or(&root),
             Symlinks::Inside | Symlinks::Deny => &root,
         };
-        // A file that is replaced is another file: its folder has to be readable.
+        // To read an auth file that was replaced, its folder has to be readable.
         let folders = access.iter().flat_map(Access::folders);
         let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
         let folders: Vec<Directory> = folders.collect();
@@ -133,7 +134,7 @@ impl Server {
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
         if let Some(name) = &config.site.fallback {
             if root.open_beneath(name).is_err() {
-                // It may come later; a slip of the pen does not.
+                // The file may come later; if the name is mistyped, it will not.
                 let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
                 log.warn(&format!("--fallback: there is no file '{name}' in the folder yet"));
             }
@@ -164,17 +165,17 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The addresses at which it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(listener::address).collect()
     }
 
-    /// Says where it is, and serves until a signal ends it: the first finishes what is running,
-    /// the second ends at once.
+    /// Prints its URLs and serves. After the first signal it finishes running requests, after the
+    /// second it ends at once.
     pub fn run(mut self) -> Result<(), String> {
-        // Before the first line of the log: a socket that was passed may have clients waiting.
+        // Before the first line of the log: clients may already wait at a socket that was passed.
         self.announce();
-        // All of them before the first one runs: clients that wait already might take the
+        // Make all of them before the first one runs: clients that already wait could take the
         // descriptors that the others need.
         let new = |number| {
             let (shared, listeners) = (Arc::clone(&self.shared), Arc::clone(&self.listeners));
@@ -210,7 +211,7 @@ impl Server {
         Ok(())
     }
 
-    /// In the words of `ipv6-httpd.py`, with the addresses between them.
+    /// Prints the words of `ipv6-httpd.py`, with the URLs between them.
     fn announce(&self) {
         let mut text = format!("{}\n", self.place());
         for url in &self.urls {
@@ -224,7 +225,7 @@ impl Server {
         self.shared.log.say(&text);
     }
 
-    /// What a start with this configuration comes to. Whatever would end it has done so by now.
+    /// What this configuration comes to. It would start: [`Server::bind`] has succeeded.
     pub fn check(&self, config: &Config) -> String {
         let root = self.shared.site.root();
         let mut lines = vec![format!("Folder: {}", root.path().display())];
@@ -262,7 +263,7 @@ impl Server {
                 return;
             }
             self.manager.alive();
-            // One timer for both. Rounded up: 0 seconds would be never.
+            // One alarm for both. Rounded up, because 0 seconds means never.
             let left_seconds = left.as_secs() as u32 + 1;
             Signals::alarm(match self.manager.watchdog_seconds() {
                 0 => left_seconds,
@@ -285,7 +286,7 @@ fn open_root(config: &Config) -> Result<Directory, String> {
         io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
         _ => format!("cannot open the directory '{name}': {error}"),
     })?;
-    // One that cannot be read at all is a mistake better seen now than by every client.
+    // If it cannot be read at all, say so now, not to every client.
     root.open_beneath(b"").map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
         _ => format!("cannot read the directory '{name}': {error}"),
@@ -293,7 +294,7 @@ fn open_root(config: &Config) -> Result<Directory, String> {
     Ok(root)
 }
 
-/// Who may read a folder, by its mode: the server lends its own right to everybody who can reach it.
+/// Who may read a folder, by its mode. Clients of the server read it with the server's rights.
 fn readers(folder: &std::fs::Metadata) -> String {
     let Some((mode, user, group)) = sys::mode_and_owner(folder) else {
         return "Readers: not known on this system".to_owned();
@@ -318,8 +319,8 @@ fn drawing(reachable: &[Reachable]) -> String {
     }
 }
 
-/// Whether colours may be used on standard output: only on a terminal, and not where people say
-/// that they want none (no-color.org).
+/// Whether to use colours on standard output: only on a terminal, and not if NO_COLOR is set
+/// (no-color.org).
 fn has_colours() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !unwanted && io::stdout().is_terminal()
