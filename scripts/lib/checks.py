@@ -336,7 +336,8 @@ def is_installed(package, program):
     if not shutil.which("dpkg-query"):
         return False
     words = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
-    return subprocess.run(words, capture_output=True, text=True).stdout == "installed"
+    done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS)
+    return done.stdout == "installed"
 
 
 def apt(command, *names):
@@ -346,7 +347,8 @@ def apt(command, *names):
     done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace", timeout=900)
     if done.returncode != 0:
-        print("\n".join(done.stdout.splitlines()[-5:]), flush=True)
+        errors = [line for line in done.stdout.splitlines() if line.startswith("E:")]
+        print("\n".join(errors[-5:]), flush=True)
     return done.returncode == 0
 
 
