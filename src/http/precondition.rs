@@ -12,6 +12,8 @@ pub struct Validators {
     pub entity_tag: Option<Vec<u8>>,
     /// Never later than the answer, and never so young that another change may share it.
     pub last_modified: Option<HttpDate>,
+    /// The date tells this representation from the others of its resource.
+    pub date_is_strong: bool,
 }
 
 /// What the preconditions say.
@@ -68,14 +70,8 @@ pub fn evaluate(
 }
 
 /// Whether a Range is to be heeded, as far as If-Range says (RFC 9110 §13.1.5): without it, or
-/// when it names exactly the selected representation, by a strong validator. `is_coded`: that
-/// has a content coding.
-pub fn range_applies(
-    fields: Fields<'_>,
-    validators: &Validators,
-    is_coded: bool,
-    now: HttpDate,
-) -> bool {
+/// when it names exactly the selected representation, by a strong validator.
+pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> bool {
     let mut values = fields.all("If-Range");
     let Some(value) = values.next() else {
         return true;
@@ -86,11 +82,10 @@ pub fn range_applies(
     if value.starts_with(b"\"") || value.starts_with(b"W/") {
         return validators.entity_tag.as_deref() == Some(value);
     }
-    // A coded sibling often has the date of its original: it does not tell which of them is meant.
-    // Otherwise it is a strong validator (§8.8.2.2): none is given out for a file that may be
-    // changed again within the same second.
+    // A date is a strong validator (§8.8.2.2) where it tells the representations of a file apart:
+    // none is given out for a file that may be changed again within the same second.
     match (HttpDate::parse(value, now), validators.last_modified) {
-        (Some(date), Some(modified)) => date == modified && !is_coded,
+        (Some(date), Some(modified)) => date == modified && validators.date_is_strong,
         _ => false,
     }
 }

@@ -13,9 +13,9 @@ use crate::http::request::Request;
 use crate::http::responder::{Answer, Answered, Responder, Unreadable};
 use crate::http::status::Reject;
 use crate::peer::Peer;
-use crate::site;
+use crate::site::Context;
+use crate::site::files::OpenFiles;
 use crate::site::ip_page::Client;
-use crate::site::open_files::OpenFiles;
 
 use super::Shared;
 use super::log::Lines;
@@ -66,7 +66,7 @@ impl ClientResponder<'_> {
     fn answer(
         &mut self,
         request: &Request<'_>,
-        unreadable: Option<site::Unreadable>,
+        unreadable: Option<&Unreadable<io::Error>>,
     ) -> Answer<Record> {
         let Resources { shared, lines, open_files, buffers, now } = &mut *self.resources;
         let log = lines.log();
@@ -85,12 +85,11 @@ impl ClientResponder<'_> {
             Ok(user) => {
                 let site = &shared.site;
                 let socket = self.socket;
-                let who = || Client { name: client.name(), server: own_address(socket, client) };
+                let client = || Client { name: client.name(), server: own_address(socket, client) };
+                let context = Context { client: &client, open_files, buffers, now };
                 let response = match unreadable {
-                    None => site.respond(request, &who, open_files, buffers, now),
-                    Some(unreadable) => {
-                        site.respond_again(request, &who, open_files, buffers, now, unreadable)
-                    }
+                    None => site.respond(request, context),
+                    Some(unreadable) => site.respond_again(request, context, unreadable),
                 };
                 (user, response)
             }
@@ -128,8 +127,7 @@ impl Responder for ClientResponder<'_> {
         request: &Request<'_>,
         unreadable: Unreadable<io::Error>,
     ) -> Answer<Record> {
-        let Unreadable { error, is_first } = unreadable;
-        self.answer(request, Some(site::Unreadable::new(&error, is_first)))
+        self.answer(request, Some(&unreadable))
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Record> {

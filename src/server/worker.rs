@@ -12,7 +12,7 @@ use crate::http::connection::Connection;
 use crate::http::date::HttpDate;
 use crate::http::now::Now;
 use crate::peer::Peer;
-use crate::site::open_files::OpenFiles;
+use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
 use super::Shared;

@@ -2,10 +2,10 @@
 //! Opens files beneath its root; knows no sockets.
 #![forbid(unsafe_code)]
 
+pub mod files;
 pub mod ip_page;
 pub mod listing;
 pub mod media_type;
-pub mod open_files;
 pub mod page;
 pub mod representation;
 pub mod resource;
@@ -21,17 +21,19 @@ use crate::http::path::{SitePath, encode_path};
 use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Request};
+use crate::http::responder::Unreadable;
 use crate::http::response::{Body, Response};
 use crate::http::status::{Reject, Status};
 use crate::http::target::Target;
 use crate::sys::{self, Directory, Failure};
 
+use files::{OpenFile, OpenFiles};
 use ip_page::Client;
 use listing::Listing;
-use open_files::OpenFiles;
 use page::Form;
 
-use resource::{Finder, OpenFile, Resource};
+use representation::Representation;
+use resource::{Finder, Resource};
 
 /// A folder, and how it is served.
 #[derive(Debug)]
@@ -67,18 +69,17 @@ impl From<&io::Error> for Unread {
     }
 }
 
-/// An answer with a file was made, and the file could not be read when it was to be sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Unreadable {
-    why: Unread,
-    is_first: bool,
-}
-
-impl Unreadable {
-    /// `is_first`: no answer to this request has met this before.
-    pub fn new(error: &io::Error, is_first: bool) -> Unreadable {
-        Unreadable { why: Unread::from(error), is_first }
-    }
+/// What answering takes of the thread that does it.
+#[expect(missing_debug_implementations, reason = "a closure has none")]
+pub struct Context<'c> {
+    /// Asked for `/ip` alone: to name a client may take the system.
+    pub client: &'c dyn Fn() -> Client,
+    /// Files that this thread keeps open.
+    pub open_files: &'c mut OpenFiles,
+    /// Buffers of this thread.
+    pub buffers: &'c mut Buffers,
+    /// The time of this turn.
+    pub now: &'c Now,
 }
 
 /// Files up to this size leave in one write with their head, from memory: below, that is cheaper
@@ -105,24 +106,11 @@ impl Site {
         &self.root
     }
 
-    /// The answer to a valid request. `client` is asked for `/ip` alone: to name a client may take
-    /// the system. Open files and buffers are those of the thread that asks.
-    pub fn respond(
-        &self,
-        request: &Request<'_>,
-        client: &dyn Fn() -> Client,
-        open_files: &mut OpenFiles,
-        buffers: &mut Buffers,
-        now: &Now,
-    ) -> Response {
-        let mut finder = Finder {
-            root: &self.root,
-            options: &self.options,
-            open_files,
-            buffers,
-            finds_siblings: true,
-        };
-        let mut response = self.answer(request, client, &mut finder, now);
+    /// The answer to a valid request.
+    pub fn respond(&self, request: &Request<'_>, context: Context<'_>) -> Response {
+        let client = context.client;
+        let mut finder = self.finder(context);
+        let mut response = self.answer(request, client, &mut finder);
         if response.status.is_error() {
             response = self.with_own_page(request, response, &mut finder);
         }
@@ -136,23 +124,15 @@ impl Site {
     pub fn respond_again(
         &self,
         request: &Request<'_>,
-        client: &dyn Fn() -> Client,
-        open_files: &mut OpenFiles,
-        buffers: &mut Buffers,
-        now: &Now,
-        unreadable: Unreadable,
+        context: Context<'_>,
+        unreadable: &Unreadable<io::Error>,
     ) -> Response {
         // A file that is kept open may be the old one for as long as it is asked for.
-        open_files.clear();
-        let mut finder = Finder {
-            root: &self.root,
-            options: &self.options,
-            open_files,
-            buffers,
-            finds_siblings: false,
-        };
-        let another = self.answer(request, client, &mut finder, now);
-        let (may_differ, failure) = match unreadable.why {
+        context.open_files.clear();
+        let client = context.client;
+        let mut finder = Finder { finds_siblings: false, ..self.finder(context) };
+        let another = self.answer(request, client, &mut finder);
+        let (may_differ, failure) = match Unread::from(&unreadable.error) {
             Unread::Changed => (true, Failure::Broken),
             Unread::Failed(failure) => (request.fields.one("Accept-Encoding").is_some(), failure),
         };
@@ -163,6 +143,19 @@ impl Site {
         };
         response.add_lines(&self.own_lines);
         response
+    }
+
+    fn finder<'f>(&'f self, context: Context<'f>) -> Finder<'f> {
+        let Context { open_files, buffers, now, .. } = context;
+        Finder {
+            root: &self.root,
+            options: &self.options,
+            open_files,
+            buffers,
+            now,
+            ranges_max: self.ranges_max,
+            finds_siblings: true,
+        }
     }
 
     /// The answer to a valid request that is not to be answered, for a reason outside of the site.
@@ -187,7 +180,6 @@ impl Site {
         request: &Request<'_>,
         client: &dyn Fn() -> Client,
         finder: &mut Finder<'s>,
-        now: &Now,
     ) -> Response {
         match request.method {
             Method::Get | Method::Head => {}
@@ -196,7 +188,7 @@ impl Site {
                 return error(
                     request,
                     Status::MethodNotAllowed,
-                    "Files can be read here, not written: use GET.",
+                    "This server only serves files. Use GET.",
                 )
                 .with("Allow", ALLOW);
             }
@@ -204,7 +196,7 @@ impl Site {
                 return error(
                     request,
                     Status::NotImplemented,
-                    "This method is not known here: use GET.",
+                    "This server does not know this method. Use GET.",
                 );
             }
         }
@@ -222,7 +214,7 @@ impl Site {
         // the same, so we look again; a writer that never stops gets an error.
         let mut failure = Failure::Broken;
         for _ in 0..3 {
-            let unread = match self.find(request, &path, query, finder, now) {
+            let unread = match self.find(request, &path, query, finder) {
                 Ok(response) => return response,
                 Err(unread) => unread,
             };
@@ -258,18 +250,15 @@ impl Site {
         path: &SitePath,
         query: Option<&[u8]>,
         finder: &mut Finder<'s>,
-        now: &Now,
     ) -> Result<Response, Unread> {
         match resource::find(finder, path) {
-            Resource::File(file) => self.file(request, file, finder, now),
+            Resource::File(file) => self.file(request, file, finder),
             Resource::Directory(directory) if self.options.listing => {
                 match self.listing(request, &directory, path, query) {
                     Ok(listing) => Ok(listing),
                     // Removed since it was opened, and be it the root: only its entries tell. Its
                     // links do not: some file systems count none.
-                    Err(error) if sys::is_no_such_name(&error) => {
-                        self.missing(request, finder, now)
-                    }
+                    Err(error) if sys::is_no_such_name(&error) => self.missing(request, finder),
                     Err(error) => Ok(failed(request, Failure::from(&error))),
                 }
             }
@@ -289,10 +278,14 @@ impl Site {
                         }
                     }
                 }
-                Ok(error(request, Status::MovedPermanently, "This folder's name ends in a slash.")
-                    .with("Location", location))
+                Ok(error(
+                    request,
+                    Status::MovedPermanently,
+                    "The address of a folder ends in a slash.",
+                )
+                .with("Location", location))
             }
-            Resource::Directory(_) | Resource::Missing => self.missing(request, finder, now),
+            Resource::Directory(_) | Resource::Missing => self.missing(request, finder),
             Resource::Failed(failure) => Ok(failed(request, failure)),
         }
     }
@@ -302,11 +295,10 @@ impl Site {
         &'s self,
         request: &Request<'_>,
         finder: &mut Finder<'s>,
-        now: &Now,
     ) -> Result<Response, Unread> {
         if let Some(name) = &self.options.fallback {
             match resource::find_named(finder, &SitePath::from_name(name)) {
-                Resource::File(file) => return self.file(request, file, finder, now),
+                Resource::File(file) => return self.file(request, file, finder),
                 Resource::Failed(failure) => return Ok(failed(request, failure)),
                 _ => {}
             }
@@ -316,7 +308,7 @@ impl Site {
             // made relative would lead elsewhere from each folder. The page itself may be missing:
             // no circle.
             if !leads_back(location, request) {
-                return Ok(error(request, Status::Found, "This is where to go on.")
+                return Ok(error(request, Status::Found, "Go on to this address.")
                     .with("Location", location));
             }
         }
@@ -360,7 +352,8 @@ impl Site {
         query: Option<&[u8]>,
     ) -> io::Result<Response> {
         let form = listing::form(query, Form::wanted(request.fields, Form::Html));
-        let listing = Listing::read(&self.root, &self.options, directory, path, query, form)?;
+        let wanted = listing::Wanted { path, query, form };
+        let listing = Listing::read(directory, &wanted, &self.root, &self.options)?;
         let response = Response::new(Status::Ok)
             .with("Content-Type", form.media_type())
             .with("X-Content-Type-Options", "nosniff")
@@ -374,80 +367,82 @@ impl Site {
         request: &Request<'_>,
         file: Arc<OpenFile>,
         finder: &mut Finder<'s>,
-        now: &Now,
     ) -> Result<Response, Unread> {
-        let fields = request.fields;
-        let selected = representation::select(finder, file, request, self.ranges_max, now.date);
-        let Some(representation) = selected else {
+        let Ok(representation) = representation::select(finder, file, request) else {
             // RFC 9110 §12.5.3; §12.5.5: an error may be about one coding, and then varies with it.
-            return Ok(error(
-                request,
-                Status::NotAcceptable,
-                "There is no such content coding of this file: ask for identity as well.",
-            )
-            .with("Vary", "Accept-Encoding"));
+            let reason =
+                "This file is not available in an encoding you accept. Allow identity as well.";
+            return Ok(
+                error(request, Status::NotAcceptable, reason).with("Vary", "Accept-Encoding")
+            );
         };
-        let validators = &representation.description().validators;
-        let is_coded = representation.is_coded;
-        match precondition::evaluate(request.method, fields, validators, now.date) {
+        let description = &*representation.description;
+        let validators = &description.validators;
+        let (fields, date) = (request.fields, finder.now.date);
+        match precondition::evaluate(request.method, fields, validators, date) {
+            Outcome::Proceed => {}
             Outcome::NotModified => {
-                let lines = representation.description().not_modified_lines();
+                let lines = description.not_modified_lines();
                 return Ok(described(Status::NotModified, lines, finder.buffers));
             }
             Outcome::Failed => {
-                return Ok(error(
-                    request,
-                    Status::PreconditionFailed,
-                    "The file has another version: fetch it anew.",
-                )
-                .with("Vary", "Accept-Encoding"));
+                let reason = "The file has changed. Fetch it again.";
+                return Ok(error(request, Status::PreconditionFailed, reason)
+                    .with("Vary", "Accept-Encoding"));
             }
-            Outcome::Proceed => {}
         }
         let selection = match fields.one("Range") {
             // RFC 9110 §14.2: only GET has ranges.
             Some(value)
                 if request.method == Method::Get
-                    && precondition::range_applies(fields, validators, is_coded, now.date) =>
+                    && precondition::range_applies(fields, validators, date) =>
             {
-                range::select(value, representation.length, self.ranges_max)
+                range::select(value, representation.length, finder.ranges_max)
             }
             _ => Selection::Whole,
         };
-        let length = representation.length;
-        let description = representation.description();
-        let source = &representation.source;
-        let buffers = &mut *finder.buffers;
-        Ok(match selection {
-            Selection::Whole => {
-                let mut response = described(Status::Ok, description.lines(), buffers);
-                response.body = body(request.method, source, 0..length, buffers)?;
-                response
-            }
-            Selection::One(range) => {
-                let mut response = described(Status::PartialContent, description.lines(), buffers);
-                response.add("Content-Range", content_range(&range, length));
-                response.body = body(request.method, source, range, buffers)?;
-                response
-            }
-            Selection::Several(ranges) => {
-                let tag = description.validators.entity_tag.as_deref();
-                let boundary = multipart::boundary(tag.unwrap_or_default(), now);
-                let type_line = description.type_line();
-                let whole = multipart::Whole { file: &source.file, length, type_line };
-                described(Status::PartialContent, description.untyped_lines(), buffers)
-                    .with("Content-Type", multipart::media_type(&boundary))
-                    .with_body(multipart::body(whole, ranges, &boundary))
-            }
-            Selection::Unsatisfiable => error(
-                request,
-                Status::RangeNotSatisfiable,
-                "The file ends before this range: ask for an earlier one, or for all of it.",
-            )
-            .with("Vary", "Accept-Encoding")
-            .with("Content-Range", unsatisfied_range(length)),
-        })
+        selected(request, &representation, selection, finder)
     }
+}
+
+/// What of a representation is sent.
+fn selected(
+    request: &Request<'_>,
+    representation: &Representation,
+    selection: Selection,
+    finder: &mut Finder<'_>,
+) -> Result<Response, Unread> {
+    let Representation { source, length, description } = representation;
+    let (length, lines) = (*length, description.lines());
+    let buffers = &mut *finder.buffers;
+    Ok(match selection {
+        Selection::Whole => {
+            let mut response = described(Status::Ok, lines, buffers);
+            response.body = body(request.method, source, 0..length, buffers)?;
+            response
+        }
+        Selection::One(range) => {
+            let mut response = described(Status::PartialContent, lines, buffers);
+            response.add("Content-Range", content_range(&range, length));
+            response.body = body(request.method, source, range, buffers)?;
+            response
+        }
+        Selection::Several(ranges) => {
+            let tag = description.validators.entity_tag.as_deref();
+            let boundary = multipart::boundary(tag.unwrap_or_default(), finder.now);
+            let whole =
+                multipart::Whole { file: &source.file, length, type_line: description.type_line() };
+            described(Status::PartialContent, description.untyped_lines(), buffers)
+                .with("Content-Type", multipart::media_type(&boundary))
+                .with_body(multipart::body(whole, ranges, &boundary))
+        }
+        Selection::Unsatisfiable => {
+            let reason = "The range begins after the end of the file.";
+            error(request, Status::RangeNotSatisfiable, reason)
+                .with("Vary", "Accept-Encoding")
+                .with("Content-Range", unsatisfied_range(length))
+        }
+    })
 }
 
 /// An answer about a file.
@@ -462,7 +457,7 @@ const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 const NO_PATH: &str = "The target is not a path.";
 
-const NOTHING: &str = "There is nothing of this name here: check the address for a slip.";
+const NOTHING: &str = "Not found. Check the address, or go to the start page.";
 
 fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
     page::error(status, reason, Form::wanted(request.fields, Form::Text))
@@ -472,11 +467,9 @@ fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
 fn failed(request: &Request<'_>, failure: Failure) -> Response {
     match failure {
         Failure::Missing => error(request, Status::NotFound, NOTHING),
-        Failure::Denied => error(
-            request,
-            Status::Forbidden,
-            "The server may not read this: whoever runs it can change that.",
-        ),
+        Failure::Denied => {
+            error(request, Status::Forbidden, "The server is not allowed to read this file.")
+        }
         Failure::Exhausted => {
             error(request, Status::ServiceUnavailable, "The server is busy. Try again in a moment.")
                 .with("Retry-After", "1")
@@ -484,7 +477,7 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
         Failure::Broken => error(
             request,
             Status::InternalServerError,
-            "The server could not read this: try again later, or tell whoever runs it.",
+            "The server could not read this file. Try again later.",
         ),
     }
 }

@@ -13,8 +13,9 @@ use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
 use crate::sys::Identity;
 
+use super::files::{Description, OpenFile};
 use super::media_type;
-use super::resource::{Finder, OpenFile, find_file};
+use super::resource::{Finder, find_file};
 
 /// What will be sent, unless a precondition or a range says otherwise.
 #[derive(Debug)]
@@ -23,61 +24,16 @@ pub struct Representation {
     pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
-    /// Whether it has a content coding.
-    pub is_coded: bool,
-    /// Of this representation, where the file does not keep it.
-    own: Option<Description>,
-}
-
-impl Representation {
     /// What its answers have in common.
-    pub fn description(&self) -> &Description {
-        const NONE: &Description = &Description {
-            validators: Validators { entity_tag: None, last_modified: None },
-            lines: Vec::new(),
-            not_modified_bytes: 0,
-            untyped_bytes: 0,
-        };
-        self.own.as_ref().or_else(|| self.source.description.get()).unwrap_or(NONE)
-    }
+    pub description: Arc<Description>,
 }
 
-/// What the answers of a representation have in common.
+/// The client refuses all representations there are (RFC 9110 §15.5.7).
 #[derive(Debug)]
-pub struct Description {
-    /// What tells its states apart.
-    pub validators: Validators,
-    /// As they go on the wire: Cache-Control, Vary, ETag and Last-Modified; Content-Encoding,
-    /// Accept-Ranges and X-Content-Type-Options; Content-Type.
-    lines: Vec<u8>,
-    not_modified_bytes: usize,
-    untyped_bytes: usize,
-}
+pub struct NotAcceptable;
 
-impl Description {
-    /// What a 200 and a 206 say.
-    pub fn lines(&self) -> &[u8] {
-        &self.lines
-    }
-
-    /// RFC 9110 §15.4.5: what a 304 says, which the 200 would say of caching and of itself.
-    pub fn not_modified_lines(&self) -> &[u8] {
-        self.lines.get(..self.not_modified_bytes).unwrap_or_default()
-    }
-
-    /// The same as [`Description::lines`] without the last: a multipart has another type.
-    pub fn untyped_lines(&self) -> &[u8] {
-        self.lines.get(..self.untyped_bytes).unwrap_or_default()
-    }
-
-    /// Content-Type: that of the original, whatever the coding.
-    pub fn type_line(&self) -> &[u8] {
-        self.lines.get(self.untyped_bytes..).unwrap_or_default()
-    }
-}
-
-/// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. `None`: the
-/// client refuses all there are. A sibling older than its original is a forgotten one.
+/// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. A
+/// sibling older than its original is a forgotten one.
 ///
 /// A client that asks for a range means the bytes of one representation. It has that from an
 /// earlier answer if it names its entity-tag; if it names none, identity is what readers of parts
@@ -88,9 +44,8 @@ pub fn select(
     finder: &mut Finder<'_>,
     original: Arc<OpenFile>,
     request: &Request<'_>,
-    ranges_max: usize,
-    now: HttpDate,
-) -> Option<Representation> {
+) -> Result<Representation, NotAcceptable> {
+    let (now, ranges_max) = (finder.now.date, finder.ranges_max);
     let accept = AcceptEncoding::of(request.fields);
     let finds_siblings = finder.finds_siblings;
     let codings = accept.preferred().filter(|_| finds_siblings);
@@ -105,15 +60,14 @@ pub fn select(
         }
         first => first,
     };
-    let is_coded = sibling.is_some();
     let (coding, source) = match sibling {
         Some((coding, file)) => (Some(coding), file),
         None if accept.accepts_identity() => (None, original),
-        None => return None,
+        None => return Err(NotAcceptable),
     };
     let length = source.identity.length;
-    let own = describe(&source, coding, finder.options, now);
-    Some(Representation { source, length, is_coded, own })
+    let description = describe(&source, coding, finder.options, now);
+    Ok(Representation { source, length, description })
 }
 
 /// Whether a range is asked for, in words that are understood (RFC 9110 §14.2: GET alone has them).
@@ -153,7 +107,7 @@ fn describe(
     coding: Option<Coding>,
     options: &SiteOptions,
     now: HttpDate,
-) -> Option<Description> {
+) -> Arc<Description> {
     let make = || {
         let validators = validators(&source.identity, coding, now);
         let mut lines = Vec::with_capacity(320);
@@ -183,14 +137,13 @@ fn describe(
         let path = path.strip_suffix(suffix).unwrap_or(path);
         let media_type = media_type::of(path, &options.media_types);
         add("Content-Type: ", media_type.as_bytes());
-        Description { validators, lines, not_modified_bytes, untyped_bytes }
+        Arc::new(Description { validators, lines, not_modified_bytes, untyped_bytes })
     };
     match source.identity.modified {
         Some(modified) if coding.is_none() && age(modified, now) == Age::Settled => {
-            source.description.get_or_init(make);
-            None
+            Arc::clone(source.description.get_or_init(make))
         }
-        _ => Some(make()),
+        _ => make(),
     }
 }
 
@@ -220,7 +173,12 @@ fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Val
     tag.push(b'"');
     // The date has whole seconds, whatever the stamp has, and is settled later than the tag.
     let is_settled = age == Age::Settled && seconds > 0;
-    Validators { entity_tag: Some(tag), last_modified: is_settled.then_some(HttpDate(seconds)) }
+    Validators {
+        entity_tag: Some(tag),
+        last_modified: is_settled.then_some(HttpDate(seconds)),
+        // A coded sibling often has the date of its original.
+        date_is_strong: coding.is_none(),
+    }
 }
 
 /// What the time of a modification is good for.

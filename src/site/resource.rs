@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
+use crate::http::now::Now;
 use crate::http::path::SitePath;
 use crate::sys::{self, Directory, Failure, Identity};
 
-use super::open_files::OpenFiles;
-use super::representation::Description;
+use super::files::{OpenFile, OpenFiles};
 
 /// What a path names.
 #[derive(Debug)]
@@ -28,19 +28,6 @@ pub enum Resource {
     Failed(Failure),
 }
 
-/// A regular file.
-#[derive(Debug)]
-pub struct OpenFile {
-    /// Open for reading.
-    pub file: Arc<File>,
-    /// Taken from the open file, so that it is of the same as what is sent.
-    pub identity: Identity,
-    /// Where it was found; its extension decides the media type.
-    pub path: SitePath,
-    /// Made for the first answer, and the same for all that follow.
-    pub description: OnceLock<Description>,
-}
-
 /// Where files are looked for.
 #[derive(Debug)]
 pub struct Finder<'f> {
@@ -52,6 +39,10 @@ pub struct Finder<'f> {
     pub open_files: &'f mut OpenFiles,
     /// For what is read.
     pub buffers: &'f mut Buffers,
+    /// The time of this turn.
+    pub now: &'f Now,
+    /// Parts that a Range may have.
+    pub ranges_max: usize,
     /// Whether coded siblings are looked for: one of them may have turned out to be unreadable.
     pub finds_siblings: bool,
 }
@@ -158,32 +149,5 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
             }
             failure => Resource::Failed(failure),
         },
-    }
-}
-
-impl OpenFile {
-    /// Reads a part that is small enough to be sent from memory. `None`: the file has been
-    /// shortened since it was opened. `bytes`: a buffer for it.
-    pub fn read(
-        &self,
-        offset: u64,
-        length: usize,
-        mut bytes: Vec<u8>,
-    ) -> io::Result<Option<Vec<u8>>> {
-        // Not by `resize`, which sets one byte after the other in a build for size.
-        while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
-            let zeros = [0; 256];
-            bytes.extend_from_slice(zeros.get(..missing).unwrap_or(&zeros));
-        }
-        let mut filled = 0;
-        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match sys::read_at(&self.file, room, offset + filled as u64) {
-                Ok(0) => return Ok(None),
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Some(bytes))
     }
 }

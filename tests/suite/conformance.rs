@@ -1075,17 +1075,12 @@ fn methods() {
     let empty = answer("200 OK", &fields.replace("6-", "0-"), "");
     let allow = "Allow: GET, HEAD, OPTIONS\r\n";
     let options = bare("204 No Content", allow);
-    let refused = error_page(
-        "405 Method Not Allowed",
-        "Files can be read here, not written: use GET.",
-        allow,
-    );
-    let unknown = error_page("501 Not Implemented", "This method is not known here: use GET.", "");
-    let missing = error_page(
-        "404 Not Found",
-        "There is nothing of this name here: check the address for a slip.",
-        "",
-    );
+    let refused =
+        error_page("405 Method Not Allowed", "This server only serves files. Use GET.", allow);
+    let unknown =
+        error_page("501 Not Implemented", "This server does not know this method. Use GET.", "");
+    let missing =
+        error_page("404 Not Found", "Not found. Check the address, or go to the start page.", "");
     let ip = answer(
         "200 OK",
         "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nVary: Accept\r\n",

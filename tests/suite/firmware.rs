@@ -27,11 +27,7 @@ fn typed(media_type: &str, content: &[u8]) -> Vec<u8> {
 }
 
 fn missing() -> Vec<u8> {
-    error_page(
-        "404 Not Found",
-        "There is nothing of this name here: check the address for a slip.",
-        "",
-    )
+    error_page("404 Not Found", "Not found. Check the address, or go to the start page.", "")
 }
 
 fn check_all(served: &Served<'_>, rule: &str, conversation: &[(String, Vec<u8>)]) {
@@ -133,7 +129,7 @@ fn grub_http() {
         // At its end it asks for nothing more; a 416 must leave the connection usable.
         let beyond = error_page(
             "416 Range Not Satisfiable",
-            "The file ends before this range: ask for an earlier one, or for all of it.",
+            "The range begins after the end of the file.",
             "Vary: Accept-Encoding\r\nContent-Range: bytes */10\r\n",
         );
         let conversation = [(ask("Range: bytes=10-\r\n"), beyond), (ask(""), file(b"0123456789"))];

@@ -34,7 +34,7 @@ fn script(suffix: &str, coding: &str) -> Vec<u8> {
 fn not_acceptable() -> Vec<u8> {
     error_page(
         "406 Not Acceptable",
-        "There is no such content coding of this file: ask for identity as well.",
+        "This file is not available in an encoding you accept. Allow identity as well.",
         "Vary: Accept-Encoding\r\n",
     )
 }
@@ -167,7 +167,7 @@ fn archives_have_no_coding() {
         }
         let missing = error_page(
             "404 Not Found",
-            "There is nothing of this name here: check the address for a slip.",
+            "Not found. Check the address, or go to the start page.",
             "",
         );
         check_get(
@@ -198,13 +198,13 @@ fn errors_vary_as_what_they_are_about() {
         answer(status, &fields, content)
     };
     let beyond = |form: &str, length: &str| {
-        let reason = "The file ends before this range: ask for an earlier one, or for all of it.";
+        let reason = "The range begins after the end of the file.";
         let fields = format!("Content-Range: bytes */{length}\r\n");
         page("416 Range Not Satisfiable", reason, form, &fields)
     };
-    let reason = "The file has another version: fetch it anew.";
+    let reason = "The file has changed. Fetch it again.";
     let failed = |form: &str| page("412 Precondition Failed", reason, form, "");
-    let reason = "There is no such content coding of this file: ask for identity as well.";
+    let reason = "This file is not available in an encoding you accept. Allow identity as well.";
     let unacceptable = |form: &str| page("406 Not Acceptable", reason, form, "");
     let (plain, coded) = ("\"5-6553f100.0\"", "\"3-6553f100.0.gz\"");
     // (rule, codings, condition or range, what comes of it in the form of a page)
@@ -387,11 +387,7 @@ fn ranges_of_codings() {
 }
 
 fn missing() -> Vec<u8> {
-    error_page(
-        "404 Not Found",
-        "There is nothing of this name here: check the address for a slip.",
-        "",
-    )
+    error_page("404 Not Found", "Not found. Check the address, or go to the start page.", "")
 }
 
 /// A file that holds its own name, of this media type.
@@ -419,7 +415,7 @@ fn check_options(folder: &Folder, options: &[&str], rows: &[(&str, Vec<u8>)]) {
 
 fn moved(location: &str) -> Vec<u8> {
     let location = format!("Location: {location}\r\n");
-    error_page("301 Moved Permanently", "This folder's name ends in a slash.", &location)
+    error_page("301 Moved Permanently", "The address of a folder ends in a slash.", &location)
 }
 
 /// RFC 9110 §10.2.2: a relative reference with the query; paths.rs has all kinds of targets.
@@ -592,7 +588,7 @@ fn own_page_for_404() {
 fn captive_portals() {
     let folder = names(&["portal.html", "sub/x"]);
     let to = |location: &str| {
-        error_page("302 Found", "This is where to go on.", &format!("Location: {location}\r\n"))
+        error_page("302 Found", "Go on to this address.", &format!("Location: {location}\r\n"))
     };
     let there = to("/portal.html");
     check_options(
@@ -747,7 +743,7 @@ fn fields_of_every_answer() {
     let options_answer = bare("204 No Content", "Allow: GET, HEAD, OPTIONS\r\n");
     let post = error_page(
         "405 Method Not Allowed",
-        "Files can be read here, not written: use GET.",
+        "This server only serves files. Use GET.",
         "Allow: GET, HEAD, OPTIONS\r\n",
     );
     folder.serve(&options, |served| {

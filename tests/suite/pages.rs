@@ -136,19 +136,18 @@ fn error_pages() {
     assert_eq!(
         page,
         "<h1>404 Not Found</h1>\n\
-         <p>There is nothing of this name here: check the address for a slip.</p>\n"
+         <p>Not found. Check the address, or go to the start page.</p>\n"
     );
     let rows = [
         (
             "",
             "text/plain; charset=utf-8",
-            "404 Not Found\nThere is nothing of this name here: check the address for a slip.\n",
+            "404 Not Found\nNot found. Check the address, or go to the start page.\n",
         ),
         (
             "Accept: application/json\r\n",
             "application/json",
-            "{\"status\":404,\"reason\":\"There is nothing of this name here: \
-             check the address for a slip.\"}\n",
+            "{\"status\":404,\"reason\":\"Not found. Check the address, or go to the start page.\"}\n",
         ),
     ];
     for (lines, media_type, expected) in rows {

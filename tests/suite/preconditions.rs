@@ -35,7 +35,7 @@ fn expected(is: Is, entity_tag: &str, modified: &str) -> Vec<u8> {
         NotModified => bare("304 Not Modified", &validated_fields(entity_tag, modified)),
         Failed => error_page(
             "412 Precondition Failed",
-            "The file has another version: fetch it anew.",
+            "The file has changed. Fetch it again.",
             "Vary: Accept-Encoding\r\n",
         ),
     }

@@ -25,9 +25,9 @@ use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::response::{Body, Response, Segment};
 use ipv6_httpd::http::status::Status;
 use ipv6_httpd::peer::Peer;
-use ipv6_httpd::site::Site;
+use ipv6_httpd::site::files::OpenFiles;
 use ipv6_httpd::site::ip_page::Client;
-use ipv6_httpd::site::open_files::OpenFiles;
+use ipv6_httpd::site::{Context, Site};
 use ipv6_httpd::sys::{Directory, Symlinks};
 
 const REQUESTS: u64 = 50_000;
@@ -207,7 +207,8 @@ impl Asker {
             let client = || Client { name: name(), server: None };
             let now = Now::new(0, HttpDate(1_795_435_200));
             let request = head.expect("a complete head").request;
-            self.site.respond(&request, &client, &mut self.open_files, &mut self.buffers, &now)
+            let (open_files, buffers) = (&mut self.open_files, &mut self.buffers);
+            self.site.respond(&request, Context { client: &client, open_files, buffers, now: &now })
         });
         let response = head.expect("a valid request");
         (response.status, everything(response))

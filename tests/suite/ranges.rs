@@ -170,15 +170,12 @@ fn single_ranges() {
     let unsatisfied = |length: u64| {
         error_page(
             "416 Range Not Satisfiable",
-            "The file ends before this range: ask for an earlier one, or for all of it.",
+            "The range begins after the end of the file.",
             &format!("Vary: Accept-Encoding\r\nContent-Range: bytes */{length}\r\n"),
         )
     };
-    let missing = error_page(
-        "404 Not Found",
-        "There is nothing of this name here: check the address for a slip.",
-        "",
-    );
+    let missing =
+        error_page("404 Not Found", "Not found. Check the address, or go to the start page.", "");
     let rows: [(&str, &str, &str, Vec<u8>); 19] = [
         ("§15.3.7 a range", "GET /a.txt", "Range: bytes=3-5", part(3..6)),
         ("§14.2 of all", "GET /a.txt", "Range: bytes=0-", part(0..10)),

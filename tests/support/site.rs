@@ -10,9 +10,9 @@ use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
 use ipv6_httpd::http::status::Reject;
 use ipv6_httpd::peer::Peer;
-use ipv6_httpd::site::Site;
+use ipv6_httpd::site::files::OpenFiles;
 use ipv6_httpd::site::ip_page::Client;
-use ipv6_httpd::site::open_files::OpenFiles;
+use ipv6_httpd::site::{Context, Site};
 use ipv6_httpd::sys::Directory;
 
 use super::drive::{Served, answer};
@@ -26,7 +26,7 @@ impl Folder {
         let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
         let answer = |request: &Request<'_>, now: &Now| {
             let (open_files, buffers) = &mut *shared.borrow_mut();
-            site.respond(request, &client, open_files, buffers, now)
+            site.respond(request, Context { client: &client, open_files, buffers, now })
         };
         let refuse = |reject: &Reject| site.reject(reject);
         drive(&Served { answer: &answer, refuse: &refuse });

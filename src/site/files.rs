@@ -1,13 +1,91 @@
+//! Files that are open, what their answers have in common, and those that stay open for a while.
+//!
 //! Files that were just sent stay open for a second or two, so that the next request for one of
 //! them finds it by a look at its name. Nothing is ever answered stale: each request asks the
 //! system whether the name still leads to the same file in the same state, and content is read
 //! from the file each time. What was missing the last time is asked for before it is opened.
 
-use std::sync::Arc;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
-use crate::sys::Directory;
+use crate::http::path::SitePath;
+use crate::http::precondition::Validators;
+use crate::sys::{self, Directory, Identity};
 
-use super::resource::OpenFile;
+/// A regular file.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Open for reading.
+    pub file: Arc<File>,
+    /// Taken from the open file, so that it is of the same as what is sent.
+    pub identity: Identity,
+    /// Where it was found; its extension decides the media type.
+    pub path: SitePath,
+    /// Made for the first answer, and the same for all that follow.
+    pub description: OnceLock<Arc<Description>>,
+}
+
+impl OpenFile {
+    /// Reads a part that is small enough to be sent from memory. `None`: the file has been
+    /// shortened since it was opened. `bytes`: a buffer for it.
+    pub fn read(
+        &self,
+        offset: u64,
+        length: usize,
+        mut bytes: Vec<u8>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        // Not by `resize`, which sets one byte after the other in a build for size.
+        while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
+            let zeros = [0; 256];
+            bytes.extend_from_slice(zeros.get(..missing).unwrap_or(&zeros));
+        }
+        let mut filled = 0;
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match sys::read_at(&self.file, room, offset + filled as u64) {
+                Ok(0) => return Ok(None),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// What the answers of a representation have in common.
+#[derive(Debug)]
+pub struct Description {
+    /// What tells its states apart.
+    pub validators: Validators,
+    /// As they go on the wire: Cache-Control, Vary, ETag and Last-Modified; Content-Encoding,
+    /// Accept-Ranges and X-Content-Type-Options; Content-Type.
+    pub(super) lines: Vec<u8>,
+    pub(super) not_modified_bytes: usize,
+    pub(super) untyped_bytes: usize,
+}
+
+impl Description {
+    /// What a 200 and a 206 say.
+    pub fn lines(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// RFC 9110 §15.4.5: what a 304 says, which the 200 would say of caching and of itself.
+    pub fn not_modified_lines(&self) -> &[u8] {
+        self.lines.get(..self.not_modified_bytes).unwrap_or_default()
+    }
+
+    /// The same as [`Description::lines`] without the last: a multipart has another type.
+    pub fn untyped_lines(&self) -> &[u8] {
+        self.lines.get(..self.untyped_bytes).unwrap_or_default()
+    }
+
+    /// Content-Type: that of the original, whatever the coding.
+    pub fn type_line(&self) -> &[u8] {
+        self.lines.get(self.untyped_bytes..).unwrap_or_default()
+    }
+}
 
 /// The files that one worker keeps open, and what it missed.
 #[derive(Debug, Default)]

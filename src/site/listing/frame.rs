@@ -1,0 +1,107 @@
+//! What stands around the rows of a page: breadcrumbs, the head of the table, the sum.
+
+use crate::http::path::SitePath;
+
+use super::super::page::{self, escape_html};
+use super::order::{Column, Order};
+use super::row::{Entry, SIZE_UNKNOWN, write_size};
+
+/// Title and heading: the path, of which each folder leads to itself.
+pub(super) fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
+    let title = [b"Index of /", path.as_bytes()].concat();
+    page::begin(&title, out);
+    out.extend_from_slice(b"<form><h1>Index of ");
+    write_breadcrumbs(path, out);
+    out.extend_from_slice(b"</h1></form>\n");
+}
+
+/// The columns, whose titles are buttons that sort, and the way up.
+pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<table>\n<thead>\n<tr>");
+    for (column, letter, title) in [
+        (Column::Name, 'N', "Name"),
+        (Column::Size, 'S', "Size"),
+        (Column::Modified, 'M', "Modified (UTC)"),
+    ] {
+        let sorted = order.column == column;
+        // Names are wanted from the first on, sizes and dates from the last.
+        let descending = if sorted { !order.descending } else { column != Column::Name };
+        let direction = if order.descending { "descending" } else { "ascending" };
+        out.extend_from_slice(b"<th scope=\"col\"");
+        if sorted {
+            out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
+        }
+        let letter_of_order = if descending { 'D' } else { 'A' };
+        // A browser makes the query of it in this order: `?C=S&O=D`.
+        let form = format!(
+            "><form><button name=\"C\" value=\"{letter}\">{title}</button>\
+             <input type=\"hidden\" name=\"O\" value=\"{letter_of_order}\"></form></th>"
+        );
+        out.extend_from_slice(form.as_bytes());
+    }
+    out.extend_from_slice(b"</tr>\n</thead>\n<tbody>\n");
+    if !path.as_bytes().is_empty() {
+        out.extend_from_slice(b"<tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n");
+    }
+}
+
+/// What all of it comes to.
+pub(super) fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
+    let folders = entries.iter().filter(|entry| entry.is_directory).count();
+    let files = entries.len() - folders;
+    let bytes = entries
+        .iter()
+        .filter(|entry| entry.size != SIZE_UNKNOWN)
+        .fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+    let counted = |count: usize, name: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {name}")),
+        _ => Some(format!("{count} {name}s")),
+    };
+    let mut counts = [counted(folders, "folder"), counted(files, "file")]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+        .into_bytes();
+    if files > 0 {
+        counts.extend_from_slice(b", ");
+        write_size(bytes, &mut counts);
+    }
+    if entries.is_empty() {
+        counts.extend_from_slice(b"This folder is empty.");
+    }
+    for part in [b"<p>", counts.as_slice(), b"</p>\n", page::END] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// The folder above is a link, those above it are buttons, and the folder itself is text.
+fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
+    let names = path.as_bytes().split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+    let depth = names.clone().count();
+    write_breadcrumb(depth, b"/", out);
+    for (name, level) in names.zip((0..depth).rev()) {
+        out.push(b' ');
+        let mut text = b"<bdi>".to_vec();
+        escape_html(name, &mut text);
+        text.extend_from_slice(b"</bdi>");
+        write_breadcrumb(level, &text, out);
+        if level > 0 {
+            out.extend_from_slice(b" /");
+        }
+    }
+}
+
+/// `text` leads as many levels up.
+fn write_breadcrumb(levels: usize, text: &[u8], out: &mut Vec<u8>) {
+    let up = "../".repeat(levels);
+    let (start, end) = match levels {
+        0 => (String::new(), ""),
+        1 => (format!("<a href=\"{up}\">"), "</a>"),
+        _ => (format!("<button formaction=\"{up}\">"), "</button>"),
+    };
+    for part in [start.as_bytes(), text, end.as_bytes()] {
+        out.extend_from_slice(part);
+    }
+}

@@ -1,0 +1,249 @@
+//! A directory without index, as an HTML page or as JSON. The page is made while it is sent; only
+//! names, sizes and dates are kept.
+//!
+//! # What a page promises to programs that read it for links
+//!
+//! 1. Each entry is one link, `<a href="HREF">TEXT</a>`. HREF is the percent-encoded name, and TEXT
+//!    is the name. A folder has a slash at the end of both. No other element is inside TEXT: Kodi
+//!    takes a link for an entry only where TEXT is the decoded HREF.
+//! 2. HREF is relative and has no colon and no quote. It never begins with `http`, which fsspec
+//!    takes for the scheme of a URL: the `h` of such a name is `%68`.
+//! 3. In TEXT only `&`, `<` and `>` are references. Kodi decodes named references first and then
+//!    numeric ones, so `&` is `&#38;`, or a file named `&lt;` would become `<`. It leaves
+//!    references at the start of a name alone if they are numeric: there it is `&amp;`. A space at
+//!    the end of a file's name is `&#32;`, for Kodi trims what it reads.
+//! 4. The other links lead to the folder above, as `../`, which crawlers have fetched and fsspec
+//!    passes over. To sort, and to go further up, there are buttons of a form: no program takes a
+//!    button for a link, so a crawler fetches a folder once.
+//! 5. A row is one line. After the link follow the size, as `>4.9 KiB</td>` (Kodi's pattern), in
+//!    bytes as `data-bytes`, and the date as `YYYY-MM-DD HH:MM`.
+//!
+//! Kodi still passes over names that begin with a space or a reference, and over those that no
+//! text can hold: with control characters, or not UTF-8. Their HREF is right. It has no unit beyond
+//! GiB, so it shows no size from 1000 GiB on.
+//! `tests/suite/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
+//! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
+
+mod frame;
+mod order;
+mod row;
+
+use std::fs::File;
+use std::io;
+
+use crate::config::SiteOptions;
+use crate::http::grammar::is_unreserved;
+use crate::http::path::SitePath;
+use crate::http::response::Produce;
+use crate::sys::{Directory, Failure, Identity};
+
+use super::page::Form;
+use frame::{begin_page, begin_table, end_page};
+use order::Order;
+use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, name_of, write_json_entry, write_row};
+
+/// The form that a client wants: `?format=json` before Accept, HTML where nothing is said.
+pub fn form(query: Option<&[u8]>, accepted: Form) -> Form {
+    let words = query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';'));
+    if words.into_iter().any(|word| word == b"format=json") || accepted == Form::Json {
+        Form::Json
+    } else {
+        Form::Html
+    }
+}
+
+/// Which listing is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'w> {
+    /// Of this folder.
+    pub path: &'w SitePath,
+    /// The query, which may say the order.
+    pub query: Option<&'w [u8]>,
+    /// See [`form`].
+    pub form: Form,
+}
+
+/// What is known of an entry that can be fetched.
+struct Found {
+    is_directory: bool,
+    size: u64,
+    modified: i64,
+}
+
+impl Found {
+    fn directory(found: &Identity) -> Found {
+        Found {
+            is_directory: true,
+            size: 0,
+            modified: found.modified.map_or(0, |(seconds, _)| seconds),
+        }
+    }
+
+    fn file(found: &Identity) -> Found {
+        Found { is_directory: false, size: found.length, ..Found::directory(found) }
+    }
+}
+
+/// A listing on its way.
+#[derive(Debug)]
+pub struct Listing {
+    names: Vec<u8>,
+    entries: Vec<Entry>,
+    form: Form,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    length: u64,
+    /// What of it has been produced: 0 is `before`, then the entries, then `after`.
+    next: usize,
+}
+
+/// A piece of a page that is being sent.
+const PIECE_BYTES: usize = 16 << 10;
+
+impl Listing {
+    /// Reads a directory.
+    pub fn read(
+        directory: &File,
+        wanted: &Wanted<'_>,
+        root: &Directory,
+        options: &SiteOptions,
+    ) -> io::Result<Listing> {
+        let Wanted { path, query, form } = *wanted;
+        let order = Order::of(query);
+        let mut listing = Listing {
+            names: Vec::new(),
+            entries: Vec::new(),
+            form,
+            before: Vec::new(),
+            after: Vec::new(),
+            length: 0,
+            next: 0,
+        };
+        root.entries(directory, path.as_bytes(), |entry| {
+            let name = entry.name();
+            if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
+                return Ok(());
+            }
+            let found = match entry.identity() {
+                Ok(link) if link.is_symlink => {
+                    let target = root.open_beneath(path.join(name).as_bytes());
+                    target.and_then(|file| Identity::of(&file))
+                }
+                found => found,
+            };
+            let found = match found {
+                Ok(found) if found.is_directory => Found::directory(&found),
+                Ok(found) if found.is_file => Found::file(&found),
+                // A fifo, a device: nothing that has an end.
+                Ok(_) => return Ok(()),
+                Err(error) => match Failure::from(&error) {
+                    // What vanishes while it is read; a link that leads nowhere, or out. They are
+                    // not there for a client.
+                    Failure::Missing | Failure::Denied => return Ok(()),
+                    // A listing that lacks what is there would be taken for all there is.
+                    Failure::Exhausted => return Err(error),
+                    // One bad place of the disk, or another disk that is mounted here and gone.
+                    Failure::Broken => Found {
+                        is_directory: entry.is_directory() == Some(true),
+                        size: SIZE_UNKNOWN,
+                        modified: 0,
+                    },
+                },
+            };
+            listing.add(name, &found);
+            Ok(())
+        })?;
+        order::sort(&listing.names, &mut listing.entries, order);
+        match form {
+            Form::Json => {
+                listing.before.extend_from_slice(b"[");
+                listing.after.extend_from_slice(b"\n]\n");
+            }
+            Form::Html | Form::Text => {
+                begin_page(path, &mut listing.before);
+                if !listing.entries.is_empty() {
+                    begin_table(path, order, &mut listing.before);
+                    listing.after.extend_from_slice(b"</tbody>\n</table>\n");
+                }
+                end_page(&listing.entries, &mut listing.after);
+            }
+        }
+        listing.length = listing.measure();
+        Ok(listing)
+    }
+
+    fn add(&mut self, name: &[u8], found: &Found) {
+        let (Ok(start), Ok(name_bytes)) =
+            (u32::try_from(self.names.len()), u16::try_from(name.len()))
+        else {
+            return;
+        };
+        self.names.extend_from_slice(name);
+        self.entries.push(Entry {
+            size: if found.is_directory { 0 } else { found.size },
+            modified: found.modified,
+            key: 0,
+            name: start,
+            name_bytes,
+            is_directory: found.is_directory,
+            is_plain: name.iter().all(|&byte| is_unreserved(byte)) && !name.starts_with(b"http"),
+        });
+    }
+
+    /// The Content-Length, without the page ever being whole: made once into a piece that is
+    /// thrown away, row by row. A plain name, which stands in its row twice as it is, is as long
+    /// there as any other, and so is a date: what is around them is made for empty ones.
+    fn measure(&self) -> u64 {
+        let mut row = Vec::new();
+        let mut length = (self.before.len() + self.after.len()) as u64;
+        for (at, entry) in self.entries.iter().enumerate() {
+            row.clear();
+            if entry.is_plain {
+                self.write_entry(at, entry, b"", &NO_DATE, &mut row);
+                length += 2 * u64::from(entry.name_bytes);
+            } else {
+                let name = name_of(&self.names, entry);
+                self.write_entry(at, entry, name, &NO_DATE, &mut row);
+            }
+            length += row.len() as u64;
+        }
+        length
+    }
+
+    fn write_entry(&self, at: usize, entry: &Entry, name: &[u8], date: &Date, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Json => {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_json_entry(name, entry, date, out);
+            }
+            Form::Html | Form::Text => write_row(name, entry, date, out),
+        }
+    }
+}
+
+impl Produce for Listing {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn produce(&mut self, out: &mut Vec<u8>) {
+        if self.next == 0 {
+            out.append(&mut self.before);
+            self.next = 1;
+        }
+        while let Some(entry) = self.entries.get(self.next - 1) {
+            if out.len() >= PIECE_BYTES {
+                return;
+            }
+            let (name, date) = (name_of(&self.names, entry), date(entry.modified));
+            self.write_entry(self.next - 1, entry, name, &date, out);
+            self.next += 1;
+        }
+        if out.len() < PIECE_BYTES && self.next == self.entries.len() + 1 {
+            out.append(&mut self.after);
+            self.next += 1;
+        }
+    }
+}

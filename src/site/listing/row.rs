@@ -1,0 +1,175 @@
+//! One entry: how it is kept, and how it stands in a page and in JSON.
+
+use crate::http::date::{Calendar, two_digits};
+use crate::http::grammar::write_decimal;
+use crate::http::path::encode_path;
+
+use super::super::page::{self, write_json};
+
+/// One entry: 32 bytes, and its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) size: u64,
+    pub(super) modified: i64,
+    /// What decides between most entries when they are sorted.
+    pub(super) key: u64,
+    /// Where its name is among all names.
+    pub(super) name: u32,
+    pub(super) name_bytes: u16,
+    pub(super) is_directory: bool,
+    /// Whether its name stands in a page as it is.
+    pub(super) is_plain: bool,
+}
+
+/// The size of a file that could not be looked at: its row has none.
+pub(super) const SIZE_UNKNOWN: u64 = u64::MAX;
+
+pub(super) fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
+    let start = entry.name as usize;
+    names.get(start..start + usize::from(entry.name_bytes)).unwrap_or_default()
+}
+
+/// One entry, by the rule at the head of [`listing`](super).
+pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"<tr><td><bdi><a href=\"");
+    match name.strip_prefix(b"h") {
+        Some(rest) if name.starts_with(b"http") => {
+            out.extend_from_slice(b"%68");
+            write_href(rest, entry, out);
+        }
+        _ => write_href(name, entry, out),
+    }
+    out.extend_from_slice(b"\">");
+    write_name(name, entry, out);
+    if entry.is_directory {
+        out.extend_from_slice(b"/</a></bdi></td><td></td><td>");
+    } else {
+        out.extend_from_slice(b"</a></bdi></td><td data-bytes=\"");
+        write_decimal(entry.size, out);
+        out.extend_from_slice(b"\">");
+        write_size(entry.size, out);
+        out.extend_from_slice(b"</td><td>");
+    }
+    // Kodi reads no seconds, and people do not need them.
+    let [date @ .., _, _, _] = date;
+    out.extend_from_slice(date);
+    out.extend_from_slice(b"</td></tr>\n");
+}
+
+/// The text of an entry's link.
+fn write_name(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    if entry.is_plain {
+        out.extend_from_slice(name);
+        return;
+    }
+    let (name, end) = match name.strip_suffix(b" ") {
+        Some(name) if !entry.is_directory => (name, &b"&#32;"[..]),
+        _ => (name, &b""[..]),
+    };
+    page::escape_name(name, out);
+    out.extend_from_slice(end);
+}
+
+pub(super) fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\n{\"name\":");
+    write_json(name, out);
+    let kind: &[u8] = if entry.is_directory { b"directory" } else { b"file" };
+    for part in [b",\"type\":\"", kind, b"\",\"size\":"] {
+        out.extend_from_slice(part);
+    }
+    match entry.size {
+        SIZE_UNKNOWN => out.extend_from_slice(b"null"),
+        size => write_decimal(size, out),
+    }
+    let mut date = *date;
+    date[10] = b'T';
+    for part in [b",\"mtime\":\"", &date[..], b"Z\",\"href\":\""] {
+        out.extend_from_slice(part);
+    }
+    write_href(name, entry, out);
+    out.extend_from_slice(b"\"}");
+}
+
+/// A link from the folder to what is in it.
+fn write_href(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
+    if entry.is_plain {
+        out.extend_from_slice(name);
+    } else {
+        encode_path(name, out);
+    }
+    if entry.is_directory {
+        out.push(b'/');
+    }
+}
+
+/// `2026-11-23 11:00:00`.
+pub(super) type Date = [u8; 19];
+
+/// As long as any.
+pub(super) const NO_DATE: Date = *b"0000-00-00 00:00:00";
+
+pub(super) fn date(seconds: i64) -> Date {
+    let moment = Calendar::new(seconds);
+    let year = moment.year.clamp(0, 9_999);
+    let mut date = NO_DATE;
+    let [c, d, rest @ ..] = &mut date;
+    [*c, *d] = two_digits((year / 100) as u8);
+    let numbers =
+        [(year % 100) as u8, moment.month, moment.day, moment.hour, moment.minute, moment.second];
+    for (place, number) in rest.chunks_mut(3).zip(numbers) {
+        if let [tens, ones, ..] = place {
+            [*tens, *ones] = two_digits(number);
+        }
+    }
+    date
+}
+
+/// For people: `999 B`, `1.0 KiB`, `12 MiB`; rounded up, so that nothing is 0.
+pub(super) fn write_size(bytes: u64, out: &mut Vec<u8>) {
+    let mut unit = 0_u32;
+    while bytes >> (10 * unit) >= 1_000 && unit < 6 {
+        unit += 1;
+    }
+    if unit == 0 {
+        write_decimal(bytes, out);
+        out.extend_from_slice(b" B");
+        return;
+    }
+    // In tenths of the unit below 10, whole from there on.
+    let (whole, part) = (bytes >> (10 * unit), bytes & ((1 << (10 * unit)) - 1));
+    let tenths = whole * 10 + (part * 10).div_ceil(1 << (10 * unit));
+    if tenths < 100 {
+        write_decimal(tenths / 10, out);
+        out.push(b'.');
+        write_decimal(tenths % 10, out);
+    } else {
+        write_decimal(tenths.div_ceil(10), out);
+    }
+    let name = [" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"].get(unit as usize);
+    out.extend_from_slice(name.copied().unwrap_or_default().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 KiB"),
+            (1_024, "1.0 KiB"),
+            (1_025, "1.1 KiB"),
+            (10_240, "10 KiB"),
+            (10_241, "11 KiB"),
+            (1_023_999, "1000 KiB"),
+            (1_024_000, "1.0 MiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            let mut out = Vec::new();
+            write_size(bytes, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), text, "{bytes}");
+        }
+    }
+}
