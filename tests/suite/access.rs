@@ -10,19 +10,16 @@ use std::time::{Duration, Instant};
 
 use crate::support::DEADLINE;
 use crate::support::client::{Conversation, connect};
+use crate::support::drive::{Client, End, Served};
 use crate::support::folder::Folder;
 use crate::support::server::{TestServer, command, finish, run};
 
-use ipv6_httpd::http::buffers::Buffers;
-use ipv6_httpd::http::connection::{Connection, Step};
-use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::forwarded::Source;
 use ipv6_httpd::http::limits::Limits;
-use ipv6_httpd::http::now::Now;
-use ipv6_httpd::http::request::Request;
-use ipv6_httpd::http::responder::{Answer, Answered, Responder, Unreadable};
+use ipv6_httpd::http::responder::Answered;
 use ipv6_httpd::http::response::Response;
-use ipv6_httpd::http::status::{Reject, Status};
+use ipv6_httpd::http::status::Status;
 
 /// `openssl passwd -5 -salt saltstring 'Hello world!'`
 const HASH: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5";
@@ -702,101 +699,27 @@ fn options_that_are_wrong_say_what_they_want() {
     }
 }
 
-/// Answers everything with 204, and remembers for whom a proxy spoke.
-struct Desk {
-    source: Option<Source>,
-    is_wanted: bool,
-    answered: Vec<Answered<Vec<u8>>>,
-    limits: Limits,
-    now: Now,
-    buffers: Buffers,
-}
-
-impl Desk {
-    fn new(is_wanted: bool) -> Desk {
-        Desk {
-            source: None,
-            is_wanted,
-            answered: Vec::new(),
-            limits: Limits::default(),
-            now: Now::new(0, HttpDate(0)),
-            buffers: Buffers::default(),
-        }
-    }
-
-    fn at(&mut self, milliseconds: u64) {
-        self.now.set(milliseconds, HttpDate(0));
-    }
-
-    fn connection(&self) -> Connection<Vec<u8>> {
-        Connection::behind_proxy(&self.limits, &self.now)
-    }
-}
-
-impl Responder for Desk {
-    type Record = Vec<u8>;
-    type ReadError = ();
-
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    fn now(&self) -> &Now {
-        &self.now
-    }
-
-    fn buffers(&mut self) -> &mut Buffers {
-        &mut self.buffers
-    }
-
-    fn respond(&mut self, _request: &Request<'_>) -> Answer<Vec<u8>> {
-        Answer { response: Response::new(Status::NoContent), record: None }
-    }
-
-    fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Answer<Vec<u8>> {
-        panic!("there is no file")
-    }
-
-    fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Vec<u8>> {
-        Answer { response: Response::new(reject.status), record: Some(line.to_vec()) }
-    }
-
-    fn answered(&mut self, answered: Answered<Vec<u8>>) {
-        self.answered.push(answered);
-    }
-
-    fn proxied(&mut self, source: Source) -> bool {
-        self.source = Some(source);
-        self.is_wanted
-    }
-}
+/// Answers everything with 204.
+const SERVED: Served<'static> = Served {
+    answer: &|_, _| Response::new(Status::NoContent),
+    refuse: &|reject| Response::new(reject.status),
+};
 
 const HEADER: &[u8] = b"PROXY TCP4 198.51.100.7 192.0.2.1 1 2\r\n";
 
-fn step(connection: &mut Connection<Vec<u8>>, desk: &mut Desk) -> String {
-    match connection.next_step(desk) {
-        Step::Read => "read".to_owned(),
-        Step::Write => String::from_utf8_lossy(&connection.chunk().bytes[..12]).into_owned(),
-        Step::ShutDownWriting => "shut down".to_owned(),
-        Step::Close => "close".to_owned(),
-    }
-}
-
 #[test]
 fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
-    let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    let bytes = [HEADER, request].concat();
+    let bytes = [HEADER, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
     for cut in 0..bytes.len() {
-        let mut desk = Desk::new(true);
-        let mut connection = desk.connection();
+        let mut client = Client::behind_proxy(&SERVED, &Limits::default());
         for part in [&bytes[..cut], &bytes[cut..]] {
-            assert_eq!(step(&mut connection, &mut desk), "read", "cut at {cut}");
-            connection.received(part, &mut desk);
+            assert_eq!(client.step(), Step::Read, "cut at {cut}");
+            client.receive(part);
         }
-        let answer = step(&mut connection, &mut desk);
-        assert_eq!(answer, "HTTP/1.1 204", "cut at {cut}");
-        let client = IpAddr::from([198, 51, 100, 7]);
-        assert_eq!(desk.source, Some(Source::Client(client)));
+        assert_eq!(client.drive(), End::Idle, "cut at {cut}");
+        assert!(client.output.starts_with(b"HTTP/1.1 204 "), "cut at {cut}");
+        let source = Source::Client(IpAddr::from([198, 51, 100, 7]));
+        assert_eq!(client.desk.source, Some(source));
     }
 }
 
@@ -805,27 +728,23 @@ fn a_proxy_header_is_owed_at_once() {
     let limits = Limits::default();
     let (head, idle) = (limits.head_milliseconds, limits.idle_milliseconds);
     // Not one byte puts the deadline off.
-    let mut desk = Desk::new(true);
-    let mut connection = desk.connection();
-    for (milliseconds, byte) in HEADER[..20].iter().enumerate() {
-        assert_eq!(connection.deadline_milliseconds(), head);
-        desk.at(milliseconds as u64 * 100);
-        connection.received(&[*byte], &mut desk);
-        assert_eq!(step(&mut connection, &mut desk), "read");
+    let mut client = Client::behind_proxy(&SERVED, &limits);
+    let start = client.desk.now.milliseconds;
+    for byte in &HEADER[..20] {
+        assert_eq!(client.connection.deadline_milliseconds(), start + head);
+        assert_eq!(client.wait(100), None);
+        assert_eq!(client.send(&[*byte]), End::Partial);
     }
-    desk.at(head);
-    connection.expired(&mut desk);
-    assert_eq!(step(&mut connection, &mut desk), "close");
-    assert_eq!(desk.answered, [], "without a word");
+    assert_eq!(client.wait(start + head - client.desk.now.milliseconds), Some(End::Closed));
+    assert_eq!(client.desk.answered, [], "without a word");
     // With the header, the connection is as any other: idle, or in a head.
-    for (bytes, expected) in [(HEADER.to_vec(), idle), ([HEADER, b"G"].concat(), head)] {
-        desk.at(0);
-        let mut connection = desk.connection();
-        desk.at(9);
-        connection.received(&bytes, &mut desk);
-        assert_eq!(step(&mut connection, &mut desk), "read");
-        assert_eq!(connection.deadline_milliseconds(), 9 + expected);
-        assert_eq!(connection.is_idle(), expected == idle);
+    for (bytes, end, expected) in
+        [(HEADER.to_vec(), End::Idle, idle), ([HEADER, b"G"].concat(), End::Partial, head)]
+    {
+        let mut client = Client::behind_proxy(&SERVED, &limits);
+        assert_eq!(client.wait(9), None);
+        assert_eq!(client.send(&bytes), end);
+        assert_eq!(client.connection.deadline_milliseconds(), start + 9 + expected);
     }
 }
 
@@ -842,16 +761,16 @@ fn a_proxy_header_that_is_broken_ends_the_connection() {
         (HEADER, false, None),
     ];
     for (bytes, is_wanted, expected) in rows {
-        let mut desk = Desk::new(is_wanted);
-        let mut connection = desk.connection();
-        connection.received(bytes, &mut desk);
-        connection.ended();
-        assert_eq!(step(&mut connection, &mut desk), "close");
+        let mut client = Client::behind_proxy(&SERVED, &Limits::default());
+        client.desk.wants_source = is_wanted;
+        client.receive(bytes);
+        assert_eq!(client.end(), End::Closed);
+        assert_eq!(client.output, b"", "without an answer");
         let expected = expected.map(|line| Answered {
-            record: line.to_vec(),
+            record: [b"refused: ", line].concat(),
             status: Status::BadRequest,
             content_bytes: 0,
         });
-        assert_eq!(desk.answered, Vec::from_iter(expected));
+        assert_eq!(client.desk.answered, Vec::from_iter(expected));
     }
 }

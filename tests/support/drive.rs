@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::{Connection, Step};
 use ipv6_httpd::http::date::HttpDate;
+use ipv6_httpd::http::forwarded::Source;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::outgoing::Chunk;
@@ -29,6 +30,10 @@ pub struct Desk<'s> {
     /// The answer where a file is unreadable; is told whether that is for the first time.
     pub again: Option<&'s dyn Fn(&Request<'_>, bool) -> Response>,
     pub answered: Vec<Answered<Vec<u8>>>,
+    /// For whom a proxy has spoken.
+    pub source: Option<Source>,
+    /// Whether that client may come in.
+    pub wants_source: bool,
     pub limits: Limits,
     pub now: Now,
     buffers: Buffers,
@@ -74,6 +79,11 @@ impl Responder for Desk<'_> {
     fn answered(&mut self, answered: Answered<Vec<u8>>) {
         self.answered.push(answered);
     }
+
+    fn proxied(&mut self, source: Source) -> bool {
+        self.source = Some(source);
+        self.wants_source
+    }
 }
 
 /// A site that can be driven.
@@ -90,6 +100,8 @@ impl Served<'_> {
             refuse: self.refuse,
             again: None,
             answered: Vec::new(),
+            source: None,
+            wants_source: true,
             limits: *limits,
             now: now(),
             buffers: Buffers::default(),
@@ -141,6 +153,12 @@ impl<'s> Client<'s> {
             held_bytes: 0,
             shut: false,
         }
+    }
+
+    /// One whose connection a proxy has opened.
+    pub fn behind_proxy(served: &'s Served<'s>, limits: &Limits) -> Client<'s> {
+        let connection = Connection::behind_proxy(limits, &now());
+        Client { connection, ..Client::new(served, limits) }
     }
 
     /// Bytes come from the client.
