@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{self, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ use ipv6_httpd::sys::{SendFileError, Signal, Signals, Symlinks};
 /// Why a row has nothing to check on this system, if it has not.
 type Ignored = Option<&'static str>;
 
+/// Longer than all rows together take, also under Wine.
+const LIFETIME_MAX: Duration = Duration::from_secs(300);
+
 fn main() -> ExitCode {
     if let Some(part) = std::env::var_os(PART) {
         // Before anything else is opened.
@@ -32,6 +35,12 @@ fn main() -> ExitCode {
     }
     // Before any other thread: see `Signals::block`.
     let signals = Signals::block().expect("signals");
+    // Where a promise is broken, its row may wait for ever.
+    thread::spawn(|| {
+        thread::sleep(LIFETIME_MAX);
+        eprintln!("the rows have not ended in {LIFETIME_MAX:?}");
+        process::exit(1);
+    });
     let checked = |check: &dyn Fn()| -> Ignored {
         check();
         None

@@ -1,5 +1,6 @@
 //! The shape of the source: who may import whom, where unsafe code is, that there is no crate.
-//! A rule that only people keep is soon broken.
+//! A rule that only people keep is soon broken. A program of its own, since it starts nothing and
+//! takes no time: it can be run after each change.
 
 #![allow(clippy::indexing_slicing)]
 
@@ -26,29 +27,35 @@ fn files(folder: &str) -> Vec<String> {
     names
 }
 
-/// Every source file with its text, without unit tests: they may use what they like.
-fn sources() -> BTreeMap<String, String> {
+/// Every file of Rust beneath a folder of the checkout, with its text.
+fn rust_files(folder: &str) -> BTreeMap<String, String> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 visit(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.ends_with("tests.rs")
-            {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);
             }
         }
     }
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths = Vec::new();
-    visit(&src, &mut paths);
-    let name = |path: &Path| path.strip_prefix(&src).expect("beneath src").display().to_string();
-    let text = |path: &Path| {
-        let text = fs::read_to_string(path).expect("UTF-8");
-        text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()
-    };
+    visit(&top, &mut paths);
+    let name = |path: &Path| path.strip_prefix(&top).expect("beneath it").display().to_string();
+    let text = |path: &Path| fs::read_to_string(path).expect("UTF-8");
     paths.iter().map(|path| (name(path), text(path))).collect()
+}
+
+/// Every source file with its text, without unit tests: they may use what they like.
+fn sources() -> BTreeMap<String, String> {
+    let mut sources = rust_files("src");
+    sources.retain(|file, _| !Path::new(file).ends_with("tests.rs"));
+    for text in sources.values_mut() {
+        let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        text.truncate(end);
+    }
+    sources
 }
 
 /// The code of a file without its comments.
@@ -218,6 +225,16 @@ fn every_file_says_what_it_is() {
         for mark in ["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "dbg!("] {
             assert!(!text.contains(mark), "{file} holds {mark}");
         }
+    }
+}
+
+/// A file of tests that is longer is about two things.
+#[test]
+fn files_of_tests_are_short_and_say_what_they_are() {
+    for (file, text) in rust_files("tests") {
+        assert!(text.starts_with("//! "), "tests/{file} does not say what belongs in it");
+        let lines = text.lines().count();
+        assert!(lines <= 600, "tests/{file} has {lines} lines");
     }
 }
 
