@@ -70,7 +70,7 @@ impl Config {
 }
 
 /// Descriptors that so many workers have before the first client comes: standard streams, root,
-/// listeners and what else there is once; for each a poller, and a bell where there are several.
+/// listeners and what else there is once; for each a poller, and a wake signal where there are several.
 pub fn descriptors_of(workers: usize) -> usize {
     const ONCE: usize = 11;
     ONCE + workers * if workers > 1 { 3 } else { 1 }

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use folder::Folder;
-use ipv6_httpd::sys::{self, Directory, Failure, Identity, Interest, Poller, Sandbox};
+use ipv6_httpd::sys::{self, Directory, Failure, FileState, Interest, Poller, Sandbox};
 use ipv6_httpd::sys::{SendFileError, Signal, Signals, Symlinks};
 
 /// Why a row has nothing to check on this system, if it has not.
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         ("what is ready is told, and what is not is not", &|| checked(&readiness)),
         ("room is told as long as there is some", &|| checked(&room)),
         ("an end is told", &|| checked(&ends)),
-        ("a bell is readable until it is answered, or for good", &|| checked(&bells)),
+        ("a wake signal is readable until it is cleared, or for good", &|| checked(&wake_signals)),
         ("an option is set, or there is none", &|| checked(&options)),
         ("a file is sent, whole or in part, and not past its end", &sending),
         ("a file is read at a place, and not past its end", &|| checked(&reading)),
@@ -163,13 +163,13 @@ fn time_outs() {
 }
 
 fn idling(signals: &Signals) {
-    let (rope, bell) = sys::bell().expect("a bell");
+    let (waker, signal) = sys::wake_signal().expect("a wake signal");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let (near, _far) = pair();
     let mut poller = Poller::new().expect("a poller");
     poller.watch(&near, 1, Interest::Read).expect("watch");
     poller.watch_shared(&listener, 2).expect("watch");
-    poller.watch(&bell, 3, Interest::Read).expect("watch");
+    poller.watch(&signal, 3, Interest::Read).expect("watch");
     let before = processor_time();
     let waits = thread::scope(|scope| {
         let waiting = scope.spawn(|| {
@@ -181,7 +181,7 @@ fn idling(signals: &Signals) {
         });
         Signals::alarm(1);
         assert_eq!(signals.wait(), Signal::Alarm);
-        rope.ring();
+        waker.wake_for_good();
         waiting.join().expect("no panic")
     });
     // Once or twice a second it may return with nothing, and take a twentieth of that second.
@@ -248,25 +248,25 @@ fn ends() {
     assert_eq!((&near).read(&mut [0; 1]).expect("the end"), 0);
 }
 
-fn bells() {
-    let (rope, bell) = sys::bell().expect("a bell");
+fn wake_signals() {
+    let (waker, signal) = sys::wake_signal().expect("a wake signal");
     let mut poller = Poller::new().expect("a poller");
-    poller.watch(&bell, 1, Interest::Read).expect("watch");
+    poller.watch(&signal, 1, Interest::Read).expect("watch");
     assert_eq!(told(&mut poller, Some(0)), []);
     for calls in [1, 2, 200] {
-        (0..calls).for_each(|_| rope.call());
+        (0..calls).for_each(|_| waker.wake());
         assert_eq!(told(&mut poller, None), [1], "{calls}");
-        bell.answer();
+        signal.clear();
         assert_eq!(told(&mut poller, Some(0)), [], "{calls}");
     }
-    // Nobody waits where nobody answers.
-    (0..100_000).for_each(|_| rope.call());
-    let (rope, bell) = sys::bell().expect("a bell");
-    rope.ring();
-    // Who begins to listen after it has rung hears it too.
+    // Waking never waits, even if nobody clears.
+    (0..100_000).for_each(|_| waker.wake());
+    let (waker, signal) = sys::wake_signal().expect("a wake signal");
+    waker.wake_for_good();
+    // A poller that watches later sees it too.
     for _ in 0..2 {
         let mut late = Poller::new().expect("a poller");
-        late.watch(&bell, 1, Interest::Read).expect("watch");
+        late.watch(&signal, 1, Interest::Read).expect("watch");
         assert_eq!(told(&mut late, None), [1]);
     }
 }
@@ -406,7 +406,7 @@ fn opening() {
     let root = root_of(&place);
     let state = |relative: &[u8]| {
         let file = root.open_beneath(relative).ok()?;
-        let found = Identity::of(&file).expect("its state");
+        let found = FileState::of(&file).expect("its state");
         Some((found.is_file, found.is_directory, if found.is_file { found.length } else { 0 }))
     };
     let (file, directory) = (Some((true, false, 10)), Some((false, true, 0)));
@@ -425,7 +425,7 @@ fn listing() {
     let opened = root.open_beneath(b"").expect("the root");
     let mut found = Vec::new();
     let each = |entry: &sys::Entry<'_>| {
-        let state = entry.identity()?;
+        let state = entry.state()?;
         found.push((entry.name().to_vec(), state.is_directory, state.is_file));
         Ok(())
     };

@@ -25,7 +25,7 @@ pub struct AuthFile {
 #[derive(Debug, Default)]
 struct Seen {
     /// `None`: there was no such file.
-    state: Option<sys::FileState>,
+    state: Option<sys::PathState>,
     /// What was wrong with it.
     error: Option<String>,
     /// It was written just before we read it, so its times may hide another write.
@@ -92,7 +92,7 @@ impl AuthFile {
             return None;
         }
         let error = self.read_into(accounts).err();
-        let is_fresh = |state: sys::FileState| {
+        let is_fresh = |state: sys::PathState| {
             let written = [state.modified_seconds, state.changed_seconds];
             written.into_iter().any(|second| (now.date.0 - second).abs() <= TICK_SECONDS)
         };
@@ -163,8 +163,8 @@ impl AuthFile {
 }
 
 /// The state of the file now, through links. A change of its mode counts: it changes its ctime.
-fn state_of(path: &Path) -> Option<sys::FileState> {
-    fs::metadata(path).ok().map(|found| sys::file_state(&found))
+fn state_of(path: &Path) -> Option<sys::PathState> {
+    fs::metadata(path).ok().map(|found| sys::path_state(&found))
 }
 
 /// Users must not be able to fetch the hashes of others.

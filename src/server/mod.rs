@@ -25,7 +25,9 @@ use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::qr::Symbol;
 use crate::site::Site;
-use crate::sys::{self, Bell, Directory, Listener, Rope, Sandbox, Signal, Signals, Symlinks};
+use crate::sys::{
+    self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, WakeSignal, Waker,
+};
 
 use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
@@ -53,22 +55,22 @@ pub struct Shared {
     /// A client waits to be accepted, and no worker has made room yet.
     room_wanted: AtomicBool,
     /// Asks each worker for room. Empty if there is only one worker.
-    calls: Vec<(Rope, Bell)>,
+    calls: Vec<(Waker, WakeSignal)>,
     root_watch: RootWatch,
     workers: usize,
     /// How many workers have not ended.
     running: AtomicUsize,
     start: Instant,
     /// Becomes readable for all workers when they have to stop.
-    bell: Bell,
+    stop_signal: WakeSignal,
 }
 
 impl Shared {
     /// Asks all workers to close an idle connection: the worker that wants to accept has none.
     fn ask_for_room(&self) {
         self.room_wanted.store(true, Ordering::Relaxed);
-        for (rope, _) in &self.calls {
-            rope.call();
+        for (waker, _) in &self.calls {
+            waker.wake();
         }
     }
 
@@ -91,8 +93,8 @@ pub struct Server {
     qr: bool,
     signals: Signals,
     manager: Manager,
-    /// Rings the bell.
-    rope: Rope,
+    /// Tells the workers to stop.
+    stop_sender: Waker,
 }
 
 impl Server {
@@ -110,7 +112,8 @@ impl Server {
         };
         // Before any thread starts, so that the signals are blocked in all of them.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
-        let (rope, bell) = sys::bell().map_err(|error| cannot("make a socket pair", error))?;
+        let (stop_sender, stop_signal) =
+            sys::wake_signal().map_err(|error| cannot("make a socket pair", error))?;
         // From here to the sandbox: all that has to be read outside of it. No thread starts before
         // the sandbox, so that all of them are inside.
         let urls = urls::reachable(&listeners);
@@ -118,7 +121,7 @@ impl Server {
         let manager = Manager::find();
         let connection_limits = ConnectionLimits::new(config)?;
         let several = if config.workers() > 1 { config.workers() } else { 0 };
-        let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::bell()).collect();
+        let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::wake_signal()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
         let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
         let readable = match config.site.symlinks {
@@ -152,7 +155,7 @@ impl Server {
             workers,
             running: AtomicUsize::new(workers),
             start: Instant::now(),
-            bell,
+            stop_signal,
         };
         Ok(Server {
             shared: Arc::new(shared),
@@ -161,7 +164,7 @@ impl Server {
             qr: config.qr,
             signals,
             manager,
-            rope,
+            stop_sender,
         })
     }
 
@@ -256,7 +259,7 @@ impl Server {
         self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
         self.manager.tell("STOPPING=1\nSTATUS=Finishing what is running");
-        self.rope.ring();
+        self.stop_sender.wake_for_good();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if worker::all_ended(&self.shared) || left.is_zero() {

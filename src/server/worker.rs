@@ -61,16 +61,16 @@ const SWEEP_MILLISECONDS: u64 = 1_024;
 const ACCEPTED_AT_ONCE_MAX: usize = 64;
 
 impl Worker {
-    /// A worker that watches the listeners and the bell.
+    /// A worker that watches the listeners and the stop signal.
     pub fn new(
         shared: Arc<Shared>,
         listeners: Arc<[Listener]>,
         number: usize,
     ) -> io::Result<Worker> {
         let mut poller = Poller::new()?;
-        poller.watch(&shared.bell, Token::Stop.into(), Interest::Read)?;
-        if let Some((_, bell)) = shared.calls.get(number) {
-            poller.watch(bell, Token::Call.into(), Interest::Read)?;
+        poller.watch(&shared.stop_signal, Token::Stop.into(), Interest::Read)?;
+        if let Some((_, signal)) = shared.calls.get(number) {
+            poller.watch(signal, Token::Call.into(), Interest::Read)?;
         }
         for (at, listener) in listeners.iter().enumerate() {
             poller.watch_shared(listener, Token::Listener(at as u32).into())?;
@@ -279,8 +279,8 @@ impl Worker {
 
     /// Another worker has a client to accept and no room for it.
     fn make_room_for_others(&mut self) {
-        if let Some((_, bell)) = self.resources.shared.calls.get(self.number) {
-            bell.answer();
+        if let Some((_, signal)) = self.resources.shared.calls.get(self.number) {
+            signal.clear();
         }
         if self.resources.shared.room_wanted.load(Ordering::Relaxed) && self.shed(1) {
             self.resources.shared.room_wanted.store(false, Ordering::Relaxed);
@@ -347,11 +347,11 @@ impl Worker {
         }
     }
 
-    /// The bell has rung: finishes what is being answered, and begins nothing more.
+    /// The server is stopping: finishes running answers, and begins none.
     fn stop(&mut self) {
         self.stopping = true;
         self.resume_milliseconds = None;
-        let _ = self.poller.unwatch(&self.resources.shared.bell);
+        let _ = self.poller.unwatch(&self.resources.shared.stop_signal);
         for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::http::path::SitePath;
 use crate::http::precondition::Validators;
-use crate::sys::{self, Directory, Identity};
+use crate::sys::{self, Directory, FileState};
 
 /// A regular file.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct OpenFile {
     /// Open for reading.
     pub file: Arc<File>,
     /// Taken from the open file, so that it is of the same as what is sent.
-    pub identity: Identity,
+    pub state: FileState,
     /// Where it was found; its extension decides the media type.
     pub path: SitePath,
     /// Made for the first answer, and the same for all that follow.
@@ -110,7 +110,7 @@ impl OpenFiles {
     pub fn find(&mut self, root: &Directory, path: &[u8]) -> Option<Arc<OpenFile>> {
         let slot = self.slots.get_mut(place(path))?;
         let kept = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path)?;
-        if root.identify(path) == Some(kept.file.identity) {
+        if root.state(path) == Some(kept.file.state) {
             kept.used = true;
             return Some(Arc::clone(&kept.file));
         }
@@ -132,7 +132,7 @@ impl OpenFiles {
 
     /// Keeps a file, in the place of another.
     pub fn keep(&mut self, file: &Arc<OpenFile>) {
-        if !file.identity.is_known() {
+        if !file.state.is_known() {
             return;
         }
         if self.slots.is_empty() {

@@ -8,7 +8,7 @@ use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 use crate::peer::{Kind, Name, Peer};
 
-use super::page::{self, Form, escape_html, write_json};
+use super::page::{self, PageFormat, escape_html, write_json};
 
 /// The client, and the address at which it reached the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,24 +27,24 @@ pub fn is_at(path: &[u8]) -> bool {
 
 /// The answer to `/ip`.
 pub fn respond(client: &Client, fields: Fields<'_>) -> Response {
-    let form = Form::wanted(fields, Form::Text);
+    let format = PageFormat::wanted(fields, PageFormat::Text);
     let address = client.name.to_string();
     let mut page = Vec::new();
-    match form {
-        Form::Json => write_json_page(client, &address, &mut page),
-        Form::Html => write_page(client, &address, &mut page),
-        Form::Text => {
+    match format {
+        PageFormat::Json => write_json_page(client, &address, &mut page),
+        PageFormat::Html => write_page(client, &address, &mut page),
+        PageFormat::Text => {
             for part in ["Your IP address is ", &address, "\n"] {
                 page.extend_from_slice(part.as_bytes());
             }
         }
     }
     let response = Response::new(Status::Ok)
-        .with("Content-Type", form.media_type())
+        .with("Content-Type", format.media_type())
         .with("X-Content-Type-Options", "nosniff")
         .with("Cache-Control", "no-store")
         .with("Vary", "Accept");
-    page::secured(response, form).with_body(Body::bytes(page))
+    page::secured(response, format).with_body(Body::bytes(page))
 }
 
 fn write_json_page(client: &Client, address: &str, out: &mut Vec<u8>) {

@@ -30,7 +30,7 @@ use crate::sys::{self, Directory, Failure};
 use files::{OpenFile, OpenFiles};
 use ip_page::Client;
 use listing::Listing;
-use page::Form;
+use page::PageFormat;
 
 use representation::Representation;
 use resource::{Finder, Resource};
@@ -170,7 +170,7 @@ impl Site {
 
     /// The answer to what is no valid request: nothing is known of what its sender understands.
     pub fn reject(&self, reject: &Reject) -> Response {
-        let mut response = page::error(reject.status, reject.reason, Form::Text);
+        let mut response = page::error(reject.status, reject.reason, PageFormat::Text);
         response.add_lines(&self.own_lines);
         response
     }
@@ -324,14 +324,14 @@ impl Site {
         finder: &mut Finder<'s>,
     ) -> Response {
         let reads = matches!(request.method, Method::Get | Method::Head);
-        if !reads || Form::wanted(request.fields, Form::Html) != Form::Html {
+        if !reads || PageFormat::wanted(request.fields, PageFormat::Html) != PageFormat::Html {
             return response;
         }
         let (code, _) = response.status.text().split_at(3);
         let name = [code, ".html"].concat().into_bytes();
         let file = resource::find_file(finder, &SitePath::in_root(name));
         let own = file.and_then(|file| {
-            let length = file.identity.length;
+            let length = file.state.length;
             let own = body(request.method, &file, 0..length, finder.buffers);
             if own.is_err() {
                 finder.open_files.clear();
@@ -351,15 +351,16 @@ impl Site {
         path: &SitePath,
         query: Option<&[u8]>,
     ) -> io::Result<Response> {
-        let form = listing::form(query, Form::wanted(request.fields, Form::Html));
-        let wanted = listing::Wanted { path, query, form };
+        let format =
+            listing::page_format(query, PageFormat::wanted(request.fields, PageFormat::Html));
+        let wanted = listing::Wanted { path, query, format };
         let listing = Listing::read(directory, &wanted, &self.root, &self.options)?;
         let response = Response::new(Status::Ok)
-            .with("Content-Type", form.media_type())
+            .with("Content-Type", format.media_type())
             .with("X-Content-Type-Options", "nosniff")
             .with("Cache-Control", &self.options.cache_control)
             .with("Vary", "Accept");
-        Ok(page::secured(response, form).with_body(Body::Produced(Box::new(listing))))
+        Ok(page::secured(response, format).with_body(Body::Produced(Box::new(listing))))
     }
 
     fn file<'s>(
@@ -460,7 +461,7 @@ const NO_PATH: &str = "The target is not a path.";
 const NOTHING: &str = "Not found. Check the address, or go to the start page.";
 
 fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
-    page::error(status, reason, Form::wanted(request.fields, Form::Text))
+    page::error(status, reason, PageFormat::wanted(request.fields, PageFormat::Text))
 }
 
 /// The system's own words are not for clients: they may name what is outside.

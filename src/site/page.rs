@@ -1,4 +1,4 @@
-//! What the server's own pages have in common: the form that a client wants them in, their
+//! What the server's own pages have in common: the format that a client wants them in, their
 //! style, and how text gets into them.
 
 use crate::http::accept::media_type_weight;
@@ -8,7 +8,7 @@ use crate::http::status::Status;
 
 /// The forms of the server's own pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum PageFormat {
     /// For browsers.
     Html,
     /// For programs that ask for it.
@@ -17,9 +17,9 @@ pub enum Form {
     Text,
 }
 
-impl Form {
+impl PageFormat {
     /// What Accept names with the greatest weight; `otherwise` where it names neither.
-    pub fn wanted(fields: Fields<'_>, otherwise: Form) -> Form {
+    pub fn wanted(fields: Fields<'_>, otherwise: PageFormat) -> PageFormat {
         if fields.all("Accept").next().is_none() {
             return otherwise;
         }
@@ -28,38 +28,38 @@ impl Form {
         let text = media_type_weight(fields, "text/plain");
         match (html, json, text) {
             (0, 0, 0) => otherwise,
-            _ if html >= json && html >= text => Form::Html,
-            _ if json >= text => Form::Json,
-            _ => Form::Text,
+            _ if html >= json && html >= text => PageFormat::Html,
+            _ if json >= text => PageFormat::Json,
+            _ => PageFormat::Text,
         }
     }
 
-    /// The media type of a page in this form.
+    /// The media type of a page in this format.
     pub fn media_type(self) -> &'static str {
         match self {
-            Form::Html => "text/html; charset=utf-8",
-            Form::Json => "application/json",
-            Form::Text => "text/plain; charset=utf-8",
+            PageFormat::Html => "text/html; charset=utf-8",
+            PageFormat::Json => "application/json",
+            PageFormat::Text => "text/plain; charset=utf-8",
         }
     }
 }
 
-/// An answer with a page of the server's own. Which form it takes depends on Accept, and an error
+/// An answer with a page of the server's own. Which format it takes depends on Accept, and an error
 /// may be gone a moment later, so caches must ask again.
-pub fn respond(status: Status, form: Form, page: Vec<u8>) -> Response {
+pub fn respond(status: Status, format: PageFormat, page: Vec<u8>) -> Response {
     let mut response = Response::new(status);
-    response.add("Content-Type", form.media_type());
+    response.add("Content-Type", format.media_type());
     response.add_lines(
         b"X-Content-Type-Options: nosniff\r\nCache-Control: no-cache\r\nVary: Accept\r\n",
     );
-    secured(response, form).with_body(Body::bytes(page))
+    secured(response, format).with_body(Body::bytes(page))
 }
 
 /// Adds what keeps a page from doing anything but being read.
-pub fn secured(response: Response, form: Form) -> Response {
-    match form {
-        Form::Html => response.with("Content-Security-Policy", POLICY),
-        Form::Json | Form::Text => response,
+pub fn secured(response: Response, format: PageFormat) -> Response {
+    match format {
+        PageFormat::Html => response.with("Content-Security-Policy", POLICY),
+        PageFormat::Json | PageFormat::Text => response,
     }
 }
 
@@ -70,10 +70,10 @@ const POLICY: &str = "default-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The page of an error: the status, and one sentence.
-pub fn error(status: Status, reason: &str, form: Form) -> Response {
+pub fn error(status: Status, reason: &str, format: PageFormat) -> Response {
     let mut page = Vec::with_capacity(128);
-    match form {
-        Form::Html => {
+    match format {
+        PageFormat::Html => {
             begin(status.text().as_bytes(), &mut page);
             page.extend_from_slice(b"<h1>");
             page.extend_from_slice(status.text().as_bytes());
@@ -82,27 +82,27 @@ pub fn error(status: Status, reason: &str, form: Form) -> Response {
             page.extend_from_slice(b"</p>\n");
             page.extend_from_slice(END);
         }
-        Form::Json => {
+        PageFormat::Json => {
             page.extend_from_slice(b"{\"status\":");
             page.extend_from_slice(status.text().get(..3).unwrap_or("500").as_bytes());
             page.extend_from_slice(b",\"reason\":");
             write_json(reason.as_bytes(), &mut page);
             page.extend_from_slice(b"}\n");
         }
-        Form::Text => {
+        PageFormat::Text => {
             for part in [status.text(), "\n", reason, "\n"] {
                 page.extend_from_slice(part.as_bytes());
             }
         }
     }
-    respond(status, form, page)
+    respond(status, format, page)
 }
 
 /// An error with the operator's own page in place of the server's.
 pub fn replace(mut response: Response, body: Body) -> Response {
     response.remove("Content-Security-Policy");
     response.remove("Content-Type");
-    response.add("Content-Type", Form::Html.media_type());
+    response.add("Content-Type", PageFormat::Html.media_type());
     response.with_body(body)
 }
 

@@ -11,7 +11,7 @@ use crate::http::grammar::write_hex;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
-use crate::sys::Identity;
+use crate::sys::FileState;
 
 use super::files::{Description, OpenFile};
 use super::media_type;
@@ -51,7 +51,7 @@ pub fn select(
     let codings = accept.preferred().filter(|_| finds_siblings);
     let mut siblings = codings.filter_map(|coding| {
         let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
-        (file.identity.modified >= original.identity.modified).then_some((coding, file))
+        (file.state.modified >= original.state.modified).then_some((coding, file))
     });
     let sibling = match siblings.next() {
         Some(first) if asks_for_range(request, ranges_max) => {
@@ -65,7 +65,7 @@ pub fn select(
         None if accept.accepts_identity() => (None, original),
         None => return Err(NotAcceptable),
     };
-    let length = source.identity.length;
+    let length = source.state.length;
     let description = describe(&source, coding, finder.options, now);
     Ok(Representation { source, length, description })
 }
@@ -85,7 +85,7 @@ fn of_range(
     now: HttpDate,
 ) -> Option<(Coding, Arc<OpenFile>)> {
     let is_named = |file: &OpenFile, coding| {
-        let tag = validators(&file.identity, coding, now).entity_tag;
+        let tag = validators(&file.state, coding, now).entity_tag;
         tag.is_some_and(|tag| precondition::names_for_range(fields, &tag))
     };
     if accept.accepts_identity() && is_named(original, None) {
@@ -109,7 +109,7 @@ fn describe(
     now: HttpDate,
 ) -> Arc<Description> {
     let make = || {
-        let validators = validators(&source.identity, coding, now);
+        let validators = validators(&source.state, coding, now);
         let mut lines = Vec::with_capacity(320);
         let mut add = |name: &str, value: &[u8]| {
             for part in [name.as_bytes(), value, b"\r\n"] {
@@ -139,7 +139,7 @@ fn describe(
         add("Content-Type: ", media_type.as_bytes());
         Arc::new(Description { validators, lines, not_modified_bytes, untyped_bytes })
     };
-    match source.identity.modified {
+    match source.state.modified {
         Some(modified) if coding.is_none() && age(modified, now) == Age::Settled => {
             Arc::clone(source.description.get_or_init(make))
         }
@@ -148,8 +148,8 @@ fn describe(
 }
 
 /// Size and time of modification, never the inode: copies of a site on two machines must agree.
-fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Validators {
-    let Some((seconds, nanoseconds)) = identity.modified else {
+fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Validators {
+    let Some((seconds, nanoseconds)) = state.modified else {
         return Validators::default();
     };
     // Images of Nix and of containers date everything 0 or 1: no sign that nothing has changed.
@@ -162,7 +162,7 @@ fn validators(identity: &Identity, coding: Option<Coding>, now: HttpDate) -> Val
     }
     let mut tag = Vec::with_capacity(40);
     tag.push(b'"');
-    write_hex(identity.length, &mut tag);
+    write_hex(state.length, &mut tag);
     tag.push(b'-');
     write_hex(seconds as u64, &mut tag);
     tag.push(b'.');

@@ -9,7 +9,7 @@ use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
 use crate::http::now::Now;
 use crate::http::path::SitePath;
-use crate::sys::{self, Directory, Failure, Identity};
+use crate::sys::{self, Directory, Failure, FileState};
 
 use super::files::{OpenFile, OpenFiles};
 
@@ -124,18 +124,18 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         finder.open_files.clear();
         opened = finder.root.open_beneath(path.as_bytes());
     }
-    match opened.and_then(|file| Ok((Identity::of(&file)?, file))) {
-        Ok((identity, file)) if identity.is_file => {
+    match opened.and_then(|file| Ok((FileState::of(&file)?, file))) {
+        Ok((state, file)) if state.is_file => {
             let file = Arc::new(OpenFile {
                 file: Arc::new(file),
-                identity,
+                state,
                 path: path.clone(),
                 description: OnceLock::new(),
             });
             finder.open_files.keep(&file);
             Resource::File(file)
         }
-        Ok((identity, file)) if identity.is_directory => Resource::Directory(file),
+        Ok((state, file)) if state.is_directory => Resource::Directory(file),
         // A fifo, a device: nothing that has an end.
         Ok(_) => Resource::Missing,
         Err(error) => match Failure::from(&error) {

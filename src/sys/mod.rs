@@ -20,7 +20,7 @@
 #![allow(unsafe_code)]
 
 mod failure;
-mod identity;
+mod file_state;
 #[cfg(target_os = "linux")]
 #[allow(missing_docs)] // This file has them, here and below.
 mod linux;
@@ -47,7 +47,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 pub use failure::{Failure, SendFileError, is_no_such_name};
-pub use identity::Identity;
+pub use file_state::FileState;
 use system::constants;
 
 // Sockets
@@ -100,18 +100,18 @@ pub use system::send_file;
 ///   it waits it takes no processor time.
 pub use system::Poller;
 
-/// A pair: whoever holds the rope makes the bell readable, for one poller or for several.
-pub use system::bell;
+/// Makes a pair: the waker makes the signal readable for every poller that watches it.
+pub use system::wake_signal;
 
-/// The end that is watched. `answer()` takes all calls there are, so that it is not readable until
-/// the next; not after [`Rope::ring`].
-pub use system::Bell;
+/// The end that pollers watch. `clear()` makes it unreadable until the next `wake()`. It cannot undo
+/// [`Waker::wake_for_good`].
+pub use system::WakeSignal;
 
-/// The end that is pulled, from any thread. It never waits.
+/// The end that wakes, from any thread. It never waits.
 ///
-/// - `ring()` makes the bell readable, for good.
-/// - `call()` makes it readable until it is answered. Several calls before that are as good as one.
-pub use system::Rope;
+/// - `wake_for_good()` makes the signal readable for ever.
+/// - `wake()` makes it readable until it is cleared. Several calls before that are as good as one.
+pub use system::Waker;
 
 // What a service manager passes and is told
 
@@ -191,7 +191,7 @@ pub use system::connected;
 /// - `open_beneath(relative)` opens a file or directory for reading, the directory itself if
 ///   `relative` is empty. It does not wait for the other end of a fifo. It fails with
 ///   [`io::ErrorKind::NotFound`] for what lies outside, as for what is not there.
-/// - `identify(relative)` is what it names now, without opening it. `None` where that is not known,
+/// - `state(relative)` is the state of what it names now, without opening it. `None` where that is not known,
 ///   or where a link is on the way.
 /// - `is_missing(relative)` is true only if it is sure that nothing has that name. Links are followed,
 ///   outside as well: not for a name that a client has chosen, unless [`Directory::open_beneath`] has
@@ -206,7 +206,7 @@ pub use system::Directory;
 /// What a directory holds, for as long as it is looked at.
 ///
 /// - `name()` is its name, in the system's own bytes.
-/// - `identity()` is what the entry is now. Symbolic links are not followed.
+/// - `state()` is the state of the entry now. Symbolic links are not followed.
 /// - `is_directory()` is what the directory that holds it says. `None` if that does not know, or if it
 ///   is a link.
 pub use system::Entry;
@@ -219,7 +219,7 @@ pub use system::read_at;
 pub use system::mode_and_owner;
 
 /// What std says of the state of a file.
-pub use system::file_state;
+pub use system::path_state;
 
 /// A string of the system's from what `as_encoded_bytes` gave, or a part of it that was cut at an
 /// ASCII character. On Windows, what is not Unicode is lost.
@@ -227,7 +227,7 @@ pub use system::os_string;
 
 /// What tells one state of a file from another, of a file that is known by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileState {
+pub struct PathState {
     place: (u64, u64),
     length: u64,
     /// Seconds since 1970 when its content was written.

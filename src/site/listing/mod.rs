@@ -35,20 +35,20 @@ use crate::config::SiteOptions;
 use crate::http::grammar::is_unreserved;
 use crate::http::path::SitePath;
 use crate::http::response::Produce;
-use crate::sys::{Directory, Failure, Identity};
+use crate::sys::{Directory, Failure, FileState};
 
-use super::page::Form;
+use super::page::PageFormat;
 use frame::{begin_page, begin_table, end_page};
 use order::Order;
 use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, name_of, write_json_entry, write_row};
 
-/// The form that a client wants: `?format=json` before Accept, HTML where nothing is said.
-pub fn form(query: Option<&[u8]>, accepted: Form) -> Form {
+/// The format that a client wants: `?format=json` before Accept, HTML where nothing is said.
+pub fn page_format(query: Option<&[u8]>, accepted: PageFormat) -> PageFormat {
     let words = query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';'));
-    if words.into_iter().any(|word| word == b"format=json") || accepted == Form::Json {
-        Form::Json
+    if words.into_iter().any(|word| word == b"format=json") || accepted == PageFormat::Json {
+        PageFormat::Json
     } else {
-        Form::Html
+        PageFormat::Html
     }
 }
 
@@ -59,8 +59,8 @@ pub struct Wanted<'w> {
     pub path: &'w SitePath,
     /// The query, which may say the order.
     pub query: Option<&'w [u8]>,
-    /// See [`form`].
-    pub form: Form,
+    /// See [`page_format`].
+    pub format: PageFormat,
 }
 
 /// What is known of an entry that can be fetched.
@@ -71,7 +71,7 @@ struct Found {
 }
 
 impl Found {
-    fn directory(found: &Identity) -> Found {
+    fn directory(found: &FileState) -> Found {
         Found {
             is_directory: true,
             size: 0,
@@ -79,7 +79,7 @@ impl Found {
         }
     }
 
-    fn file(found: &Identity) -> Found {
+    fn file(found: &FileState) -> Found {
         Found { is_directory: false, size: found.length, ..Found::directory(found) }
     }
 }
@@ -89,7 +89,7 @@ impl Found {
 pub struct Listing {
     names: Vec<u8>,
     entries: Vec<Entry>,
-    form: Form,
+    format: PageFormat,
     before: Vec<u8>,
     after: Vec<u8>,
     length: u64,
@@ -108,12 +108,12 @@ impl Listing {
         root: &Directory,
         options: &SiteOptions,
     ) -> io::Result<Listing> {
-        let Wanted { path, query, form } = *wanted;
+        let Wanted { path, query, format } = *wanted;
         let order = Order::of(query);
         let mut listing = Listing {
             names: Vec::new(),
             entries: Vec::new(),
-            form,
+            format,
             before: Vec::new(),
             after: Vec::new(),
             length: 0,
@@ -124,10 +124,10 @@ impl Listing {
             if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
                 return Ok(());
             }
-            let found = match entry.identity() {
+            let found = match entry.state() {
                 Ok(link) if link.is_symlink => {
                     let target = root.open_beneath(path.join(name).as_bytes());
-                    target.and_then(|file| Identity::of(&file))
+                    target.and_then(|file| FileState::of(&file))
                 }
                 found => found,
             };
@@ -154,12 +154,12 @@ impl Listing {
             Ok(())
         })?;
         order::sort(&listing.names, &mut listing.entries, order);
-        match form {
-            Form::Json => {
+        match format {
+            PageFormat::Json => {
                 listing.before.extend_from_slice(b"[");
                 listing.after.extend_from_slice(b"\n]\n");
             }
-            Form::Html | Form::Text => {
+            PageFormat::Html | PageFormat::Text => {
                 begin_page(path, &mut listing.before);
                 if !listing.entries.is_empty() {
                     begin_table(path, order, &mut listing.before);
@@ -211,14 +211,14 @@ impl Listing {
     }
 
     fn write_entry(&self, at: usize, entry: &Entry, name: &[u8], date: &Date, out: &mut Vec<u8>) {
-        match self.form {
-            Form::Json => {
+        match self.format {
+            PageFormat::Json => {
                 if at > 0 {
                     out.push(b',');
                 }
                 write_json_entry(name, entry, date, out);
             }
-            Form::Html | Form::Text => write_row(name, entry, date, out),
+            PageFormat::Html | PageFormat::Text => write_row(name, entry, date, out),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::numbers::GETDENTS64;
 use super::statx::state_at;
 use super::syscall::syscall;
-use crate::sys::Identity;
+use crate::sys::FileState;
 use crate::sys::failure::cvt_size;
 
 #[derive(Debug)]
@@ -28,9 +28,9 @@ impl Entry<'_> {
         self.name.to_bytes()
     }
 
-    pub fn identity(&self) -> io::Result<Identity> {
-        if let Some(identity) = state_at(self.directory, self.name) {
-            return Ok(identity);
+    pub fn state(&self) -> io::Result<FileState> {
+        if let Some(state) = state_at(self.directory, self.name) {
+            return Ok(state);
         }
         let error = io::Error::last_os_error();
         if !matches!(error.raw_os_error(), Some(EPERM | ENOSYS)) {
@@ -38,7 +38,7 @@ impl Entry<'_> {
         }
         // An old kernel, an emulator, or a filter: std knows other ways, but asks by a path.
         let path = self.path.join(OsStr::from_bytes(self.name()));
-        Ok(Identity::unknown(&path.symlink_metadata()?))
+        Ok(FileState::unknown(&path.symlink_metadata()?))
     }
 
     pub fn is_directory(&self) -> Option<bool> {

@@ -130,7 +130,7 @@ mod tests {
             let mut names = Vec::new();
             directory
                 .entries(&folder, b"", |entry| {
-                    assert_eq!(entry.identity()?.length, 1);
+                    assert_eq!(entry.state()?.length, 1);
                     names.push(entry.name().to_vec());
                     Ok(())
                 })

@@ -6,22 +6,22 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::numbers::STATX;
 use super::syscall::syscall;
-use crate::sys::Identity;
+use crate::sys::FileState;
 
 /// Of an open file. `None`: an old kernel, or an emulator.
-pub fn state_of(file: &File) -> Option<Identity> {
+pub fn state_of(file: &File) -> Option<FileState> {
     statx(file.as_raw_fd(), c"", AT_EMPTY_PATH)
 }
 
 /// Of what is called `name` in a directory, and be it a link. `None`: nothing, or not known.
-pub fn state_at(directory: RawFd, name: &CStr) -> Option<Identity> {
+pub fn state_at(directory: RawFd, name: &CStr) -> Option<FileState> {
     statx(directory, name, AT_SYMLINK_NOFOLLOW)
 }
 
 const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
 const AT_EMPTY_PATH: c_int = 0x1000;
 
-fn statx(directory: RawFd, name: &CStr, flags: c_int) -> Option<Identity> {
+fn statx(directory: RawFd, name: &CStr, flags: c_int) -> Option<FileState> {
     const STATX_BASIC_STATS: u32 = 0x7ff;
     const S_IFMT: u16 = 0o170_000;
     const S_IFREG: u16 = 0o100_000;
@@ -64,7 +64,7 @@ fn statx(directory: RawFd, name: &CStr, flags: c_int) -> Option<Identity> {
         }
     };
     let [major, minor] = found.device;
-    Some(Identity {
+    Some(FileState {
         is_file: found.mode & S_IFMT == S_IFREG,
         is_directory: found.mode & S_IFMT == S_IFDIR,
         is_symlink: found.mode & S_IFMT == S_IFLNK,

@@ -5,7 +5,7 @@ use std::fs::{DirEntry, File};
 use std::io;
 use std::path::Path;
 
-use crate::sys::Identity;
+use crate::sys::FileState;
 use crate::sys::failure::NO_SUCH_NAME;
 use crate::sys::system::is_linked;
 
@@ -20,8 +20,8 @@ impl Entry<'_> {
         self.name.as_encoded_bytes()
     }
 
-    pub fn identity(&self) -> io::Result<Identity> {
-        Ok(Identity::unknown(&self.entry.metadata()?))
+    pub fn state(&self) -> io::Result<FileState> {
+        Ok(FileState::unknown(&self.entry.metadata()?))
     }
 
     pub fn is_directory(&self) -> Option<bool> {

@@ -2,15 +2,15 @@
 
 use std::fs::File;
 
-use crate::sys::Identity;
+use crate::sys::FileState;
 
 /// Of an open file.
-pub fn state_of(_file: &File) -> Option<Identity> {
+pub fn state_of(_file: &File) -> Option<FileState> {
     None
 }
 
 /// Of what is called `name` in a directory.
 #[cfg(unix)]
-pub fn state_at(_directory: std::os::fd::RawFd, _name: &std::ffi::CStr) -> Option<Identity> {
+pub fn state_at(_directory: std::os::fd::RawFd, _name: &std::ffi::CStr) -> Option<FileState> {
     None
 }

@@ -16,7 +16,7 @@ use crate::sys::constants::{
 };
 use crate::sys::failure::{cvt, cvt_size};
 use crate::sys::system::{open_at_once, read_entries, state_at};
-use crate::sys::{Entry, Failure, Identity, Standing, Symlinks, is_no_such_name};
+use crate::sys::{Entry, Failure, FileState, Standing, Symlinks, is_no_such_name};
 
 #[derive(Debug)]
 pub struct Directory {
@@ -115,7 +115,7 @@ impl Directory {
 
     /// Each name before the last has to be a directory itself, so that what is found is beneath this
     /// one, and there may be only a few of them.
-    pub fn identify(&self, relative: &[u8]) -> Option<Identity> {
+    pub fn state(&self, relative: &[u8]) -> Option<FileState> {
         let at = |name: &[u8]| {
             let mut place = NO_NAME;
             let name = c_str(name, &mut place).ok()?;

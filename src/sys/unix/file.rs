@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use crate::sys::FileState;
+use crate::sys::PathState;
 
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.read_at(buffer, offset)
@@ -21,8 +21,8 @@ pub fn mode_and_owner(metadata: &Metadata) -> Option<(u32, u32, u32)> {
     Some((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()))
 }
 
-pub fn file_state(metadata: &Metadata) -> FileState {
-    FileState {
+pub fn path_state(metadata: &Metadata) -> PathState {
+    PathState {
         place: (metadata.dev(), metadata.ino()),
         length: metadata.len(),
         modified_seconds: metadata.mtime(),

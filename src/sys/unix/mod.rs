@@ -1,6 +1,5 @@
 //! What Linux, macOS and the BSDs share, and `portable/` for the rest. Systems differ in numbers alone.
 
-mod bell;
 mod beneath;
 #[cfg(not(target_os = "linux"))]
 #[cfg_attr(target_vendor = "apple", path = "constants/apple.rs")]
@@ -15,12 +14,12 @@ mod open_files_max;
 mod output;
 mod signal;
 mod socket;
+mod waker;
 
 #[allow(unused_imports)] // Linux has something better for each.
 pub use super::portable::*;
-pub use bell::{Bell, Rope, bell};
 pub use beneath::Directory;
-pub use file::{file_state, is_linked, mode_and_owner, os_string, read_at};
+pub use file::{is_linked, mode_and_owner, os_string, path_state, read_at};
 pub use interfaces::{addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
@@ -30,3 +29,4 @@ pub use socket::{
     AsSocket, RawSocket, raw, send_more, set_accept_deferred, set_backlog, set_no_delay,
     set_unsent_bytes_max,
 };
+pub use waker::{WakeSignal, Waker, wake_signal};

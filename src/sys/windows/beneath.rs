@@ -11,7 +11,7 @@ use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 
 use crate::sys::system::read_entries;
-use crate::sys::{Entry, Identity, Standing, Symlinks};
+use crate::sys::{Entry, FileState, Standing, Symlinks};
 
 #[derive(Debug)]
 pub struct Directory {
@@ -71,7 +71,7 @@ impl Directory {
     }
 
     /// Not known here.
-    pub fn identify(&self, _relative: &[u8]) -> Option<Identity> {
+    pub fn state(&self, _relative: &[u8]) -> Option<FileState> {
         None
     }
 

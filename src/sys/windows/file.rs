@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::windows::fs::{FileExt, MetadataExt};
 
-use crate::sys::FileState;
+use crate::sys::PathState;
 
 pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     file.seek_read(buffer, offset)
@@ -21,7 +21,7 @@ pub fn mode_and_owner(_metadata: &Metadata) -> Option<(u32, u32, u32)> {
 }
 
 /// Its times are hundreds of nanoseconds since 1601.
-pub fn file_state(metadata: &Metadata) -> FileState {
+pub fn path_state(metadata: &Metadata) -> PathState {
     let split = |time: u64| {
         let since_1970 = time as i64 - 116_444_736_000_000_000;
         let (second, rest) = (10_000_000, since_1970.rem_euclid(10_000_000));
@@ -29,7 +29,7 @@ pub fn file_state(metadata: &Metadata) -> FileState {
     };
     let (modified_seconds, modified_rest) = split(metadata.last_write_time());
     let (changed_seconds, changed_rest) = split(metadata.creation_time());
-    FileState {
+    PathState {
         place: (0, 0),
         length: metadata.len(),
         modified_seconds,

@@ -1,6 +1,5 @@
 //! What Windows does in its own way, and `portable/` for the rest.
 
-mod bell;
 mod beneath;
 pub mod constants;
 mod file;
@@ -10,11 +9,11 @@ mod open_files_max;
 mod output;
 mod signal;
 mod socket;
+mod waker;
 
 pub use super::portable::*;
-pub use bell::{Bell, Rope, bell};
 pub use beneath::Directory;
-pub use file::{file_state, is_linked, mode_and_owner, os_string, read_at};
+pub use file::{is_linked, mode_and_owner, os_string, path_state, read_at};
 pub use interfaces::{addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
@@ -24,3 +23,4 @@ pub use socket::{
     AsSocket, RawSocket, raw, send_more, set_accept_deferred, set_backlog, set_no_delay,
     set_unsent_bytes_max,
 };
+pub use waker::{WakeSignal, Waker, wake_signal};

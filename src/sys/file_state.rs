@@ -10,7 +10,7 @@ use super::system;
 /// A file in one state: two that are equal have the same content, as far as the system can tell.
 /// Whoever writes to a file changes the last of its times, which nobody can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileState {
     /// Regular, and so has content of a known length.
     pub is_file: bool,
     /// A directory. Whether it has been removed only its entries tell: some file systems count no
@@ -27,13 +27,13 @@ pub struct Identity {
     pub(super) inode: u64,
 }
 
-impl Identity {
+impl FileState {
     /// Of an open file.
-    pub fn of(file: &File) -> io::Result<Identity> {
+    pub fn of(file: &File) -> io::Result<FileState> {
         match system::state_of(file) {
-            Some(identity) => Ok(identity),
+            Some(state) => Ok(state),
             // Old kernels and emulators: what std makes of it, with nothing to compare it with.
-            None => Ok(Identity::unknown(&file.metadata()?)),
+            None => Ok(FileState::unknown(&file.metadata()?)),
         }
     }
 
@@ -45,8 +45,8 @@ impl Identity {
     }
 
     /// What std says of it.
-    pub(super) fn unknown(metadata: &Metadata) -> Identity {
-        Identity {
+    pub(super) fn unknown(metadata: &Metadata) -> FileState {
+        FileState {
             is_file: metadata.is_file(),
             is_directory: metadata.is_dir(),
             is_symlink: metadata.is_symlink(),
@@ -86,26 +86,27 @@ mod tests {
 
     #[test]
     fn it_says_what_std_says_and_sees_every_change() {
-        let path = std::env::temp_dir().join(format!("ipv6-httpd-identity-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("ipv6-httpd-file-state-{}", std::process::id()));
         std::fs::write(&path, "one").expect("write");
         let file = File::options().read(true).write(true).open(&path).expect("open");
         let time = SystemTime::UNIX_EPOCH + Duration::new(2_345_678_901, 987_654_321);
         file.set_modified(time).expect("a date after 2038");
-        let first = Identity::of(&file).expect("identity");
+        let first = FileState::of(&file).expect("its state");
         assert_eq!((first.is_file, first.is_directory, first.length), (true, false, 3));
         assert_eq!(first.modified, Some((2_345_678_901, 987_654_321)));
         assert_eq!(first.modified, modified(&file.metadata().expect("metadata")));
-        assert_eq!(Identity::of(&file).expect("identity"), first);
+        assert_eq!(FileState::of(&file).expect("its state"), first);
         // Same size, same time of modification: only the kernel's own time tells.
         std::thread::sleep(Duration::from_millis(20));
         std::fs::write(&path, "two").expect("write");
         file.set_modified(time).expect("the same date");
         if first.is_known() {
-            assert_ne!(Identity::of(&file).expect("identity"), first);
+            assert_ne!(FileState::of(&file).expect("its state"), first);
         }
         std::fs::remove_file(&path).expect("remove");
         file.set_modified(SystemTime::UNIX_EPOCH - Duration::from_millis(1))
             .expect("a date before 1970");
-        assert_eq!(Identity::of(&file).expect("identity").modified, Some((-1, 999_000_000)));
+        assert_eq!(FileState::of(&file).expect("its state").modified, Some((-1, 999_000_000)));
     }
 }
