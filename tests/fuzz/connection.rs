@@ -234,7 +234,7 @@ fn one_connection(random: &mut Random, served: &Served<'_>, limits: &Limits, inp
         }
     }
     assert_eq!(end, End::Closed);
-    check_answers("fuzz, in time", &client.output, &client.desk.answered);
+    check_answers("fuzz, in time", &client.output, &client.responder.answered);
     let written = client.output.len();
     assert_eq!(client.drive(), End::Closed);
     assert_eq!(client.output.len(), written, "written after the end");

@@ -12,7 +12,7 @@ use ipv6_httpd::http::status::Status;
 use super::Tally;
 use super::expected::{arrivals, send, take, wire_form};
 use super::script::{Item, Script, Verdict};
-use super::world::{Desk, Given, World};
+use super::world::{Given, TestResponder, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -149,14 +149,14 @@ impl Client {
                 self.disturbed = true;
                 world.tally.starved += 1;
             }
-            let mut desk = Desk {
+            let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
                 records: &mut self.records,
                 came: self.taken,
                 last_sent: self.last_activity,
             };
-            self.connection.expired(&mut desk);
+            self.connection.expired(&mut responder);
             let before = self.connection.deadline_milliseconds();
             self.advance(world);
             let waits = self.wake.is_some();
@@ -179,14 +179,14 @@ impl Client {
     fn advance(&mut self, world: &mut World<'_>) {
         for _ in 0..1_000_000 {
             let now = world.now;
-            let mut desk = Desk {
+            let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
                 records: &mut self.records,
                 came: self.taken,
                 last_sent: self.last_activity,
             };
-            match self.connection.next_step(&mut desk) {
+            match self.connection.next_step(&mut responder) {
                 Step::Read => {
                     self.sending = None;
                     if !self.read(world) {
@@ -220,14 +220,14 @@ impl Client {
                     since.1 += count;
                     self.room -= count;
                     self.last_activity = now.milliseconds;
-                    let mut desk = Desk {
+                    let mut responder = TestResponder {
                         world,
                         given: &mut self.given,
                         records: &mut self.records,
                         came: self.taken,
                         last_sent: self.last_activity,
                     };
-                    self.connection.sent(count as usize, &mut desk);
+                    self.connection.sent(count as usize, &mut responder);
                 }
                 Step::ShutDownWriting => {
                     assert!(self.shut_down.is_none(), "the sending side is closed but once");
@@ -273,14 +273,14 @@ impl Client {
                         "lingers for too many bytes"
                     );
                 }
-                let mut desk = Desk {
+                let mut responder = TestResponder {
                     world,
                     given: &mut self.given,
                     records: &mut self.records,
                     came: self.taken,
                     last_sent: self.last_activity,
                 };
-                self.connection.received(came, &mut desk);
+                self.connection.received(came, &mut responder);
                 true
             }
             None if !self.told_end
@@ -361,26 +361,26 @@ impl Client {
         world.tally.drained += 1;
         self.drained_at = Some(self.given.len());
         self.disturbed = true;
-        let desk = Desk {
+        let responder = TestResponder {
             world,
             given: &mut self.given,
             records: &mut self.records,
             came: self.taken,
             last_sent: self.last_activity,
         };
-        self.connection.drain(&desk);
+        self.connection.drain(&responder);
         self.advance(world);
     }
 
     fn gone(&mut self, world: &mut World<'_>) {
-        let mut desk = Desk {
+        let mut responder = TestResponder {
             world,
             given: &mut self.given,
             records: &mut self.records,
             came: self.taken,
             last_sent: self.last_activity,
         };
-        self.connection.abandon(&mut desk);
+        self.connection.abandon(&mut responder);
         self.ended_at = world.now.milliseconds;
         self.wake = None;
         if self.disturbed {
@@ -393,7 +393,7 @@ impl Client {
     fn check_nothing_follows(&mut self, world: &mut World<'_>) {
         let answers = self.given.len();
         for _ in 0..2 {
-            let mut desk = Desk {
+            let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
                 records: &mut self.records,
@@ -401,8 +401,8 @@ impl Client {
                 last_sent: self.last_activity,
             };
             let request = b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n";
-            self.connection.received(request, &mut desk);
-            let step = self.connection.next_step(&mut desk);
+            self.connection.received(request, &mut responder);
+            let step = self.connection.next_step(&mut responder);
             assert!(matches!(step, Step::Close), "after Close comes nothing");
         }
         assert_eq!(self.given.len(), answers, "answers after Close");

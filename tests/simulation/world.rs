@@ -290,7 +290,7 @@ pub const PART_HEAD: &[u8] = b"\r\n--part\r\n\r\n";
 pub const PART_END: &[u8] = b"\r\n--part--\r\n";
 
 /// What a connection asks, for one client.
-pub struct Desk<'w, 'h> {
+pub struct TestResponder<'w, 'h> {
     pub world: &'w mut World<'h>,
     pub given: &'w mut Vec<Given>,
     pub records: &'w mut Vec<Answered<Vec<u8>>>,
@@ -298,7 +298,7 @@ pub struct Desk<'w, 'h> {
     pub last_sent: u64,
 }
 
-impl Responder for Desk<'_, '_> {
+impl Responder for TestResponder<'_, '_> {
     type Record = Vec<u8>;
     type ReadError = ();
 
@@ -409,7 +409,7 @@ impl Responder for Desk<'_, '_> {
     }
 }
 
-impl Desk<'_, '_> {
+impl TestResponder<'_, '_> {
     fn give(&mut self, given: Given, body: Body) -> Answer<Vec<u8>> {
         let number = self.given.len().to_string();
         let response = Response::new(given.status).with("X-Number", &number).with_body(body);

@@ -83,7 +83,7 @@ fn drive(
         }
     };
     let mut client = Client::new(&served, &limits);
-    client.desk.again = Some(&another);
+    client.responder.again = Some(&another);
     client.receive(input.as_bytes());
     let mut left = sent;
     let end = loop {
@@ -107,9 +107,9 @@ fn drive(
             client.sent(took);
             continue;
         }
-        client.connection.unreadable((), &mut client.desk);
+        client.connection.unreadable((), &mut client.responder);
     };
-    let answered = client.desk.answered.iter();
+    let answered = client.responder.answered.iter();
     let answered = answered.map(|found| (found.status.code(), found.content_bytes));
     let output = String::from_utf8(client.output).expect("ASCII");
     (output, asked.take(), end, answered.collect())

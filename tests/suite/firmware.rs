@@ -272,12 +272,12 @@ fn slow_radios_are_not_cut_off() {
             let chunk = client.connection.chunk();
             let file = chunk.file.map_or(0, |(_, range)| range.end - range.start);
             let count = (chunk.bytes.len() + file as usize).min(4 << 10);
-            client.desk.now.set(client.desk.now.milliseconds + 29_000, NOW);
-            assert!(client.desk.now.milliseconds < client.connection.deadline_milliseconds());
+            client.responder.now.set(client.responder.now.milliseconds + 29_000, NOW);
+            assert!(client.responder.now.milliseconds < client.connection.deadline_milliseconds());
             client.sent(count);
             pieces += 1;
         }
         assert!(pieces > 256);
-        assert_eq!(client.desk.answered[0].content_bytes, 1 << 20);
+        assert_eq!(client.responder.answered[0].content_bytes, 1 << 20);
     });
 }

@@ -455,7 +455,7 @@ fn writes_within_one_tick() {
             let get = |fields: &str, later: i64| {
                 let input = format!("GET /a.txt HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
                 let mut client = Client::new(served, &Limits::default());
-                client.desk.now.set(1_000, HttpDate(NOW.0 + later));
+                client.responder.now.set(1_000, HttpDate(NOW.0 + later));
                 client.send(input.as_bytes());
                 client.output
             };

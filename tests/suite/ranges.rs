@@ -400,6 +400,6 @@ fn beyond_four_gigabytes() {
         assert_eq!(content_bytes, LENGTH);
         let length = format!("\r\nContent-Length: {LENGTH}\r\n");
         assert!(show(&head).contains(&length.replace("\r\n", "\n")));
-        assert_eq!(client.desk.answered[0].content_bytes, LENGTH);
+        assert_eq!(client.responder.answered[0].content_bytes, LENGTH);
     });
 }

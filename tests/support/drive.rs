@@ -24,7 +24,7 @@ pub fn now() -> Now {
 }
 
 /// What answers: a site of whatever kind, and the records of what was sent.
-pub struct Desk<'s> {
+pub struct TestResponder<'s> {
     pub answer: &'s dyn Fn(&Request<'_>, &Now) -> Response,
     pub refuse: &'s dyn Fn(&Reject) -> Response,
     /// The answer where a file is unreadable; is told whether that is for the first time.
@@ -43,7 +43,7 @@ fn recorded(response: Response, record: Vec<u8>) -> responder::Answer<Vec<u8>> {
     responder::Answer { response, record: Some(record) }
 }
 
-impl Responder for Desk<'_> {
+impl Responder for TestResponder<'_> {
     type Record = Vec<u8>;
     type ReadError = ();
 
@@ -94,8 +94,8 @@ pub struct Served<'s> {
 }
 
 impl Served<'_> {
-    pub fn desk(&self, limits: &Limits) -> Desk<'_> {
-        Desk {
+    pub fn responder(&self, limits: &Limits) -> TestResponder<'_> {
+        TestResponder {
             answer: self.answer,
             refuse: self.refuse,
             again: None,
@@ -135,7 +135,7 @@ pub struct Outcome {
 /// A connection with all that drives it.
 pub struct Client<'s> {
     pub connection: Connection<Vec<u8>>,
-    pub desk: Desk<'s>,
+    pub responder: TestResponder<'s>,
     pub output: Vec<u8>,
     /// Bytes that go at a time.
     pub sends: usize,
@@ -147,7 +147,7 @@ impl<'s> Client<'s> {
     pub fn new(served: &'s Served<'s>, limits: &Limits) -> Client<'s> {
         Client {
             connection: Connection::new(limits, &now()),
-            desk: served.desk(limits),
+            responder: served.responder(limits),
             output: Vec::new(),
             sends: usize::MAX,
             held_bytes: 0,
@@ -170,12 +170,12 @@ impl<'s> Client<'s> {
 
     /// The same, without doing anything about them yet.
     pub fn receive(&mut self, bytes: &[u8]) {
-        self.connection.received(bytes, &mut self.desk);
+        self.connection.received(bytes, &mut self.responder);
     }
 
     /// The next step.
     pub fn step(&mut self) -> Step {
-        self.connection.next_step(&mut self.desk)
+        self.connection.next_step(&mut self.responder)
     }
 
     /// What the next step is to write.
@@ -186,12 +186,12 @@ impl<'s> Client<'s> {
 
     /// So many bytes of the last step have been taken.
     pub fn sent(&mut self, bytes: usize) {
-        self.connection.sent(bytes, &mut self.desk);
+        self.connection.sent(bytes, &mut self.responder);
     }
 
     /// The server is told to stop.
     pub fn drain(&mut self) -> End {
-        self.connection.drain(&self.desk);
+        self.connection.drain(&self.responder);
         self.drive()
     }
 
@@ -234,10 +234,10 @@ impl<'s> Client<'s> {
 
     /// Time passes, and the deadline with it if that is due.
     pub fn wait(&mut self, milliseconds: u64) -> Option<End> {
-        let then = self.desk.now.milliseconds + milliseconds;
-        self.desk.now.set(then, self.desk.now.date);
+        let then = self.responder.now.milliseconds + milliseconds;
+        self.responder.now.set(then, self.responder.now.date);
         (self.connection.deadline_milliseconds() <= then).then(|| {
-            self.connection.expired(&mut self.desk);
+            self.connection.expired(&mut self.responder);
             self.drive()
         })
     }
@@ -270,10 +270,10 @@ pub fn run(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]], sends: usize)
         }
         end = client.send(piece);
     }
-    client.connection.abandon(&mut client.desk);
+    client.connection.abandon(&mut client.responder);
     Outcome {
         output: client.output,
-        answered: client.desk.answered,
+        answered: client.responder.answered,
         end,
         held_bytes: client.held_bytes,
     }

@@ -270,7 +270,7 @@ fn a_connection_behind_a_proxy_is_the_same_at_every_cut() {
         assert_eq!(client.drive(), End::Idle, "cut at {cut}");
         assert!(client.output.starts_with(b"HTTP/1.1 204 "), "cut at {cut}");
         let source = Source::Client(IpAddr::from([198, 51, 100, 7]));
-        assert_eq!(client.desk.source, Some(source));
+        assert_eq!(client.responder.source, Some(source));
     }
 }
 
@@ -280,14 +280,14 @@ fn a_proxy_header_is_owed_at_once() {
     let (head, idle) = (limits.head_milliseconds, limits.idle_milliseconds);
     // Not one byte puts the deadline off.
     let mut client = Client::behind_proxy(&SERVED, &limits);
-    let start = client.desk.now.milliseconds;
+    let start = client.responder.now.milliseconds;
     for byte in &HEADER[..20] {
         assert_eq!(client.connection.deadline_milliseconds(), start + head);
         assert_eq!(client.wait(100), None);
         assert_eq!(client.send(&[*byte]), End::Partial);
     }
-    assert_eq!(client.wait(start + head - client.desk.now.milliseconds), Some(End::Closed));
-    assert_eq!(client.desk.answered, [], "without a word");
+    assert_eq!(client.wait(start + head - client.responder.now.milliseconds), Some(End::Closed));
+    assert_eq!(client.responder.answered, [], "without a word");
     // With the header, the connection is as any other: idle, or in a head.
     for (bytes, end, expected) in
         [(HEADER.to_vec(), End::Idle, idle), ([HEADER, b"G"].concat(), End::Partial, head)]
@@ -313,7 +313,7 @@ fn a_proxy_header_that_is_broken_ends_the_connection() {
     ];
     for (bytes, is_wanted, expected) in rows {
         let mut client = Client::behind_proxy(&SERVED, &Limits::default());
-        client.desk.wants_source = is_wanted;
+        client.responder.wants_source = is_wanted;
         client.receive(bytes);
         assert_eq!(client.end(), End::Closed);
         assert_eq!(client.output, b"", "without an answer");
@@ -322,6 +322,6 @@ fn a_proxy_header_that_is_broken_ends_the_connection() {
             status: Status::BadRequest,
             content_bytes: 0,
         });
-        assert_eq!(client.desk.answered, Vec::from_iter(expected));
+        assert_eq!(client.responder.answered, Vec::from_iter(expected));
     }
 }

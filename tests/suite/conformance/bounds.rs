@@ -114,7 +114,7 @@ fn heads_that_take_too_long() {
             assert_eq!(client.wait(9_999), None, "{rule}");
             assert_eq!(client.wait(1), Some(End::Lingers), "{rule}");
             assert_eq!(show(&client.output[earlier..]), show(&timeout), "{rule}");
-            check_answers(rule, &client.output, &client.desk.answered);
+            check_answers(rule, &client.output, &client.responder.answered);
         }
     }
     let mut client = Client::new(&FIXED, &Limits::default());
@@ -160,7 +160,7 @@ fn idle_connections_end_without_a_word() {
     assert_eq!(client.send(&[NEXT, b"\r\n"].concat()), End::Partial);
     assert_eq!(client.wait(10_000), Some(End::Closed));
     assert_eq!(client.output, ok("/next"));
-    assert_eq!(client.desk.answered.len(), 1);
+    assert_eq!(client.responder.answered.len(), 1);
 }
 
 const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -169,9 +169,11 @@ const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
 fn clients_that_do_not_read() {
     // Nothing is taken: 30 s.
     let mut client = half_sent(LARGE, 1_000);
-    assert!(client.connection.deadline_milliseconds() == client.desk.now.milliseconds + 30_000);
-    client.desk.now.set(31_000, client.desk.now.date);
-    client.connection.expired(&mut client.desk);
+    assert!(
+        client.connection.deadline_milliseconds() == client.responder.now.milliseconds + 30_000
+    );
+    client.responder.now.set(31_000, client.responder.now.date);
+    client.connection.expired(&mut client.responder);
     assert_eq!(client.drive(), End::Closed);
     let head = head_length(&ok(&"x".repeat(100_000))) as u64;
     let aborted = Answered {
@@ -179,17 +181,23 @@ fn clients_that_do_not_read() {
         status: Status::Ok,
         content_bytes: 1_000 - head,
     };
-    assert_eq!(client.desk.answered, [aborted]);
+    assert_eq!(client.responder.answered, [aborted]);
 
     // A few bytes now and then are no progress; 4 KiB are.
     let mut client = half_sent(LARGE, 1_000);
     for _ in 0..30 {
-        client.desk.now.set(client.desk.now.milliseconds + 900, client.desk.now.date);
+        client
+            .responder
+            .now
+            .set(client.responder.now.milliseconds + 900, client.responder.now.date);
         client.sent(100);
     }
     assert_eq!(client.connection.deadline_milliseconds(), 31_000);
     client.sent(96);
-    assert_eq!(client.connection.deadline_milliseconds(), client.desk.now.milliseconds + 30_000);
+    assert_eq!(
+        client.connection.deadline_milliseconds(),
+        client.responder.now.milliseconds + 30_000
+    );
 }
 
 #[test]

@@ -35,17 +35,17 @@ fn records_tell_what_was_sent() {
         record("GET /abc HTTP/1.1", Status::Ok, 4),
         record("refused: GET /", Status::BadRequest, refusal),
     ];
-    assert_eq!(client.desk.answered, expected);
+    assert_eq!(client.responder.answered, expected);
 
     // Gone in the middle of the second: its record says how far it came, and the third's nothing.
     let first = ok("/next").len();
     let head = head_length(&ok("/next"));
     for (bytes, sent) in [(first, 0), (first + head, 0), (first + head + 2, 2)] {
         let mut client = half_sent(&NEXT.repeat(3), bytes);
-        assert_eq!(client.desk.answered.len(), 1);
-        client.connection.abandon(&mut client.desk);
+        assert_eq!(client.responder.answered.len(), 1);
+        client.connection.abandon(&mut client.responder);
         let counts: Vec<u64> =
-            client.desk.answered.iter().map(|answered| answered.content_bytes).collect();
+            client.responder.answered.iter().map(|answered| answered.content_bytes).collect();
         assert_eq!(counts, [5, sent, 0]);
     }
 
