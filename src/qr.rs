@@ -44,6 +44,15 @@ impl Version {
     }
 }
 
+/// What a drawing is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Characters alone.
+    Plain,
+    /// Colours of a terminal as well.
+    Colours,
+}
+
 impl Symbol {
     /// The smallest symbol that holds the text; `None` if none does.
     pub fn encode(text: &str) -> Option<Symbol> {
@@ -59,7 +68,8 @@ impl Symbol {
 
     /// Half blocks, two rows a line, with the quiet zone that readers need. With colours it is
     /// black on white on any terminal; without, light modules are drawn, as on a dark terminal.
-    pub fn draw(&self, colours: bool) -> String {
+    pub fn draw(&self, ink: Ink) -> String {
+        let colours = ink == Ink::Colours;
         const QUIET: usize = 4;
         let mut text = String::new();
         for y in (0..self.width + 2 * QUIET).step_by(2) {
@@ -401,13 +411,13 @@ mod tests {
     #[test]
     fn a_drawing_has_its_quiet_zone_and_its_colours() {
         let symbol = Symbol::encode("http://[::1]/").expect("short");
-        let plain = symbol.draw(false);
+        let plain = symbol.draw(Ink::Plain);
         let lines: Vec<&str> = plain.lines().collect();
         assert_eq!(lines.len(), 15);
         assert_eq!(lines[0], "█".repeat(29));
         assert!(lines[2].starts_with("████ ▄▄▄▄▄ "), "{}", lines[2]);
         assert!(lines.iter().all(|line| line.chars().count() == 29));
-        let coloured = symbol.draw(true);
+        let coloured = symbol.draw(Ink::Colours);
         let first = coloured.lines().next().expect("a line");
         assert_eq!(first, format!("\x1b[38;5;16;48;5;231m{}\x1b[0m", " ".repeat(29)));
     }
@@ -422,7 +432,7 @@ mod tests {
         for length in 1..=106 {
             let (text, _) = text.split_at(length);
             let symbol = Symbol::encode(text).expect("short enough");
-            println!("text {text}\n{}", symbol.draw(false));
+            println!("text {text}\n{}", symbol.draw(Ink::Plain));
         }
     }
 }

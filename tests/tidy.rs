@@ -7,8 +7,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 #[cfg(unix)]
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+#[path = "tidy/imports.rs"]
+mod imports;
+#[path = "tidy/shape.rs"]
+mod shape;
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -61,91 +67,6 @@ fn sources() -> BTreeMap<String, String> {
 /// The code of a file without its comments.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(|line| line.split("//").next().unwrap_or_default())
-}
-
-#[test]
-fn imports_follow_the_map() {
-    // (who, whom): a prefix of the file's path, and the modules whose names it may use.
-    let allowed: [(&str, &[&str]); 10] = [
-        ("main.rs", &["cli", "server"]),
-        ("cli/", &["config", "access", "http::grammar", "sys"]),
-        // Networks are parsed once, and kept as what they are.
-        ("config.rs", &["access", "http::limits", "sys"]),
-        // It answers with statuses and knows nothing of the site that it guards.
-        ("access/", &["http", "peer", "sys"]),
-        ("http/", &[]),
-        ("peer.rs", &["sys"]),
-        ("qr.rs", &[]),
-        ("site/", &["http", "config", "peer", "sys"]),
-        ("server/", &["http", "site", "access", "config", "peer", "qr", "sys"]),
-        ("sys/", &[]),
-    ];
-    for (file, text) in sources() {
-        if file == "lib.rs" {
-            continue;
-        }
-        let (prefix, allowed) = allowed
-            .iter()
-            .find(|(prefix, _)| file.starts_with(prefix))
-            .unwrap_or_else(|| panic!("{file} is in no row of the map"));
-        let own = prefix.trim_end_matches('/').trim_end_matches(".rs");
-        for line in code(&text) {
-            for start in ["crate::", "ipv6_httpd::"] {
-                for (at, _) in line.match_indices(start) {
-                    let path = &line[at + start.len()..];
-                    let within = |module: &str| {
-                        path.strip_prefix(module)
-                            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
-                    };
-                    let fine = within(own) || allowed.iter().any(|module| within(module));
-                    assert!(fine, "{file} may not import: {}", line.trim());
-                }
-            }
-        }
-    }
-}
-
-/// The names of its own folder that a file imports, by `super::` and by `crate::`.
-fn siblings(file: &str, text: &str) -> Vec<String> {
-    let folder =
-        file.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.replace('/', "::"));
-    let full = format!("crate::{folder}::");
-    let mut found = Vec::new();
-    for line in code(text) {
-        for start in ["super::", full.as_str()] {
-            for (at, _) in line.match_indices(start) {
-                let rest = &line[at + start.len()..];
-                let name: String =
-                    rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !line[..at].ends_with("super::") {
-                    found.push(name);
-                }
-            }
-        }
-    }
-    found
-}
-
-#[test]
-fn the_protocol_is_in_layers() {
-    let text = read("src/http/mod.rs");
-    let (_, layers) =
-        text.split_once("stand before it here (`tests/tidy.rs`):\n").expect("the layers");
-    let (layers, _) = layers.split_once('.').expect("their end");
-    let words = layers.split([' ', ',', '\n']).filter(|word| !word.is_empty() && *word != "//!");
-    let layers: Vec<&str> = words.chain(["mod"]).collect();
-    assert!(layers.len() > 20, "{layers:?}");
-    let place = |name: &str| layers.iter().position(|layer| *layer == name);
-    for (file, text) in sources() {
-        let Some(name) = file.strip_prefix("http/").map(|name| name.trim_end_matches(".rs")) else {
-            continue;
-        };
-        let own = place(name).unwrap_or_else(|| panic!("{file} has no place in the layers"));
-        for other in siblings(&file, &text) {
-            let fine = place(&other).is_some_and(|place| place < own);
-            assert!(fine, "{file} may not import {other}, which is below it");
-        }
-    }
 }
 
 #[test]
@@ -238,12 +159,32 @@ fn files_of_tests_are_short_and_say_what_they_are() {
     }
 }
 
+/// By its path: a bare name may stand there for another file.
 #[test]
 fn the_map_names_every_file() {
-    let readme = read("README.md");
-    for file in sources().keys() {
-        let name = file.rsplit('/').next().expect("a name");
-        assert!(name == "mod.rs" || readme.contains(name), "README.md has no {file} in its map");
+    let map = read("src/lib.rs");
+    let (_, map) = map.split_once("```text\n").expect("the map");
+    let (map, _) = map.split_once("//! ```").expect("its end");
+    let rows = map.lines().map(|line| line.trim_start_matches("//! ").split_once(' '));
+    let rows: BTreeMap<&str, &str> = rows.map(|row| row.expect("a path and what it is")).collect();
+    let found = rust_files("src");
+    for file in found.keys() {
+        let says = rows.get(file.as_str()).unwrap_or_else(|| panic!("no {file} in the map"));
+        assert!(!says.trim().is_empty(), "the map says nothing of {file}");
+    }
+    assert_eq!(rows.len(), found.len(), "the map has files that are not there: {rows:?}");
+}
+
+/// From the commit on that made this a rule. A copy without its history has none to look at.
+#[test]
+fn subjects_of_commits_fit_on_a_line() {
+    let log = Command::new("git")
+        .args(["log", "--format=%s", "6c90aae..HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let Ok(log) = log else { return };
+    for subject in String::from_utf8_lossy(&log.stdout).lines() {
+        assert!(subject.chars().count() <= 72, "{subject}");
     }
 }
 

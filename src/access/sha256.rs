@@ -214,6 +214,15 @@ const CONSTANTS: [u32; 64] = [
     0xc671_78f2,
 ];
 
+/// The digest of all parts, one after the other.
+pub fn digest_of(parts: &[&[u8]]) -> Digest {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update(part);
+    }
+    sha.finish()
+}
+
 #[cfg(test)]
 thread_local! {
     static COMPRESSIONS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };

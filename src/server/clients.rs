@@ -74,15 +74,23 @@ pub struct ConnectedClient {
 /// What is received in one call, so that what a client sends ahead takes a bounded space.
 const RECEIVE_BYTES: usize = 16 << 10;
 
+/// What a turn begins with.
+#[derive(Debug)]
+pub struct Turn<'t> {
+    /// What is received, and what is sent from files, passes through here.
+    pub scratch: &'t mut [u8],
+    /// The client has closed its side, as the poller saw.
+    pub ended: bool,
+}
+
 /// Takes steps until the socket blocks (and says for what), or the connection is over (`None`).
-/// `ended`: the client has closed its side, as the poller saw.
 pub fn advance(
     transport: &Transport,
     connection: &mut Connection<Record>,
     responder: &mut ClientResponder<'_>,
-    scratch: &mut [u8],
-    ended: bool,
+    turn: Turn<'_>,
 ) -> io::Result<Option<Interest>> {
+    let Turn { scratch, ended } = turn;
     let mut drained = false;
     let mut turn_bytes = 0;
     loop {

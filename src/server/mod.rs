@@ -1,6 +1,7 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
 mod clients;
+pub mod colours;
 pub mod connection_limits;
 pub mod healthcheck;
 pub mod listener;
@@ -8,31 +9,31 @@ pub mod local_time;
 pub mod log;
 mod responder;
 mod root_watch;
+mod shared;
 mod systemd;
 mod transport;
 pub mod urls;
 mod worker;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::access::Access;
 use crate::config::Config;
-use crate::http::limits::Limits;
-use crate::qr::Symbol;
+use crate::qr::{Ink, Symbol};
 use crate::site::Site;
-use crate::sys::{
-    self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, WakeSignal, Waker,
-};
+use crate::sys::{self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, Waker};
 
+use colours::has_colours;
 use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
 use log::Log;
 use root_watch::RootWatch;
+use shared::Shared;
 use systemd::Manager;
 use urls::Reachable;
 use worker::Worker;
@@ -42,44 +43,6 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// The stack of a worker. Its deepest call reads a folder. The default of 2 MiB for each worker is
 /// much of the address space of a 32-bit board.
 const STACK_BYTES: usize = 256 << 10;
-
-/// What all threads share.
-#[derive(Debug)]
-pub struct Shared {
-    site: Site,
-    /// `None`: every client is allowed, and none is a proxy.
-    access: Option<Access>,
-    limits: Limits,
-    log: Arc<Log>,
-    connection_limits: ConnectionLimits,
-    /// A client waits to be accepted, and no worker has made room yet.
-    room_wanted: AtomicBool,
-    /// Asks each worker for room. Empty if there is only one worker.
-    calls: Vec<(Waker, WakeSignal)>,
-    root_watch: RootWatch,
-    workers: usize,
-    /// How many workers have not ended.
-    running: AtomicUsize,
-    start: Instant,
-    /// Becomes readable for all workers when they have to stop.
-    stop_signal: WakeSignal,
-}
-
-impl Shared {
-    /// Asks all workers to close an idle connection: the worker that wants to accept has none.
-    fn ask_for_room(&self) {
-        self.room_wanted.store(true, Ordering::Relaxed);
-        for (waker, _) in &self.calls {
-            waker.wake();
-        }
-    }
-
-    fn worker_ended(&self) {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            Signals::wake();
-        }
-    }
-}
 
 /// A server that is ready to run.
 #[derive(Debug)]
@@ -262,7 +225,7 @@ impl Server {
         self.stop_sender.wake_for_good();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            if worker::all_ended(&self.shared) || left.is_zero() {
+            if self.shared.all_ended() || left.is_zero() {
                 return;
             }
             self.manager.alive();
@@ -317,14 +280,7 @@ fn readers(folder: &std::fs::Metadata) -> String {
 fn drawing(reachable: &[Reachable]) -> String {
     let best = reachable.iter().find(|found| found.is_for_phones());
     match best.and_then(|best| Symbol::encode(&best.url)) {
-        Some(symbol) => symbol.draw(has_colours()),
+        Some(symbol) => symbol.draw(if has_colours() { Ink::Colours } else { Ink::Plain }),
         None => "A phone cannot open any address of this machine.\n".to_owned(),
     }
-}
-
-/// Whether to use colours on standard output: only on a terminal, and not if NO_COLOR is set
-/// (no-color.org).
-fn has_colours() -> bool {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !unwanted && io::stdout().is_terminal()
 }

@@ -17,9 +17,9 @@ use crate::site::Context;
 use crate::site::files::OpenFiles;
 use crate::site::ip_page::Client;
 
-use super::Shared;
 use super::log::Lines;
 use super::log::record::Record;
+use super::shared::Shared;
 
 /// What the clients of one worker use, one after the other.
 #[derive(Debug)]

@@ -15,10 +15,10 @@ use crate::peer::Peer;
 use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
-use super::Shared;
-use super::clients::{Clients, ConnectedClient, Token, advance};
+use super::clients::{Clients, ConnectedClient, Token, Turn, advance};
 use super::log::Lines;
 use super::responder::Resources;
+use super::shared::Shared;
 use super::transport::Transport;
 
 /// A worker, before and while it runs.
@@ -218,7 +218,7 @@ impl Worker {
             self.scratch = vec![0; SCRATCH_BYTES];
         }
         let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
-        let next = advance(transport, connection, &mut responder, scratch, ended);
+        let next = advance(transport, connection, &mut responder, Turn { scratch, ended });
         *peer = responder.peer();
         let result = match next {
             Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
@@ -379,9 +379,4 @@ fn read_clock(start: Instant) -> (u64, HttpDate) {
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (milliseconds, HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)))
-}
-
-/// For the server: whether all workers have ended.
-pub(super) fn all_ended(shared: &Shared) -> bool {
-    shared.running.load(Ordering::Acquire) == 0
 }

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::http::authorization::Credentials;
 use crate::peer::{Household, Peer};
 
-use super::sha256::{Digest, Sha256};
+use super::sha256::{Digest, Sha256, digest_of};
 use super::sha256_crypt::PasswordHash;
 
 use lockout::{FAILURES_FREE, Failures, Lockout};
@@ -213,14 +213,6 @@ impl Accounts {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn digest_of(parts: &[&[u8]]) -> Digest {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update(part);
-    }
-    sha.finish()
 }
 
 /// std has no random bytes to give, but the hashers of its maps have random keys, which they do not

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::access::sha256::Digest;
+use crate::access::sha256::{Digest, digest_of};
 use crate::access::sha256_crypt::PasswordHash;
 
-use super::digest_of;
 use super::logins::Logins;
 
 /// What an auth file says.

@@ -22,6 +22,7 @@ use crate::http::responder::Answered;
 use crate::peer::Peer;
 use crate::sys::Standard;
 
+use super::colours::has_colours;
 use super::local_time::LocalTime;
 use line::{Line, Style};
 use queue::{Queue, Share};
@@ -41,7 +42,7 @@ impl Log {
     /// Starts the thread that writes.
     pub fn start(config: &Config, local_time: LocalTime) -> io::Result<Arc<Log>> {
         let format = config.log;
-        let colours = format == LogFormat::Simple && super::has_colours();
+        let colours = format == LogFormat::Simple && has_colours();
         let queue = Arc::new(Queue::default());
         let only_errors = config.log_only_errors;
         let style = Style { format, colours };
