@@ -18,7 +18,9 @@ impl Buffers {
     /// An empty buffer with room.
     pub fn take(&mut self) -> Vec<u8> {
         let new = || Vec::with_capacity(CAPACITY_MIN);
-        self.free.pop().unwrap_or_else(new)
+        let buffer = self.free.pop().unwrap_or_else(new);
+        debug_assert!(buffer.is_empty(), "a buffer with somebody else's bytes");
+        buffer
     }
 
     /// A buffer that nobody needs any more.

@@ -347,6 +347,7 @@ impl<R> Connection<R> {
     }
 
     fn unread(&self) -> &[u8] {
+        debug_assert!(self.consumed <= self.received.len(), "more is consumed than was received");
         self.received.get(self.consumed..).unwrap_or_default()
     }
 

@@ -27,6 +27,7 @@ pub fn media_type(boundary: &[u8]) -> Vec<u8> {
 
 /// The parts, each with its own type and place, and what stands between them.
 pub fn body(whole: Whole<'_>, ranges: Vec<Range<u64>>, boundary: &[u8]) -> Body {
+    debug_assert!(ranges.len() > 1, "one range has an answer of its own");
     let mut segments = Vec::with_capacity(2 * ranges.len() + 1);
     for range in ranges {
         let mut head = Vec::with_capacity(160);

@@ -139,6 +139,10 @@ impl<R> Outgoing<R> {
                 Body::Produced(source) => self.rest = Rest::Produced(source),
             }
         }
+        debug_assert!(
+            framing.method != Some(Method::Head) || self.queued_bytes == content_start,
+            "content for HEAD"
+        );
         if let Some(record) = record {
             let content = content_start..self.queued_bytes;
             self.pending.push_back(Pending { record, status, content });

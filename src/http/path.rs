@@ -44,6 +44,14 @@ impl SitePath {
             }
             directory = !is_name;
         }
+        debug_assert!(
+            bytes.is_empty()
+                || !bytes
+                    .split(|&byte| byte == b'/')
+                    .any(|name| matches!(name, b"" | b"." | b"..")),
+            "a segment that is no name"
+        );
+        debug_assert!(!bytes.contains(&0), "NUL in a path");
         Ok(SitePath { bytes, directory })
     }
 

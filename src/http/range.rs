@@ -52,6 +52,10 @@ pub fn select(value: &[u8], length: u64, ranges_max: usize) -> Selection {
     if asked > length && specs > 1 && ranges.len() > 1 {
         return Selection::Whole;
     }
+    debug_assert!(
+        ranges.iter().all(|range| range.start < range.end && range.end <= length),
+        "a range that is empty or ends behind the file"
+    );
     match (specs, ranges.len(), ranges.pop()) {
         (0, ..) => Selection::Whole,
         (_, 1, Some(range)) => Selection::One(range),

@@ -191,6 +191,10 @@ impl Response {
         persistence: Persistence,
         now: &Now,
     ) {
+        debug_assert!(
+            !self.fields.windows(16).any(|part| part == b"Content-Length: "),
+            "the length is written here"
+        );
         // RFC 9110 §2.5: the version says what the server can do, not what was asked with.
         for part in [b"HTTP/1.1 ", self.status.text().as_bytes(), b"\r\nDate: ", now.date_text()] {
             out.extend_from_slice(part);

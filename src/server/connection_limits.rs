@@ -85,11 +85,13 @@ impl ConnectionLimits {
 
     /// Ends the count of a connection that was taken.
     pub fn give_back(&self, peer: Peer) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        let before = self.count.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a connection is given back once");
         let Some(holder) = holder(peer) else {
             return;
         };
         let mut by_client = self.by_client();
+        debug_assert!(by_client.contains_key(&holder), "given back by whom it was taken for");
         if let Some(held) = by_client.get_mut(&holder) {
             *held -= 1;
             if *held == 0 {
