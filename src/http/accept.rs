@@ -1,18 +1,17 @@
-//! Accept-Encoding: how welcome each content coding is (RFC 9110 §12.5.3). Accept: how welcome a
-//! media type is (§12.5.1).
+//! Accept-Encoding: the weight of each content coding (RFC 9110 §12.5.3). Accept: the weight of a
+//! media type (§12.5.1).
 
 use super::fields::Fields;
 use super::grammar::{decimal, list, split_once, trim_ows};
 
-/// The content codings that files lie beside their originals in. The order is ours: the first
-/// of those that a client likes best.
+/// The content codings of precompressed files. Among codings of equal weight, the earlier one wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// Brotli, RFC 7932.
     Brotli,
     /// Zstandard, RFC 8878.
     Zstandard,
-    /// RFC 1952.
+    /// Gzip, RFC 1952.
     Gzip,
 }
 
@@ -20,7 +19,7 @@ impl Coding {
     /// All, in our order of preference: the smallest files first.
     pub const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
 
-    /// As Content-Encoding names it.
+    /// The name in Content-Encoding.
     pub fn name(self) -> &'static str {
         match self {
             Coding::Brotli => "br",
@@ -29,7 +28,7 @@ impl Coding {
         }
     }
 
-    /// The end of the name of a file that holds it.
+    /// The suffix of files in this coding.
     pub fn suffix(self) -> &'static str {
         match self {
             Coding::Brotli => ".br",
@@ -39,16 +38,17 @@ impl Coding {
     }
 }
 
-/// What Accept-Encoding says: weights in thousandths, 0 for "not acceptable".
+/// The weights of Accept-Encoding in thousandths; 0 is "not acceptable".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptEncoding {
-    /// Of [`Coding::ALL`].
+    /// In the order of [`Coding::ALL`].
     weights: [u16; 3],
     identity: u16,
 }
 
 impl AcceptEncoding {
-    /// Without the field every coding is acceptable, but only identity is sure to be understood.
+    /// Reads the field. Without it the client accepts any coding (§12.5.3), but may not be able to
+    /// decode it: only identity is safe.
     pub fn of(fields: Fields<'_>) -> AcceptEncoding {
         let mut found: [Option<u16>; 3] = [None; 3];
         let (mut identity, mut any) = (None, None);
@@ -74,14 +74,14 @@ impl AcceptEncoding {
         }
     }
 
-    /// Codings that are welcome, the most welcome first. Identity comes before what is less
-    /// welcome than identity, so those are left out.
+    /// Acceptable codings, those of the greatest weight first. Codings with a smaller weight than
+    /// identity are left out.
     pub fn preferred(&self) -> impl Iterator<Item = Coding> {
         let mut weights = self.weights;
         let least = self.identity.max(1);
         std::iter::from_fn(move || {
             let most = weights.into_iter().max().filter(|&most| most >= least)?;
-            // Among equals our own order counts.
+            // Of equal weights, the first in our order.
             let mut all = weights.iter_mut().zip(Coding::ALL);
             let (weight, coding) = all.find(|(weight, _)| **weight == most)?;
             *weight = 0;
@@ -89,22 +89,22 @@ impl AcceptEncoding {
         })
     }
 
-    /// Whether the content may come without a coding.
+    /// Whether the client accepts content without a coding.
     pub fn accepts_identity(&self) -> bool {
         self.identity > 0
     }
 }
 
-/// How welcome a media type is that Accept names, in thousandths; 0 where it is not named. Ranges
-/// (`*/*`) do not count: whoever sends them takes what there is.
+/// The weight of a media type in Accept, in thousandths; 0 if Accept does not name it. Ranges such
+/// as `*/*` do not count: they express no preference.
 pub fn media_type_weight(fields: Fields<'_>, media_type: &str) -> u16 {
     let elements = fields.all("Accept").flat_map(list).map(weighted);
     let named = elements.filter(|(name, _)| name.eq_ignore_ascii_case(media_type.as_bytes()));
     named.map(|(_, weight)| weight).max().unwrap_or(0)
 }
 
-/// `gzip;q=0.5` is ("gzip", 500). A weight that is none counts as 0: what was not asked for in
-/// words that can be understood is not sent (RFC 9110 §12.4.2).
+/// `gzip;q=0.5` is ("gzip", 500). An invalid weight (RFC 9110 §12.4.2) counts as 0: we do not send
+/// what the client did not clearly accept.
 fn weighted(element: &[u8]) -> (&[u8], u16) {
     let Some((name, parameters)) = split_once(element, b';') else {
         return (element, 1_000);

@@ -1,30 +1,31 @@
-//! What the Authorization field says in the Basic scheme (RFC 7617): who claims to be there.
-//! Whether that is true is not for this module.
+//! The Authorization field in the Basic scheme (RFC 7617). This module reads the credentials;
+//! `access` checks them.
 
 use super::fields::Fields;
 use super::grammar::split_once;
 
-/// A user and a password, as they were sent. Both are any bytes; the client was told to use UTF-8.
+/// A user and a password, as they were sent. Both may be any bytes, although the challenge asks
+/// for UTF-8.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Without a colon.
+    /// Contains no colon.
     pub user: Vec<u8>,
-    /// May hold colons.
+    /// May contain colons.
     pub password: Vec<u8>,
 }
 
 impl std::fmt::Debug for Credentials {
-    /// A password is for no log.
+    /// Leaves out the password: it must not get into a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Credentials({})", self.user.escape_ascii())
     }
 }
 
-/// The credentials of a request, if there are any that can be understood.
+/// The credentials of a request; `None` if there are none or they are malformed.
 pub fn basic(fields: Fields<'_>) -> Option<Credentials> {
     let value = fields.one("Authorization")?;
     let (scheme, mut token) = split_once(value, b' ')?;
-    // RFC 9110 §11.1: in any case of letters; §11.4: one or more spaces.
+    // RFC 9110 §11.1: the scheme is case-insensitive; §11.4: one or more spaces follow.
     if !scheme.eq_ignore_ascii_case(b"Basic") {
         return None;
     }
@@ -36,7 +37,7 @@ pub fn basic(fields: Fields<'_>) -> Option<Credentials> {
     Some(Credentials { user: user.to_vec(), password: password.to_vec() })
 }
 
-/// RFC 4648 §4, with its padding, and with no second way to write the same.
+/// Decodes base64 (RFC 4648 §4). Padding is required, and each value has only one encoding.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let digits = text.strip_suffix(b"=").unwrap_or(text);
     let digits = digits.strip_suffix(b"=").unwrap_or(digits);

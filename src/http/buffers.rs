@@ -1,21 +1,21 @@
-//! Buffers that a thread's connections use one after the other. A busy connection would otherwise
-//! ask the allocator six times a request, and musl's gives memory back to the system each time.
+//! Buffers that the connections of a thread share, one after the other. Without them a busy
+//! connection allocates six times per request, and musl returns memory to the system each time.
 
-/// Empty buffers with room in them.
+/// Empty buffers with capacity.
 #[derive(Debug, Default)]
 pub struct Buffers {
     free: Vec<Vec<u8>>,
 }
 
-/// As many as one request uses at a time.
+/// One request uses at most this many at a time.
 const BUFFERS_MAX: usize = 8;
-/// The head of an answer. What is smaller would have to grow each time.
+/// Bytes: the head of an answer fits. A smaller buffer would have to grow each time.
 pub(super) const CAPACITY_MIN: usize = 512;
-/// A head, or a small file with its head. What is larger goes back to the system.
+/// Bytes: a head, or a small file with its head. Larger buffers are freed.
 const CAPACITY_MAX: usize = 20 << 10;
 
 impl Buffers {
-    /// An empty buffer with room.
+    /// Returns an empty buffer with room for the head of an answer.
     pub fn take(&mut self) -> Vec<u8> {
         let new = || Vec::with_capacity(CAPACITY_MIN);
         let buffer = self.free.pop().unwrap_or_else(new);
@@ -23,7 +23,7 @@ impl Buffers {
         buffer
     }
 
-    /// A buffer that nobody needs any more.
+    /// Takes a buffer back. Frees it if it is too small or too large, or if there are enough.
     pub fn give(&mut self, mut buffer: Vec<u8>) {
         let is_useful = (CAPACITY_MIN..=CAPACITY_MAX).contains(&buffer.capacity());
         if is_useful && self.free.len() < BUFFERS_MAX {
@@ -32,12 +32,12 @@ impl Buffers {
         }
     }
 
-    /// Gives all memory back: nobody was busy for a while.
+    /// Frees all buffers. Called when the thread has been idle for a while.
     pub fn expire(&mut self) {
         self.free = Vec::new();
     }
 
-    /// Whether there are none.
+    /// Whether there is nothing to free.
     pub fn is_empty(&self) -> bool {
         self.free.is_empty()
     }

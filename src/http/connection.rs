@@ -1,5 +1,5 @@
-//! One connection as a state machine: bytes in, steps out (RFC 9112 §9). No socket, no clock, no
-//! file: whoever drives it does what [`Step`] says, and tells it what came of it.
+//! One connection as a state machine: bytes in, steps out (RFC 9112 §9). It has no socket, no clock
+//! and no file operations: the caller carries out each [`Step`] and reports the result.
 //!
 //! ```text
 //!                 header read           a head whose content is to be read
@@ -36,16 +36,16 @@ use super::responder::{Answer, Answered, Responder, Unreadable};
 use super::response::Persistence;
 use super::status::{Reject, Status};
 
-/// What is to be done next.
+/// What the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Receive, then call `received` or `ended`.
     Read,
-    /// Send [`Connection::chunk`], as much as goes, then call `sent`.
+    /// Send as much of [`Connection::chunk`] as possible, then call `sent`.
     Write,
-    /// Close the sending side, so that the client sees the end and can read the answer.
+    /// Close the sending side, so that the client sees the end of the answer.
     ShutDownWriting,
-    /// Close.
+    /// Close the connection.
     Close,
 }
 
@@ -58,13 +58,13 @@ pub struct Connection<R> {
     /// How many of them have been consumed.
     consumed: usize,
     head: HeadReader,
-    /// The length of the head that was answered last: it ends where `consumed` says.
+    /// The length of the head that was answered last. It ends at `consumed`.
     answered_head_bytes: usize,
     state: State,
     outgoing: Option<Box<Outgoing<R>>>,
-    /// In the milliseconds of [`Now`].
+    /// On the clock of [`Now`].
     deadline_milliseconds: u64,
-    /// Sent since the deadline was last put off.
+    /// Bytes sent since the deadline was last extended.
     sent_bytes: u32,
     /// The client has closed its sending side.
     ended: bool,
@@ -72,23 +72,23 @@ pub struct Connection<R> {
     draining: bool,
 }
 
-/// What the next bytes from the client are.
+/// What the connection expects next from the client.
 #[derive(Debug)]
 enum State {
-    /// What a proxy says before the first request.
+    /// A PROXY header, before the first request.
     ProxyHeader,
     /// A request head.
     Head,
-    /// Content of a request, behind its head, which waits for it.
+    /// Content. The answer to its head waits until it has been read.
     Content(Box<Content>),
-    /// Not looked at: the connection closes once the queue is sent.
+    /// Nothing: ignores input and closes once the queue is sent.
     Closing(End),
-    /// Discarded until the client ends too.
+    /// The end of the client. Drops input until then.
     Lingering {
-        /// How many bytes more are borne.
+        /// How many more bytes it drops before it closes.
         left: u64,
     },
-    /// Nothing at all.
+    /// The caller must close the connection.
     Closed,
 }
 
@@ -96,7 +96,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     AtOnce,
-    /// The client may still be sending, and would lose the answer to a reset (RFC 9112 §9.6).
+    /// The client may still be sending. A reset would make it lose the answer (RFC 9112 §9.6).
     Lingering,
 }
 
@@ -104,22 +104,22 @@ enum End {
 #[derive(Debug)]
 struct Content {
     decoder: ContentDecoder,
-    /// How many of the bytes that are not consumed are the head of its request.
+    /// The length of its head, which is the first of the unconsumed bytes.
     head: usize,
-    /// How many more are read before the answer comes without waiting for the end.
+    /// How many more bytes we read. After that we answer without waiting for the end.
     bearable: u64,
 }
 
-/// Of what should have been a PROXY header, so much is written to the log.
+/// The log has at most this many bytes of an invalid PROXY header.
 const PROXY_LINE_BYTES_MAX: usize = 107;
 
 impl<R> Connection<R> {
-    /// A connection that was just accepted.
+    /// A connection that has just been accepted.
     pub fn new(limits: &Limits, now: &Now) -> Connection<R> {
         Connection::begin(State::Head, limits, now)
     }
 
-    /// The same for one that a proxy begins with a PROXY header, which is owed at once.
+    /// The same, from a proxy that must send a PROXY header at once.
     pub fn behind_proxy(limits: &Limits, now: &Now) -> Connection<R> {
         Connection::begin(State::ProxyHeader, limits, now)
     }
@@ -141,8 +141,8 @@ impl<R> Connection<R> {
         connection
     }
 
-    /// The one place that changes the state. While something is being sent, the time-out of that
-    /// goes on.
+    /// Changes the state and restarts the time-out, unless an answer is being sent: that has its
+    /// own time-out.
     fn enter(&mut self, state: State, responder: &impl Responder<Record = R>) {
         self.state = state;
         if self.outgoing.is_none() {
@@ -150,7 +150,7 @@ impl<R> Connection<R> {
         }
     }
 
-    /// How long the client has for what is expected of it now, in milliseconds.
+    /// How long the client has for the next thing that we expect of it, in milliseconds.
     fn timeout(&self, limits: &Limits) -> u64 {
         let milliseconds = match self.state {
             _ if self.outgoing.is_some() => return limits.stall_milliseconds,
@@ -170,12 +170,12 @@ impl<R> Connection<R> {
         self.deadline_milliseconds = now.milliseconds + self.timeout(limits);
     }
 
-    /// When [`Connection::expired`] is to be called, in the milliseconds of [`Now`].
+    /// When to call [`Connection::expired`], in milliseconds on the clock of [`Now`].
     pub fn deadline_milliseconds(&self) -> u64 {
         self.deadline_milliseconds
     }
 
-    /// Whether it waits for a request of which nothing has come: what can be closed at any time.
+    /// Whether it is idle: nothing of a next request has arrived. The server may close it any time.
     pub fn is_idle(&self) -> bool {
         let is_idle = matches!(self.state, State::Head | State::ProxyHeader)
             && self.received.is_empty()
@@ -184,13 +184,13 @@ impl<R> Connection<R> {
         is_idle
     }
 
-    /// Heap memory that it holds at the moment, itself and boxes of fixed size left out.
+    /// Bytes of heap memory in its buffers now.
     pub fn held_bytes(&self) -> usize {
         let outgoing = self.outgoing.as_ref();
         self.received.capacity() + outgoing.map_or(0, |outgoing| outgoing.capacity())
     }
 
-    /// What [`Step::Write`] sends.
+    /// The bytes to send for [`Step::Write`].
     pub fn chunk(&self) -> Chunk<'_> {
         let closing = matches!(self.state, State::Closing(End::AtOnce));
         match &self.outgoing {
@@ -199,12 +199,12 @@ impl<R> Connection<R> {
         }
     }
 
-    /// The client will send nothing more. What it has sent is answered all the same.
+    /// The client has closed its sending side. We still answer the requests that it has sent.
     pub fn ended(&mut self) {
         self.ended = true;
     }
 
-    /// Bytes have come.
+    /// Bytes have been received.
     pub fn received(&mut self, bytes: &[u8], responder: &mut impl Responder<Record = R>) {
         if let State::Lingering { left } = &mut self.state {
             *left = left.saturating_sub(bytes.len() as u64);
@@ -215,13 +215,13 @@ impl<R> Connection<R> {
             self.received = responder.buffers().take();
         }
         self.received.extend_from_slice(bytes);
-        // A PROXY header has been owed since the connection began.
+        // The time for a PROXY header began with the connection.
         if is_first && !matches!(self.state, State::ProxyHeader) {
             self.restart_timeout(responder.limits(), responder.now());
         }
     }
 
-    /// So many bytes of the last [`Chunk`] have been sent.
+    /// The caller has sent `bytes` bytes of the last [`Chunk`].
     pub fn sent(&mut self, bytes: usize, responder: &mut impl Responder<Record = R>) {
         let Some(outgoing) = &mut self.outgoing else {
             return;
@@ -238,15 +238,15 @@ impl<R> Connection<R> {
         self.restart_timeout(responder.limits(), responder.now());
     }
 
-    /// The file of the last [`Chunk`] cannot be read. As long as nothing of its head has been sent
-    /// there is another answer to the same request; after the head only the end of the connection
-    /// can say it (RFC 9112 §8).
+    /// The file of the last [`Chunk`] is unreadable. If none of the answer has been sent, the same
+    /// request gets another answer. Otherwise the connection closes, so that the client knows that
+    /// content is missing (RFC 9112 §8).
     pub fn unreadable<S: Responder<Record = R>>(&mut self, error: S::ReadError, responder: &mut S) {
         let start = self.consumed.checked_sub(self.answered_head_bytes);
         let head = start.and_then(|start| self.received.get(start..self.consumed));
         let outgoing =
             self.outgoing.as_mut().and_then(|outgoing| outgoing.take_back().then_some(outgoing));
-        // It was valid when it came.
+        // The head has been parsed before, so it is valid.
         let parsed = head.map(|head| HeadReader::default().read(head, responder.limits()));
         let (Some(outgoing), Some(Ok(Some(parsed)))) = (outgoing, parsed) else {
             self.abandon(responder);
@@ -264,14 +264,15 @@ impl<R> Connection<R> {
         outgoing.push_again(answer, framing, responder);
     }
 
-    /// The deadline has passed. The next step tells what to do.
+    /// The deadline has passed. The next step closes the connection or sends a 408.
     pub fn expired(&mut self, responder: &mut impl Responder<Record = R>) {
-        // An empty line alone is no request: an answer would be taken for that to the next one.
+        // An empty line alone is not a request. The client would take a 408 for the answer to its
+        // next request.
         let line_bytes_max = responder.limits().request_line_bytes_max;
         let unfinished = matches!(self.state, State::Head | State::Content(_))
             && !first_line(self.unread(), line_bytes_max).is_empty();
         if self.outgoing.is_none() && unfinished && !self.draining {
-            // RFC 9110 §15.5.9. The first bytes of a head have come, the rest has not.
+            // RFC 9110 §15.5.9: only a part of the request has arrived.
             let timeout = Reject::new(Status::RequestTimeout, "The request took too long.");
             self.refuse(timeout, responder);
         } else {
@@ -280,8 +281,8 @@ impl<R> Connection<R> {
         }
     }
 
-    /// The server is stopping: what is being answered is finished, and nothing more is begun. A
-    /// request that is not complete soon is given up.
+    /// The server is stopping. The connection finishes running answers and begins no others. It
+    /// soon gives up on an incomplete request.
     pub fn drain(&mut self, responder: &impl Responder<Record = R>) {
         self.draining = true;
         if self.is_idle() {
@@ -292,8 +293,7 @@ impl<R> Connection<R> {
         }
     }
 
-    /// The connection is gone: reports answers that were not sent to their end, and gives its buffer
-    /// back.
+    /// The connection is lost: reports unfinished answers and returns its buffer.
     pub fn abandon(&mut self, responder: &mut impl Responder<Record = R>) {
         responder.buffers().give(std::mem::take(&mut self.received));
         self.consumed = 0;
@@ -302,14 +302,14 @@ impl<R> Connection<R> {
         }
     }
 
-    /// What to do next. Answers whatever has been received, in order (RFC 9112 §9.3.2), and
-    /// puts answers from memory together, so that a pipelined batch leaves in one write.
+    /// Returns what to do next. Answers all complete requests in order (RFC 9112 §9.3.2), and
+    /// collects answers in memory, so that one write sends a pipelined batch.
     pub fn next_step(&mut self, responder: &mut impl Responder<Record = R>) -> Step {
         loop {
             if let Some(outgoing) = &mut self.outgoing {
                 outgoing.refill(responder.buffers());
                 if outgoing.is_cut_short() {
-                    // RFC 9112 §8: the end of the connection alone says that content is missing.
+                    // RFC 9112 §8: closing early tells the client that content is missing.
                     self.abandon(responder);
                     self.enter(State::Closed, responder);
                 } else if outgoing.is_streaming()
@@ -351,7 +351,7 @@ impl<R> Connection<R> {
         self.received.get(self.consumed..).unwrap_or_default()
     }
 
-    /// Gives back what is consumed. Nothing is left of it between requests.
+    /// Removes consumed bytes. Returns the buffer if no others are left.
     fn forget_consumed(&mut self, responder: &mut impl Responder<Record = R>) {
         if self.consumed == self.received.len() {
             responder.buffers().give(std::mem::take(&mut self.received));
@@ -361,7 +361,7 @@ impl<R> Connection<R> {
         self.consumed = 0;
     }
 
-    /// `None` here and below: the state has changed, or there is more to be done in it.
+    /// Returns `None`, as the functions below, if the state has changed or has more to do.
     fn read_proxy_header(&mut self, responder: &mut impl Responder<Record = R>) -> Option<Step> {
         match proxy_protocol::read(&self.received) {
             Ok(None) if self.ended || self.draining => self.enter(State::Closed, responder),
@@ -373,8 +373,8 @@ impl<R> Connection<R> {
                 self.enter(next, responder);
             }
             Err(reject) => {
-                // Whoever this is does not expect an answer. It is written down all the same:
-                // a proxy that was set up otherwise would be a riddle.
+                // This peer expects no answer. We log it all the same, to help the operator of a
+                // proxy that is set up wrongly.
                 let line = first_line(&self.received, PROXY_LINE_BYTES_MAX);
                 let Answer { response, record } = responder.reject(reject, line);
                 if let Some(record) = record {
@@ -429,7 +429,8 @@ impl<R> Connection<R> {
         None
     }
 
-    /// Reads a head, and answers it unless its content has to be awaited. `false`: incomplete.
+    /// Reads a head and answers it, unless its content must be read first. Returns `false` if the
+    /// head is incomplete.
     fn answer_head(&mut self, responder: &mut impl Responder<Record = R>) -> Result<bool, Reject> {
         let unread = self.received.get(self.consumed..).unwrap_or_default();
         if unread.is_empty() {
@@ -442,8 +443,8 @@ impl<R> Connection<R> {
         self.head = HeadReader::default();
         self.answered_head_bytes = length;
         let content = match ContentLength::of(request.version, request.fields)? {
-            // RFC 9110 §9.3.6: CONNECT has no content. What follows belongs in the tunnel that
-            // there is not, whatever length its fields give, and is not waited for.
+            // RFC 9110 §9.3.6: CONNECT has no content, whatever its fields say. The bytes that
+            // follow are for a tunnel, so we do not wait for them.
             _ if request.method == Method::Connect => ContentLength::None,
             content => content,
         };
@@ -457,14 +458,14 @@ impl<R> Connection<R> {
         let decoder = ContentDecoder::new(content);
         let has_content = decoder.is_some();
         if let Some(decoder) = decoder.filter(|_| bearable && !expects) {
-            // The answer waits for the content, so that answers and requests stay in step.
+            // First read the content: the next request begins after it.
             let content = Content { decoder, head: length, bearable: content_bytes_max };
             self.enter(State::Content(Box::new(content)), responder);
             return Ok(true);
         }
         if has_content {
-            // RFC 9110 §10.1.1: a final answer at once, in place of 100. The client may be
-            // sending the content nevertheless, so nothing after it can be understood.
+            // RFC 9110 §10.1.1: a final answer at once, in place of 100. The client may send the
+            // content or not, so we cannot tell where the next request begins.
             framing.persistence = Persistence::Close;
         }
         let answer = responder.respond(&request);
@@ -474,14 +475,14 @@ impl<R> Connection<R> {
         Ok(true)
     }
 
-    /// The content has come to its end, or has become too much: then this answer is the last.
+    /// Answers after the content has been read. If it is too long to read, this answer is the last.
     fn answer_behind_content(&mut self, responder: &mut impl Responder<Record = R>) {
         let State::Content(content) = std::mem::replace(&mut self.state, State::Head) else {
             return;
         };
         let end = self.consumed + content.head;
         let head = self.received.get(self.consumed..end).unwrap_or_default();
-        // It was valid when it came.
+        // The head has been parsed before, so it is valid.
         let Ok(Some(parsed)) = HeadReader::default().read(head, responder.limits()) else {
             return self.enter(State::Closed, responder);
         };
@@ -496,7 +497,7 @@ impl<R> Connection<R> {
         self.queue(answer, framing, end, responder);
     }
 
-    /// `end`: how the connection closes, if it does after this answer.
+    /// Queues an answer. `end`: how the connection closes, if this is the last answer.
     fn queue(
         &mut self,
         answer: Answer<R>,
@@ -514,7 +515,7 @@ impl<R> Connection<R> {
             self.restart_timeout(responder.limits(), responder.now());
         }
         if framing.persistence == Persistence::Close {
-            // What belongs in a tunnel may still be on its way.
+            // Bytes for the tunnel may still arrive.
             let is_tunnel = framing.method == Some(Method::Connect);
             let lingers = is_tunnel || !self.unread().is_empty();
             let end = if lingers { End::Lingering } else { end };
@@ -522,12 +523,12 @@ impl<R> Connection<R> {
         }
     }
 
-    /// What came is no request, and where the next one would begin is not known.
+    /// Rejects an invalid request. It is the last: we cannot tell where the next one would begin.
     fn refuse(&mut self, reject: Reject, responder: &mut impl Responder<Record = R>) {
         let line = first_line(self.unread(), responder.limits().request_line_bytes_max);
         let answer = responder.reject(reject, line);
         let framing = Framing {
-            // RFC 9110 §9.3.2: whatever else is wrong with it.
+            // RFC 9110 §9.3.2: an answer to HEAD has no content, even to an invalid one.
             method: line.starts_with(b"HEAD ").then_some(Method::Head),
             version: Version::Http11,
             persistence: Persistence::Close,
@@ -536,8 +537,8 @@ impl<R> Connection<R> {
     }
 }
 
-/// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1). HTTP/1.0 knows
-/// no Expect, and there it is ignored.
+/// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1). In HTTP/1.0,
+/// Expect is ignored.
 fn expectation(request: &Request<'_>) -> Result<bool, Reject> {
     if request.version == Version::Http10 {
         return Ok(false);
@@ -547,7 +548,7 @@ fn expectation(request: &Request<'_>) -> Result<bool, Reject> {
         if !member.eq_ignore_ascii_case(b"100-continue") {
             return Err(Reject::new(
                 Status::ExpectationFailed,
-                "The only expectation is 100-continue.",
+                "The only supported expectation is 100-continue.",
             ));
         }
         waits = true;

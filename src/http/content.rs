@@ -1,5 +1,5 @@
-//! How long the content of a request is (RFC 9112 §6.3), and how it is framed (§7.1).
-//! Nothing here keeps content: it means nothing to a server of files, and is discarded.
+//! The length of a request's content (RFC 9112 §6.3) and its framing (§7.1). A file server has no
+//! use for content, so it is read and discarded.
 
 use super::fields::Fields;
 use super::grammar::{decimal, hex_digit, is_field_content, is_tchar, list};
@@ -11,15 +11,15 @@ use super::status::{Reject, Status};
 pub enum ContentLength {
     /// There is no content.
     None,
-    /// So many bytes follow the head, at least one.
+    /// Bytes after the head; not 0.
     Known(u64),
-    /// Chunks follow.
+    /// The content is in chunks.
     Chunked,
 }
 
 impl ContentLength {
-    /// RFC 9112 §6.3, for requests. Where the RFC lets a server repair a message, this one
-    /// rejects it: another reader in front may have repaired it differently.
+    /// Decides by RFC 9112 §6.3. Where the RFC allows a server to repair a message, this one
+    /// rejects it: a proxy may have repaired it differently.
     pub fn of(version: Version, fields: Fields<'_>) -> Result<ContentLength, Reject> {
         let length = content_length(fields)?;
         let mut codings = fields.all("Transfer-Encoding").flat_map(list);
@@ -31,16 +31,16 @@ impl ContentLength {
             });
         }
         if length.is_some() {
-            // §6.3 step 3: both present is how smuggling starts, so we close.
+            // §6.3 step 3: this may be request smuggling, so we close.
             return Err(Reject::bad("Both Transfer-Encoding and Content-Length are present."));
         }
         if version == Version::Http10 {
-            // §6.1: the framing is faulty.
+            // §6.1: a server must treat this as faulty framing.
             return Err(Reject::bad("HTTP/1.0 has no Transfer-Encoding."));
         }
         match (first, codings.last()) {
             (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
-                // RFC 9110 §6.6.2: Trailer names what will follow. Go refuses these as well.
+                // RFC 9110 §6.6.2: Trailer announces these trailer fields. Go rejects them, too.
                 let frames = FRAMING_FIELDS.iter().chain(&["trailer"]);
                 if frames.into_iter().any(|name| fields.list_has("Trailer", name)) {
                     return Err(TRAILER_FRAMES);
@@ -51,20 +51,20 @@ impl ContentLength {
                 if first.eq_ignore_ascii_case(b"chunked")
                     && last.eq_ignore_ascii_case(b"chunked") =>
             {
-                // §7.1: a sender must not apply it more than once.
-                Err(Reject::bad("Chunked may be applied but once."))
+                // §6.1: a sender must not apply it more than once.
+                Err(Reject::bad("\"chunked\" may be applied only once."))
             }
-            // §6.3 step 4: without chunked at the end the length cannot be known.
+            // §6.3 step 4: unless chunked is last, the length is unknown.
             (Some(_), Some(last)) if last.eq_ignore_ascii_case(b"chunked") => Err(Reject::new(
                 Status::NotImplemented,
-                "The only transfer coding here is chunked.",
+                "The only supported transfer coding is chunked.",
             )),
             _ => Err(Reject::bad("The last transfer coding is not chunked.")),
         }
     }
 }
 
-/// §6.3 step 5. Several equal lengths may be taken for one; we take no chances.
+/// §6.3 step 5. The RFC allows several equal lengths; we reject them to be safe.
 fn content_length(fields: Fields<'_>) -> Result<Option<u64>, Reject> {
     let mut values = fields.all("Content-Length");
     match (values.next(), values.next()) {
@@ -81,24 +81,24 @@ fn content_length(fields: Fields<'_>) -> Result<Option<u64>, Reject> {
 #[derive(Debug)]
 pub struct ContentDecoder {
     state: DecoderState,
-    /// Bytes of chunk extensions and trailers so far, which nobody here reads.
+    /// Bytes of chunk extensions and trailers so far.
     overhead_bytes: usize,
-    /// Bytes so far of the line that begins a chunk, or of the trailer section.
+    /// Bytes of the current chunk line or of the trailer section so far.
     section_bytes: usize,
-    /// Of the trailer line that is being read, in lower case.
+    /// The name of the current trailer line, in lower case.
     trailer_name: TrailerName,
 }
 
-/// The beginning of a name, as long as the longest that is looked for.
+/// The start of a name, as long as the longest of [`FRAMING_FIELDS`].
 #[derive(Debug, Default)]
 struct TrailerName {
     bytes: [u8; FRAMING_FIELDS[1].len()],
     length: usize,
 }
 
-/// RFC 9110 §6.5.1: a sender must not send these as trailers. A reader that took them for the
-/// framing of the request would find another end than we do, so they are refused, as llhttp does.
-/// No other name matters: trailers are discarded, and never merged with the fields of the head.
+/// RFC 9110 §6.5.1: a sender must not send these as trailers. A proxy that applied them to the
+/// request would see another end than we do, so we reject them, as llhttp does. No other name
+/// matters: we discard trailers and never merge them with the fields of the head.
 const FRAMING_FIELDS: [&str; 2] = ["content-length", "transfer-encoding"];
 
 impl TrailerName {
@@ -117,12 +117,12 @@ impl TrailerName {
 
 #[derive(Clone, Copy, Debug)]
 enum DecoderState {
-    /// In the line that begins a chunk of this size.
+    /// In a chunk line. `size`: from the digits so far.
     Line {
         size: u64,
         place: Place,
     },
-    /// So many bytes of chunk, or of content without chunks, are left.
+    /// In the data of a chunk, or in content without chunks. `left`: bytes.
     Data {
         left: u64,
         chunked: bool,
@@ -139,7 +139,7 @@ enum DecoderState {
     Done,
 }
 
-/// Where in the line that begins a chunk (RFC 9112 §7.1, §7.1.1):
+/// The place in a chunk line (RFC 9112 §7.1, §7.1.1):
 /// `chunk-size *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ) CRLF`.
 #[derive(Clone, Copy, Debug)]
 enum Place {
@@ -163,23 +163,24 @@ enum Place {
     Lf,
 }
 
-/// Chunk extensions and trailers together.
+/// Of all chunk extensions and trailers together.
 const OVERHEAD_BYTES_MAX: usize = 16 << 10;
-/// The line that begins a chunk, with its CR LF (§7.1.1: a server should limit extensions).
-/// lighttpd refuses longer ones; Go does from 4,096 bytes on.
+/// Of a chunk line with its CR LF (§7.1.1: a server should limit extensions). lighttpd rejects
+/// longer ones, Go those of 4,096 bytes or more.
 const LINE_BYTES_MAX: usize = 1_023;
-/// The trailer section, with the empty line at its end. Go refuses longer ones.
+/// Of the trailer section with the empty line at its end. Go rejects longer ones.
 const TRAILERS_BYTES_MAX: usize = 4 << 10;
-/// As many as 64 bits have. Zeros before them count: Go refuses more.
+/// As many as 64 bits need. Leading zeros count: Go rejects more.
 const SIZE_DIGITS_MAX: u8 = 16;
-/// A size up to this may have another digit. lighttpd refuses what does not fit its `off_t`.
+/// A size up to this may have another digit. lighttpd rejects sizes that do not fit its `off_t`.
 const SIZE_BEFORE_DIGIT_MAX: u64 = (1 << 59) - 3;
 
 const MALFORMED: Reject = Reject::bad("The chunked content is malformed.");
-const TRAILER_FRAMES: Reject = Reject::bad("A trailer must not frame the request.");
+const TRAILER_FRAMES: Reject =
+    Reject::bad("A trailer must not be Content-Length or Transfer-Encoding.");
 
 impl ContentDecoder {
-    /// For content of this length; `None` where there is none.
+    /// `None` if there is no content.
     pub fn new(length: ContentLength) -> Option<ContentDecoder> {
         let state = match length {
             ContentLength::None => return None,
@@ -199,7 +200,7 @@ impl ContentDecoder {
         matches!(self.state, DecoderState::Done)
     }
 
-    /// Takes bytes of content, and returns how many: all, unless the content ends before.
+    /// Consumes content and returns how many bytes: all, unless the content ends earlier.
     pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Reject> {
         let mut rest = bytes;
         while !self.is_done() {
@@ -223,7 +224,7 @@ impl ContentDecoder {
         Ok(bytes.len() - rest.len())
     }
 
-    /// One byte outside of chunk data (RFC 9112 §7.1). Every line ends in CR LF exactly.
+    /// Reads one byte outside of chunk data (RFC 9112 §7.1). Every line must end in CR LF.
     fn framing(&mut self, byte: u8) -> Result<DecoderState, Reject> {
         use DecoderState as S;
         self.count(byte)?;
@@ -231,8 +232,8 @@ impl ContentDecoder {
             (S::Line { size, place }, _) => line(size, place, byte)?,
             (S::DataCr, b'\r') => S::DataLf,
             (S::DataLf, b'\n') => CHUNK_START,
-            // §7.1.2: trailers are field lines, and what `request::check_field_line` says of one
-            // in a head holds here too; a test compares them.
+            // §7.1.2: trailers are field lines, by the same rules as `fields::check_field_line`; a
+            // test compares the two.
             (S::TrailerStart, b'\r') => S::EndLf,
             (S::TrailerStart | S::TrailerName, _) if is_tchar(byte) => {
                 self.trailer_name.push(byte);
@@ -267,7 +268,7 @@ impl ContentDecoder {
         match self.state {
             DecoderState::Line { size, place } => {
                 self.section_bytes += 1;
-                // Zeros before a size are overhead, too.
+                // Leading zeros of a size are overhead, too.
                 let is_needed = match place {
                     Place::Start | Place::Lf => true,
                     Place::Size { .. } if size != 0 && byte.is_ascii_hexdigit() => true,
@@ -302,8 +303,8 @@ impl ContentDecoder {
 
 const CHUNK_START: DecoderState = DecoderState::Line { size: 0, place: Place::Start };
 
-/// One byte of the line that begins a chunk. White space is taken only where §7.1.1 has BWS, which
-/// RFC 9110 §5.6.3 says a recipient must parse: beside `;` and `=`, and never before CR LF.
+/// Reads one byte of a chunk line. White space may stand only where §7.1.1 has BWS, which a
+/// recipient must parse (RFC 9110 §5.6.3): beside `;` and `=`, never before CR LF.
 fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
     use Place as P;
     let mut next_size = size;
@@ -314,7 +315,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
         }
         (P::Size { digits }, _) if hex_digit(byte).is_some() => {
             if digits == SIZE_DIGITS_MAX || size > SIZE_BEFORE_DIGIT_MAX {
-                // §7.1: a recipient must expect sizes that overflow its integers.
+                // §7.1: a recipient must guard against sizes that overflow its integers.
                 return Err(MALFORMED);
             }
             next_size = size << 4 | u64::from(hex_digit(byte).unwrap_or(0));
@@ -336,7 +337,7 @@ fn line(size: u64, place: Place, byte: u8) -> Result<DecoderState, Reject> {
         (P::ValueStart, b'"') => P::Quoted,
         (P::NameStart | P::Name, _) if is_tchar(byte) => P::Name,
         (P::ValueStart | P::Token, _) if is_tchar(byte) => P::Token,
-        // RFC 9110 §5.6.4: quoted-pairs are made of the same bytes as field values.
+        // RFC 9110 §5.6.4: a quoted-pair may contain the same bytes as a field value.
         (P::Quoted, b'"') => P::QuotedEnd,
         (P::Quoted, b'\\') => P::Escaped,
         (P::Quoted | P::Escaped, _) if is_field_content(&[byte]) => P::Quoted,
@@ -350,7 +351,7 @@ mod tests {
     use super::super::fields::check_field_line;
     use super::*;
 
-    /// Rows: section and rule, bytes, and how many the content takes; `None`: malformed.
+    /// Rows: section and rule, bytes, and the length of the content; `None`: malformed.
     #[test]
     fn chunked() {
         let rows: [(&str, &[u8], Option<usize>); 32] = [
@@ -412,12 +413,12 @@ mod tests {
         }
     }
 
-    /// Every byte in every place of the grammar of §7.1: those that may stand there, and what then
-    /// completes the content. Nothing else is taken. The lists are written by hand from the grammar,
-    /// and hold nothing that llhttp (strict), Go's net/http or lighttpd refuses, with one exception:
-    /// white space beside `;` and `=`. RFC 9112 §7.1.1 has BWS there, and RFC 9110 §5.6.3 says that
-    /// a recipient must parse it. llhttp refuses all of it, Go white space before the first `;`.
-    /// White space before CR LF is in no grammar: Go and lighttpd take it, llhttp and we do not.
+    /// Tries every byte in every place of the grammar of §7.1. The lists of allowed bytes are
+    /// written by hand from the grammar. llhttp (strict), Go's net/http and lighttpd accept all of
+    /// them, except for white space beside `;` and `=`. RFC 9112 §7.1.1 has BWS there, which a
+    /// recipient must parse (RFC 9110 §5.6.3); llhttp rejects all of it, and Go rejects it before
+    /// the first `;`. The grammar has no white space before CR LF: Go and lighttpd accept it, llhttp
+    /// and we do not.
     #[test]
     fn every_byte_in_every_place() {
         const DIGITS: &str = "0123456789abcdefABCDEF";
@@ -426,8 +427,8 @@ mod tests {
         let with = |text: &str, more: &[u8]| [text.as_bytes(), more].concat();
         let text = || (0..=255_u8).filter(|&byte| byte == b'\t' || byte >= b' ' && byte != 0x7f);
         let text_but = |but: &[u8]| text().filter(|byte| !but.contains(byte)).collect::<Vec<_>>();
-        // (place, bytes before, bytes that complete the content for most of those that may stand,
-        // bytes that may stand)
+        // (place, bytes before it, bytes that complete the content after most allowed bytes,
+        // allowed bytes)
         let rows: [(&str, &[u8], &[u8], Vec<u8>); 22] = [
             ("the first of a size", b"", b"\r\n", with("123456789abcdefABCDEF0", b"")),
             ("after a size", b"0", b"", with(DIGITS, b"; \t\r")),
@@ -463,7 +464,7 @@ mod tests {
                 assert_eq!(decoder.take(before), Ok(before.len()), "before {place}");
                 let taken = decoder.take(&[byte]);
                 assert_eq!(taken.is_ok(), may_stand.contains(&byte), "{place}: {byte:#04x}");
-                // And for an ordinary one the content can be completed.
+                // After an ordinary byte the content can be completed.
                 if may_stand.first() == Some(&byte) {
                     let rest = decoder.take(after);
                     let whole = [before, &[byte], after].concat();
@@ -473,7 +474,7 @@ mod tests {
         }
     }
 
-    /// One rule for field lines: what is none in a head is none in a trailer section.
+    /// The same rules hold for field lines in heads and in trailer sections.
     #[test]
     fn trailers_are_the_field_lines_of_heads() {
         let mut lines: Vec<Vec<u8>> = Vec::new();
@@ -492,7 +493,7 @@ mod tests {
             }
         }
         for line in lines {
-            // These end a line, or begin the end of one.
+            // These end the line or start its end.
             if line.contains(&b'\n') || line.is_empty() || line == b"\r" {
                 continue;
             }
@@ -535,11 +536,11 @@ mod tests {
             let mut decoder = ContentDecoder::new(ContentLength::Chunked).expect("chunked");
             parts.iter().all(|part| decoder.take(part).is_ok())
         };
-        // A line of so many bytes, its CR LF included.
+        // A line of `bytes` bytes, CR LF included.
         let line = |bytes: usize| [b"0;", &vec![b'a'; bytes - 4][..], b"\r\n"].concat();
         assert!(takes(&[&line(LINE_BYTES_MAX)]));
         assert!(!takes(&[&line(LINE_BYTES_MAX + 1)]));
-        // Extensions of many chunks, and zeros before sizes.
+        // Extensions of many chunks, and leading zeros of sizes.
         let chunk = [b"00001;", &[b'a'; 1_000][..], b"\r\nx\r\n"].concat();
         let overhead = 4 + 1 + 1_000;
         let most = OVERHEAD_BYTES_MAX / overhead;
@@ -552,7 +553,7 @@ mod tests {
         assert!(!takes(&[&trailers(TRAILERS_BYTES_MAX + 1)]));
         assert!(takes(&[b"0\r\n", &b"A:\r\n".repeat(1_023), b"\r\n"]));
         assert!(!takes(&[b"0\r\n", &b"A:\r\n".repeat(1_024), b"\r"]));
-        // §7.1: as many digits as 64 bits have, whatever their value.
+        // §7.1: as many digits as 64 bits need, whatever their value.
         assert!(takes(&[b"0000000000000003\r\nabc\r\n0\r\n\r\n"]));
         assert!(takes(&[b"7fffffffffffffdf\r\n"]));
         assert!(!takes(&[b"7fffffffffffffe0"]));

@@ -1,4 +1,4 @@
-//! HTTP-date: one form is sent, three are understood (RFC 9110 §5.6.7).
+//! HTTP-date: the server sends one format and reads three (RFC 9110 §5.6.7).
 
 use super::grammar::decimal;
 
@@ -13,10 +13,10 @@ pub const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAY_SECONDS: i64 = 86_400;
 
-/// A moment taken apart in the proleptic Gregorian calendar.
+/// A moment as fields of the proleptic Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
-    /// 1970 and so on.
+    /// As in 1970.
     pub year: i64,
     /// 1 to 12.
     pub month: u8,
@@ -33,10 +33,10 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Takes `seconds` since 1970 apart.
+    /// Converts `seconds` since 1970-01-01 00:00:00.
     pub fn new(seconds: i64) -> Calendar {
         let days = seconds.div_euclid(DAY_SECONDS);
-        // A second of the day fits 32 bits, which ARMv6 divides much faster.
+        // In 32 bits, because ARMv6 divides those much faster.
         let second_of_day = seconds.rem_euclid(DAY_SECONDS) as u32;
         // Years begin in March here, so that the leap day is the last of its year; an era is
         // the 400 years after which the calendar repeats.
@@ -59,7 +59,7 @@ impl Calendar {
         }
     }
 
-    /// The English name of the month, of three letters.
+    /// The English name of the month in three letters.
     pub fn month_name(&self) -> &'static str {
         MONTHS.get(usize::from(self.month) - 1).copied().unwrap_or("")
     }
@@ -76,7 +76,7 @@ pub fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Days in a month of the Gregorian calendar; 0 for a month that there is not.
+/// Days in a month of the Gregorian calendar; 0 unless `month` is from 1 to 12.
 pub fn days_in_month(year: i64, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
@@ -88,8 +88,8 @@ pub fn days_in_month(year: i64, month: u8) -> u8 {
 }
 
 impl HttpDate {
-    /// IMF-fixdate, the form that is sent: `Sun, 06 Nov 1994 08:49:37 GMT`, always 29 bytes.
-    /// `None` before 1970 and after 9999, which four digits cannot say.
+    /// IMF-fixdate, the format we send: `Sun, 06 Nov 1994 08:49:37 GMT`, always 29 bytes. `None`
+    /// before 1970, and after 9999, because the year has four digits.
     pub fn text(self) -> Option<[u8; 29]> {
         if self.0 < 0 {
             return None;
@@ -111,8 +111,8 @@ impl HttpDate {
         Some(text)
     }
 
-    /// Reads any of the three forms of RFC 9110 §5.6.7; `None` for all else, which the caller
-    /// ignores. `now` decides the century of two-digit years: more than 50 years ahead is past.
+    /// Reads any of the three formats of RFC 9110 §5.6.7; `None` for anything else, which the
+    /// caller ignores. A two-digit year that seems more than 50 years after `now` is in the past.
     pub fn parse(text: &[u8], now: HttpDate) -> Option<HttpDate> {
         let space = text.iter().position(|&byte| byte == b' ')?;
         let (weekday, rest) = (text.get(..space)?, text.get(space + 1..)?);
@@ -135,7 +135,8 @@ fn put(text: &mut [u8], at: usize, part: &[u8]) {
     }
 }
 
-/// Names are case-sensitive (RFC 9110 §5.6.7). `length`: of the name, at most.
+/// The number of a day name, which is case-sensitive (RFC 9110 §5.6.7). `length`: letters of the
+/// name, at most.
 fn weekday_number(name: &[u8], length: usize) -> Option<i64> {
     let number = DAYS
         .iter()
@@ -165,8 +166,8 @@ fn rfc850_date(weekday: i64, rest: &[u8], now: HttpDate) -> Option<HttpDate> {
     if year > this_year + 50 {
         year -= 100;
     }
-    // The name of the day cannot be held against a year that was guessed, so it is only checked
-    // to be one (a client of 1994 and we may differ by a century).
+    // The name of the day must exist, but need not match the date: we guessed the century, and an
+    // old client may mean another one.
     let _ = weekday;
     let days = civil_day(year, &[*m1, *m2, *m3], decimal(&[*d1, *d2])?)?;
     Some(HttpDate(days * DAY_SECONDS + seconds_of_day(time)?))
@@ -183,7 +184,7 @@ fn asctime_date(weekday: i64, rest: &[u8]) -> Option<HttpDate> {
 
 fn moment(weekday: i64, year: u64, month: &[u8], day: u64, time: &[u8]) -> Option<HttpDate> {
     let days = civil_day(i64::try_from(year).ok()?, month, day)?;
-    // A date that contradicts itself is no date.
+    // The name of the day contradicts the date.
     if (days + 4).rem_euclid(7) != weekday {
         return None;
     }
@@ -236,7 +237,7 @@ mod tests {
         let mut seconds = 0;
         while let Some(text) = HttpDate(seconds).text() {
             assert_eq!(HttpDate::parse(&text, NOW), Some(HttpDate(seconds)), "{seconds}");
-            // A step that meets every time of day, and each month, up to the year 9999.
+            // This step reaches every time of day and every month, up to the year 9999.
             seconds += 27 * DAY_SECONDS + 12_345;
         }
         assert_eq!(

@@ -1,20 +1,21 @@
-//! Field lines and the field section (RFC 9110 §5, RFC 9112 §5): syntax and look-up. What a field
-//! means is for the module named after it.
+//! Field lines and the field section (RFC 9110 §5, RFC 9112 §5): syntax and look-up. The meaning of
+//! a field belongs in the module named after it.
 
 use super::grammar::{is_field_content, is_token, list, split_once, trim_ows};
 use super::status::Reject;
 
-/// A validated field section: `name: value CRLF` lines. Lookups walk it, nothing is allocated.
+/// A validated field section: `name: value CRLF` lines. A look-up walks the lines and allocates
+/// nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'buf> {
     pub(super) lines: &'buf [u8],
-    /// [`name_bit`] of every name. Most fields that are asked for are not there, and most of
-    /// those are found out without walking the lines.
+    /// [`name_bit`] of every name. Most fields that we look up are absent, and this usually shows
+    /// it without walking the lines.
     pub(super) names: u64,
 }
 
-/// One of 64 bits, the same for a name in any case of letters: from its length, its first and its
-/// last letter. These factors tell what is looked for in every request from what browsers send.
+/// One of 64 bits, from the length of a name and its first and last letter, whatever their case.
+/// With these factors, the names we look up in every request differ from those browsers send.
 pub(super) fn name_bit(name: &[u8]) -> u64 {
     let (Some(first), Some(last)) = (name.first(), name.last()) else {
         return 0;
@@ -45,8 +46,8 @@ impl<'buf> Fields<'buf> {
         })
     }
 
-    /// The value of the only field line called `name`. A field that may stand but once and
-    /// stands twice is as good as absent.
+    /// The value of the only field line called `name`. `None` if there are several, too: a
+    /// singleton field that is repeated counts as absent.
     pub fn one(self, name: &'static str) -> Option<&'buf [u8]> {
         let mut values = self.all(name);
         values.next().filter(|_| values.next().is_none())
@@ -57,13 +58,13 @@ impl<'buf> Fields<'buf> {
         self.all(name).flat_map(list)
     }
 
-    /// Whether a list field holds this element, in any case of letters.
+    /// Whether a list field contains this element, whatever the case of its letters.
     pub fn list_has(self, name: &'static str, element: &str) -> bool {
         self.list(name).any(|found| found.eq_ignore_ascii_case(element.as_bytes()))
     }
 }
 
-/// One line of the field section (RFC 9112 §5). Returns the name.
+/// Checks one line of the field section (RFC 9112 §5) and returns its name.
 pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
     if let [b' ' | b'\t', ..] = line {
         // §5.2 obs-fold; §2.2 white space before the first field line.
@@ -71,11 +72,11 @@ pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
     }
     let (name, value) = split_once(line, b':').ok_or(Reject::bad("A field line has no colon."))?;
     if !is_token(name) {
-        // §5.1: white space before the colon has been used to smuggle requests.
+        // §5.1: white space before the colon has been used for request smuggling.
         return Err(Reject::bad("A field name is not a token."));
     }
     if !is_field_content(value) {
-        return Err(Reject::bad("A field value holds a control character."));
+        return Err(Reject::bad("A field value contains a control character."));
     }
     Ok(name)
 }

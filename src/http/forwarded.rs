@@ -1,6 +1,6 @@
-//! For whom a proxy speaks, as its fields say: X-Forwarded-For, and Forwarded (RFC 7239). Both
-//! are lists to which each proxy adds at the right the address that it saw, so whoever is left of
-//! the last proxy that is trusted can have written anything.
+//! The client behind a proxy, from X-Forwarded-For and Forwarded (RFC 7239). Both fields are lists.
+//! Each proxy appends the address that it saw. So anything to the left of the address that the
+//! first trusted proxy wrote may be forged.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -8,26 +8,26 @@ use super::fields::Fields;
 use super::grammar::{Quotes, decimal, split_once, trim_ows};
 use super::status::Reject;
 
-/// For whom a proxy speaks.
+/// The client of a connection from a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// For this client. IPv4 is never written as `::ffff:`.
+    /// This client. IPv4 addresses are never in the form `::ffff:192.0.2.1`.
     Client(IpAddr),
-    /// For itself: a health check.
+    /// The proxy itself, as in a health check.
     Proxy,
-    /// For somebody whose address it does not tell.
+    /// A client whose address the proxy does not tell.
     Unknown,
 }
 
-/// The client of a request that came from a trusted proxy: the rightmost address that is not
-/// itself a trusted proxy's. Without either field the proxy itself asks, as for a health check.
-/// With one, whatever stands where the client should stand and is no address is somebody unknown:
-/// never the proxy, and never who stands further left.
+/// The client of a request that came from a trusted proxy: the rightmost address that does not
+/// belong to a trusted proxy. Without either field the client is the proxy itself, as in a health
+/// check. If the text in the client's place is not an address, the client is unknown: it is never
+/// the proxy, and never an address further left.
 ///
-/// A proxy writes one of the two fields, and lets through what a client put into the other. Which
-/// one that is cannot be seen. So where both are there they have to name the same client.
+/// A proxy writes one of the two fields and passes on the other as the client sent it. We cannot
+/// see which one it wrote. So if both are present, they must name the same client.
 pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result<Source, Reject> {
-    // Empty elements count: a proxy that adds a name that it does not have writes `1.2.3.4, `.
+    // Empty elements count: a proxy that has no address to append writes `1.2.3.4, `.
     let x_forwarded_for = fields
         .all("X-Forwarded-For")
         .flat_map(|line| line.split(|&byte| byte == b','))
@@ -39,11 +39,11 @@ pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result
             None => Source::Proxy,
         });
     }
-    // A quote that a client left open would hide what the proxy wrote behind it.
+    // A quoted string that the client did not close would hide what the proxy appended.
     if !fields.all("Forwarded").all(are_quotes_closed) {
-        return Err(Reject::bad("A quote in the Forwarded field is left open."));
+        return Err(Reject::bad("A quoted string in the Forwarded field is not closed."));
     }
-    // Empty elements do not count here: RFC 9110 §5.6.1.2.
+    // Empty elements are ignored here (RFC 9110 §5.6.1.2).
     let forwarded = rightmost(fields.list("Forwarded").map(forwarded_for), &is_trusted);
     if fields.all("X-Forwarded-For").next().is_some() && forwarded != x_forwarded_for {
         return Err(Reject::bad("Forwarded and X-Forwarded-For do not name the same client."));
@@ -51,8 +51,8 @@ pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result
     Ok(forwarded)
 }
 
-/// From left to right; `None` is somebody whose address is not told. Where all are trusted it is
-/// the leftmost, where there is none it is unknown.
+/// The rightmost node that is not trusted; the leftmost if all are trusted. `nodes` go from left to
+/// right, and `None` is a node without an address. Without any node the client is unknown.
 fn rightmost(
     nodes: impl Iterator<Item = Option<IpAddr>>,
     is_trusted: impl Fn(IpAddr) -> bool,
@@ -80,7 +80,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
         }
         let (name, value) = split_once(pair, b'=')?;
         if name.eq_ignore_ascii_case(b"for") {
-            // "Each parameter MUST NOT occur more than once per field-value" element.
+            // RFC 7239 §4: a parameter must not occur twice in an element.
             if found.is_some() {
                 return None;
             }
@@ -98,7 +98,7 @@ fn are_quotes_closed(line: &[u8]) -> bool {
     !quotes.are_open()
 }
 
-/// The text of a quoted-string (RFC 9110 §5.6.4), or of what stands without quotes.
+/// The text of a quoted-string (RFC 9110 §5.6.4) or of a token.
 fn unquote(value: &[u8]) -> Option<Vec<u8>> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         return Some(value.to_vec());
@@ -115,9 +115,9 @@ fn unquote(value: &[u8]) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// An address as proxies write it, in either field: with or without a port, IPv6 with or without
-/// brackets and a zone. Anything else is `None`: `unknown` and `_hidden` (RFC 7239 §6), and `::`
-/// and `0.0.0.0`, which no client has (RFC 4291 §2.5.2).
+/// An address as proxies write it in either field: with or without a port; IPv6 with or without
+/// brackets and a zone. `None` for anything else, such as `unknown` and `_hidden` (RFC 7239 §6),
+/// and for `::` and `0.0.0.0`, which no client has (RFC 4291 §2.5.2).
 fn node(text: &[u8]) -> Option<IpAddr> {
     let text = core::str::from_utf8(text).ok()?;
     let address = if let Some(rest) = text.strip_prefix('[') {
@@ -126,7 +126,7 @@ fn node(text: &[u8]) -> Option<IpAddr> {
         is_complete.then(|| ipv6(address)).flatten()?
     } else {
         match text.split_once(':') {
-            // An IPv6 address holds colons of its own, and no port without brackets.
+            // An IPv6 address contains colons. Without brackets it has no port.
             Some((address, port)) if !port.contains(':') => {
                 is_port(port).then(|| address.parse().ok().map(IpAddr::V4))??
             }
@@ -137,8 +137,8 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-/// An IPv6 address. Its zone (RFC 4007 §11, also as RFC 6874 wrote it) is a name on the proxy's
-/// machine, and says nothing here.
+/// An IPv6 address. We drop its zone (RFC 4007 §11, or in the form of RFC 6874): it names an
+/// interface of the proxy's machine.
 fn ipv6(text: &str) -> Option<IpAddr> {
     let (address, zone) = match text.split_once('%') {
         None => (text, None),
@@ -149,7 +149,7 @@ fn ipv6(text: &str) -> Option<IpAddr> {
     zone.is_none_or(is_zone).then(|| IpAddr::from(address).to_canonical())
 }
 
-/// RFC 7239 §6: a number, or a name that hides it.
+/// RFC 7239 §6: a port is a number, or an obfuscated name.
 fn is_port(text: &str) -> bool {
     let is_number = text.len() <= 5 && decimal(text.as_bytes()).is_some();
     is_number || (text.len() > 1 && text.starts_with('_'))
@@ -161,7 +161,7 @@ mod tests {
     use crate::http::head::HeadReader;
     use crate::http::limits::Limits;
 
-    /// Behind trusted proxies at 10.0.0.0/8 and fd00::/8. `None`: somebody unknown.
+    /// The outcome with trusted proxies in 10.0.0.0/8 and fd00::/8. `None`: an unknown client.
     fn outcome(lines: &[&[u8]]) -> Result<Option<String>, &'static str> {
         let mut head = b"GET / HTTP/1.0\r\n".to_vec();
         for line in lines {
@@ -340,7 +340,7 @@ mod tests {
         );
         let lines: [&[u8]; 2] = [b"Forwarded: for=192.0.2.1", b"Forwarded: for=192.0.2.3"];
         assert_eq!(outcome(&lines), Ok(Some("192.0.2.3".to_owned())), "several lines are one list");
-        let open = Err("A quote in the Forwarded field is left open.");
+        let open = Err("A quoted string in the Forwarded field is not closed.");
         for value in
             [&b"\", for=192.0.2.1"[..], b"for=\"a\\, for=\"[::1]\"", b"x=\", for=\"[2001:db8::1]\""]
         {

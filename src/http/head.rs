@@ -7,36 +7,35 @@ use super::request::{Request, RequestLine, Version};
 use super::status::{Reject, Status};
 use super::target::is_host;
 
-/// Reads one head from bytes that arrive in pieces. Each byte is looked at once, however the
-/// head was cut, and the outcome does not depend on the cut: lines are judged in their order,
-/// each against its bound first.
+/// Reads one head from bytes that arrive in pieces. It looks at each byte once. The outcome does
+/// not depend on the pieces: it checks lines in order, each against its bound first.
 #[derive(Debug, Default)]
 pub struct HeadReader {
     /// Where the request-line begins: empty lines before it are skipped.
     begin: usize,
-    /// Where the field section begins; 0 while the request-line is not complete.
+    /// Where the field section begins; 0 until the request-line is complete.
     fields: usize,
-    /// Where the line begins that is not complete yet.
+    /// Where the incomplete line begins.
     line: usize,
-    /// Up to here there is no line feed in that line.
+    /// That line has no line feed before this index.
     scanned: usize,
     field_lines: usize,
-    /// For [`Fields`].
+    /// The bits of [`Fields`] so far.
     names: u64,
 }
 
-/// A complete head, and how many of the bytes it took.
+/// A complete head and its length.
 #[derive(Debug)]
 pub struct Head<'buf> {
-    /// The request.
+    /// The request, which borrows from the bytes received.
     pub request: Request<'buf>,
-    /// Bytes from the first that was received to the end of the head.
+    /// In bytes, with empty lines before the request-line.
     pub length: usize,
 }
 
 impl HeadReader {
-    /// Looks at what has come since the last call. `received` begins with the same bytes at each
-    /// call. `None`: the head is not complete.
+    /// Reads the bytes that arrived since the last call. `received` begins with the same bytes at
+    /// each call. Returns `None` while the head is incomplete.
     pub fn read<'buf>(
         &mut self,
         received: &'buf [u8],
@@ -53,15 +52,15 @@ impl HeadReader {
                 return Ok(None);
             }
             let line = received.get(self.line..end).unwrap_or_default();
-            // RFC 9112 §2.2 lets a lone LF end a line. We do not: two readers that disagree about
-            // where a line ends are how requests are smuggled.
+            // RFC 9112 §2.2 allows a lone LF as the end of a line. We do not: requests are smuggled
+            // where two readers disagree about the end of a line.
             let Some(line) = line.strip_suffix(b"\r\n") else {
                 return Err(Reject::bad("A line must end in CR LF."));
             };
             (self.line, self.scanned) = (end, end);
             if self.fields == 0 {
                 if line.is_empty() {
-                    // RFC 9112 §2.2: at least one empty line before the request-line is ignored.
+                    // RFC 9112 §2.2: ignore empty lines before the request-line.
                     self.begin = end;
                 } else {
                     request_line = Some(RequestLine::parse(line)?);
@@ -71,7 +70,7 @@ impl HeadReader {
                 self.field_lines += 1;
                 self.names |= name_bit(check_field_line(line)?);
             } else {
-                // In several pieces the request-line was parsed, and found valid, in an earlier call.
+                // An earlier call may have parsed the request-line, and found it valid.
                 let first =
                     received.get(self.begin..self.fields.saturating_sub(2)).unwrap_or_default();
                 let parsed = match request_line {
@@ -88,7 +87,7 @@ impl HeadReader {
         }
     }
 
-    /// `end`: of the line that is being read, or of what has come of it.
+    /// `end`: of the current line, or of its bytes so far.
     fn check_bounds(&self, received: &[u8], end: usize, limits: &Limits) -> Result<(), Reject> {
         if self.fields == 0 {
             if end > limits.request_line_bytes_max {
@@ -97,15 +96,15 @@ impl HeadReader {
                 let method = line.iter().take_while(|&&byte| is_tchar(byte)).count();
                 // RFC 9112 §3: too long for a method is 501, for a target 414.
                 return Err(if method > METHOD_BYTES_MAX {
-                    Reject::new(Status::NotImplemented, "No method is that long.")
+                    Reject::new(Status::NotImplemented, "The method is too long.")
                 } else {
                     Reject::new(Status::UriTooLong, "The request-line is too long.")
                 });
             }
             return Ok(());
         }
-        // Where each bound is passed. A line may pass both, and then the first decides, however
-        // the line was cut. Two bytes of a line may be the end of the section.
+        // A line may pass both bounds. The one that it passes first decides, however the line
+        // arrives in pieces. The first two bytes of a line may be the end of the section.
         let too_large = self.fields + limits.field_section_bytes_max + 1;
         let is_last = self.field_lines >= limits.field_lines_max;
         let too_many = if is_last { self.line + 3 } else { usize::MAX };
@@ -117,8 +116,7 @@ impl HeadReader {
     }
 }
 
-/// What of the first `bytes_max` of `received` looks like a request-line, for the log of what was
-/// rejected.
+/// The first line within `bytes_max` bytes, for the log of rejected requests.
 pub(super) fn first_line(received: &[u8], bytes_max: usize) -> &[u8] {
     let mut rest = received.get(..bytes_max).unwrap_or(received);
     while let [b'\r', b'\n', after @ ..] = rest {
@@ -128,7 +126,7 @@ pub(super) fn first_line(received: &[u8], bytes_max: usize) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Longer than any method that is registered.
+/// Longer than every registered method.
 const METHOD_BYTES_MAX: usize = 64;
 const TOO_LARGE: Reject =
     Reject::new(Status::RequestHeaderFieldsTooLarge, "The field section is too large.");
@@ -150,12 +148,12 @@ fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
 mod tests {
     use super::*;
 
-    /// RFC 9110 §5.4: a line that passes two bounds is refused for the one that it passes first,
-    /// however it was cut.
+    /// RFC 9110 §5.4: a line that passes two bounds is rejected for the one that it passes first,
+    /// however it arrives in pieces.
     #[test]
     fn the_first_bound_that_is_passed_decides() {
         let many = "There are too many field lines.";
-        // Behind the request-line there are 9 bytes of a first field line.
+        // After the request-line there are 9 bytes of a first field line.
         let rows =
             [(9, TOO_LARGE.reason), (10, TOO_LARGE.reason), (11, TOO_LARGE.reason), (12, many)];
         for (field_section_bytes_max, reason) in rows {

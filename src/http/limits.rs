@@ -1,37 +1,38 @@
 //! Every bound that the protocol core enforces, with its unit and its reason.
 
-/// The bounds. `Limits::default()` is what the server runs with; tests make them smaller.
+/// The bounds. The server uses `Limits::default()`; tests use smaller ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// RFC 9112 §3 asks for at least 8,000; longer targets are answered 414.
+    /// RFC 9112 §3 recommends at least 8,000. Longer: 414.
     pub request_line_bytes_max: usize,
-    /// Browsers send 1 to 2 KiB, 8 with large cookies of other servers on the same host; 431 beyond.
+    /// Browsers send 1 to 2 KiB, or 8 KiB with large cookies of other servers on the same host.
+    /// Larger: 431.
     pub field_section_bytes_max: usize,
-    /// No client sends more than some thirty; 431 beyond.
+    /// Clients send at most about thirty. More: 431.
     pub field_lines_max: usize,
-    /// Content means nothing to this server. It reads this much of it, framing included,
-    /// to keep the connection; with more it answers at once and closes.
+    /// The server has no use for content. It reads up to this much, framing included, to keep the
+    /// connection. If there is more, it answers at once and closes.
     pub content_discarded_bytes_max: u64,
-    /// A Range of more parts is ignored, as RFC 9110 §14.2 advises (CVE-2011-3192).
-    /// PDF viewers ask for a few at a time.
+    /// A Range with more parts is ignored, as RFC 9110 §14.2 advises (CVE-2011-3192). PDF viewers
+    /// ask for a few at a time.
     pub ranges_max: usize,
-    /// Answers of pipelined requests are put together up to this many bytes, then written.
+    /// Answers to pipelined requests are written together, once they have this many bytes.
     pub batch_bytes: usize,
-    /// From the first byte of a head to its last: longer is a slow-header attack. 408.
+    /// From the first byte of a head to its last. Longer is a slow-header attack: 408.
     pub head_milliseconds: u64,
-    /// A persistent connection without a request. Browsers reuse for 60 s and more.
+    /// For an idle connection. Browsers reuse connections for 60 s and more.
     pub idle_milliseconds: u64,
-    /// While sending: as long may pass until `stall_bytes_min` more have been taken.
+    /// While sending: the client has this long to accept `stall_bytes_min` more bytes.
     pub stall_milliseconds: u64,
-    /// Less than this in `stall_milliseconds` is no progress: 4 KiB in 30 s is 136 B/s,
-    /// a tenth of the slowest modem. A client that takes one byte a second is an attack.
+    /// Less than this in `stall_milliseconds` is no progress: 4 KiB in 30 s is 136 B/s, a tenth of
+    /// the slowest modem. A client that accepts one byte a second is an attack.
     pub stall_bytes_min: u64,
-    /// Once the server is stopping: for the rest of a request that has begun, and for a client to
-    /// read the end of its answer.
+    /// While the server is stopping: for the rest of a request, and for the client to read the end
+    /// of its answer.
     pub drain_milliseconds: u64,
-    /// After an error the client gets this long to read the answer (RFC 9112 §9.6).
+    /// After an error, the client has this long to read the answer (RFC 9112 §9.6).
     pub linger_milliseconds: u64,
-    /// And may send this much meanwhile.
+    /// Meanwhile the server reads and drops up to this much.
     pub linger_bytes_max: u64,
 }
 

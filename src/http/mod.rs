@@ -1,7 +1,7 @@
 //! The protocol: HTTP/1.1 as an origin server speaks it (RFC 9110, 9112).
-//! No sockets, no file operations, no clock, no globals: bytes and times come in as arguments.
+//! No sockets, no file operations, no clock, no globals: bytes and times are arguments.
 //!
-//! Its files are layers: each imports only those that stand before it here (`tests/tidy.rs`):
+//! The files are layers. Each imports only files before it in this list (`tests/tidy.rs`):
 //! grammar, limits, buffers, date, now, status, fields, path, target, request, head, content,
 //! precondition, range, accept, authorization, forwarded, proxy_protocol, response,
 //! multipart, responder, outgoing, connection.

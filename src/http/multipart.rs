@@ -9,30 +9,30 @@ use super::now::Now;
 use super::range::content_range;
 use super::response::{Body, Segment};
 
-/// What the parts are of.
+/// The representation that the parts are from.
 #[derive(Clone, Copy, Debug)]
 pub struct Whole<'w> {
-    /// Where they are read.
+    /// Its file.
     pub file: &'w Arc<File>,
-    /// The length of the whole, in bytes.
+    /// In bytes.
     pub length: u64,
-    /// The field line of its Content-Type, which each part repeats.
+    /// Its Content-Type as a field line, which each part repeats.
     pub type_line: &'w [u8],
 }
 
-/// The value of Content-Type.
+/// The Content-Type of the answer.
 pub fn media_type(boundary: &[u8]) -> Vec<u8> {
     [b"multipart/byteranges; boundary=", boundary].concat()
 }
 
-/// The parts, each with its own type and place, and what stands between them.
+/// The body: each part with its Content-Type and Content-Range, and the delimiters.
 pub fn body(whole: Whole<'_>, ranges: Vec<Range<u64>>, boundary: &[u8]) -> Body {
     debug_assert!(ranges.len() > 1, "one range has an answer of its own");
     let mut segments = Vec::with_capacity(2 * ranges.len() + 1);
     for range in ranges {
         let mut head = Vec::with_capacity(160);
-        // Before the first as well (§14.6, note 1): there are readers that throw away what comes
-        // before a line feed, and would miss the first delimiter.
+        // CR LF comes before the first delimiter, too (§14.6, note 1). Some readers drop everything
+        // up to a line feed, and would miss that delimiter.
         for part in [b"\r\n--", boundary, b"\r\n", whole.type_line, b"Content-Range: "] {
             head.extend_from_slice(part);
         }
@@ -45,8 +45,8 @@ pub fn body(whole: Whole<'_>, ranges: Vec<Range<u64>>, boundary: &[u8]) -> Body 
     Body::several(segments)
 }
 
-/// A delimiter that no file is likely to hold: mixed from the moment and the file's entity-tag
-/// (RFC 2046 §5.1).
+/// A boundary (RFC 2046 §5.1) that files are unlikely to contain: a hash of the time and the
+/// entity-tag.
 pub fn boundary(entity_tag: &[u8], now: &Now) -> Vec<u8> {
     let mut state = now.milliseconds ^ (now.date.0 as u64) << 20;
     for &byte in entity_tag {

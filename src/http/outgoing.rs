@@ -1,5 +1,5 @@
-//! Answers on their way: their bytes in the order of the requests, and what of them is still in
-//! files or still to be made.
+//! Answers that are being sent, in the order of their requests: bytes in memory, and then the body
+//! that is in a file or not yet produced.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,35 +13,36 @@ use super::responder::{Answer, Answered, Responder};
 use super::response::{Body, Persistence, Produce, Segment};
 use super::status::Status;
 
-/// Bytes to send: some from memory, and then, if there is one, a part of a file.
+/// Bytes to send: first from memory, then, if there is one, a part of a file.
 #[derive(Clone, Debug)]
 pub struct Chunk<'c> {
-    /// Comes first; empty only where a file follows.
+    /// Sent first. Empty only if a file follows.
     pub bytes: &'c [u8],
-    /// Comes second; its range is never empty.
+    /// Sent second. Its range is never empty.
     pub file: Option<(&'c File, Range<u64>)>,
-    /// After all of it the connection is closed at once.
+    /// The connection closes as soon as all of it is sent.
     pub is_last: bool,
 }
 
-/// What of a request decides how its answer is framed.
+/// What the framing of an answer depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Framing {
-    /// `None`: what came is no request.
+    /// `None`: the request is invalid.
     pub(super) method: Option<Method>,
     pub(super) version: Version,
     pub(super) persistence: Persistence,
 }
 
 impl Framing {
-    /// RFC 9112 §9.3: HTTP/1.1 persists unless told otherwise, 1.0 only when asked to.
-    /// After CONNECT it ends, which no RFC asks for: what follows belongs in the tunnel (RFC 9110 §9.3.6).
+    /// RFC 9112 §9.3: HTTP/1.1 persists unless the client says "close", 1.0 only if it says
+    /// "keep-alive". We also close after CONNECT, which no RFC requires: the bytes that follow are
+    /// for the tunnel (RFC 9110 §9.3.6).
     pub(super) fn of(request: &Request<'_>, draining: bool) -> Framing {
         let fields = request.fields;
         let persists = match request.version {
             _ if draining || fields.list_has("Connection", "close") => false,
-            // Who asked for a tunnel may have sent what belongs in it already, without
-            // waiting for an answer. None of that is a request.
+            // The client may have sent bytes for the tunnel without waiting for our answer. They
+            // are not requests.
             _ if request.method == Method::Connect => false,
             Version::Http11 => true,
             Version::Http10 => fields.list_has("Connection", "keep-alive"),
@@ -51,49 +52,49 @@ impl Framing {
     }
 }
 
-/// Bytes of heads and small bodies, and at most one body at their end that is not in memory as a
-/// whole.
+/// Heads and small bodies in memory, and after them at most one body that is not all in memory.
 #[derive(Debug)]
 pub(super) struct Outgoing<R> {
     bytes: Vec<u8>,
     /// How many of `bytes` have been sent.
     start: usize,
     rest: Rest,
-    /// Where in `bytes` the head of the answer begins whose body is in files, as long as it is there.
+    /// Where in `bytes` the head begins whose body is in files. `None` once that head has left
+    /// `bytes`.
     file_head: Option<usize>,
-    /// That answer stands in for one whose file could not be read.
+    /// The last answer replaces one whose file could not be read.
     is_remade: bool,
-    /// All that will have been sent when this is empty.
+    /// All bytes queued so far, sent ones included.
     queued_bytes: u64,
     sent_bytes: u64,
-    /// Answers that have a record, in their order.
+    /// Answers with a record, in the order of their requests.
     pending: VecDeque<Pending<R>>,
 }
 
-/// What of the last body is not in memory.
+/// The part of the last body that is not in memory.
 #[derive(Debug, Default)]
 enum Rest {
     #[default]
     None,
-    /// A part of a file, and what comes behind it.
+    /// A part of a file, and the segments after it.
     File(Arc<File>, Range<u64>, IntoIter<Segment>),
     Produced(Box<dyn Produce>),
 }
 
-/// An answer whose end has not been sent.
+/// An answer that has not been sent completely.
 #[derive(Debug)]
 struct Pending<R> {
     record: R,
     status: Status,
-    /// Where its content begins and ends among all the bytes of this [`Outgoing`].
+    /// Its content, as offsets into all bytes of this [`Outgoing`].
     content: Range<u64>,
 }
 
-/// Status-line, Date, Content-Length and Connection take less.
+/// Status-line, Date, Content-Length and Connection are shorter together.
 const FRAMING_BYTES: usize = 192;
 
 impl<R> Outgoing<R> {
-    /// Nothing yet.
+    /// `bytes`: an empty buffer.
     pub(super) fn new(bytes: Vec<u8>) -> Outgoing<R> {
         Outgoing {
             bytes,
@@ -107,14 +108,14 @@ impl<R> Outgoing<R> {
         }
     }
 
-    /// Adds an answer behind those that are queued. None of them has a body outside of memory.
+    /// Appends an answer. The bodies of those before it must be in memory.
     pub(super) fn push<S: Responder<Record = R>>(
         &mut self,
         answer: Answer<R>,
         framing: Framing,
         responder: &mut S,
     ) {
-        debug_assert!(!self.is_streaming(), "an answer behind a body that is not in memory");
+        debug_assert!(!self.is_streaming(), "an answer after a body that is not in memory");
         let Answer { mut response, record } = answer;
         let before = self.bytes.len();
         let length = response.body.length();
@@ -149,7 +150,7 @@ impl<R> Outgoing<R> {
         }
     }
 
-    /// Puts segments into memory up to the first that is in a file.
+    /// Copies segments into memory, up to the first that is in a file.
     fn append(&mut self, first: Segment, mut rest: IntoIter<Segment>, buffers: &mut Buffers) {
         let mut next = Some(first);
         while let Some(segment) = next {
@@ -166,7 +167,7 @@ impl<R> Outgoing<R> {
         self.rest = Rest::None;
     }
 
-    /// Whether a body is not in memory as a whole.
+    /// Whether a part of the last body is not in memory.
     pub(super) fn is_streaming(&self) -> bool {
         !matches!(self.rest, Rest::None)
     }
@@ -181,27 +182,27 @@ impl<R> Outgoing<R> {
         self.bytes.capacity()
     }
 
-    /// The buffer, once everything is sent.
+    /// Takes the buffer, once everything is sent.
     pub(super) fn take_buffer(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Whether a body that is made has come to its end before its length.
+    /// Whether a produced body ended before its length.
     pub(super) fn is_cut_short(&self) -> bool {
         matches!(self.rest, Rest::Produced(_)) && self.start == self.bytes.len()
     }
 
-    /// Whether everything is sent.
+    /// Whether all queued bytes are sent.
     pub(super) fn is_empty(&self) -> bool {
         self.sent_bytes == self.queued_bytes
     }
 
-    /// Whether the last answer stands in for one whose file could not be read.
+    /// Whether the last answer replaces one whose file could not be read.
     pub(super) fn is_remade(&self) -> bool {
         self.is_remade
     }
 
-    /// Puts another answer in place of one that was taken back.
+    /// Appends an answer that replaces the one taken back.
     pub(super) fn push_again<S: Responder<Record = R>>(
         &mut self,
         answer: Answer<R>,
@@ -212,12 +213,12 @@ impl<R> Outgoing<R> {
         self.push(answer, framing, responder);
     }
 
-    /// Takes the answer back whose body is in files, if nothing of it has been sent.
+    /// Removes the answer whose body is in files. Returns `false` if some of it has been sent.
     pub(super) fn take_back(&mut self) -> bool {
         let Some(head) = self.file_head.filter(|&head| self.start <= head) else {
             return false;
         };
-        // Its content is the last, and not empty.
+        // Its content is not empty, so no earlier answer ends where it does.
         let end = self.queued_bytes;
         if self.pending.back().is_some_and(|last| last.content.end == end) {
             self.pending.pop_back();
@@ -229,7 +230,7 @@ impl<R> Outgoing<R> {
         true
     }
 
-    /// `closing`: at once after what is queued.
+    /// `closing`: the connection closes once the queue is sent.
     pub(super) fn chunk(&self, closing: bool) -> Chunk<'_> {
         let (file, is_end) = match &self.rest {
             Rest::None => (None, true),
@@ -244,7 +245,7 @@ impl<R> Outgoing<R> {
         Chunk { bytes, file, is_last: closing && is_end }
     }
 
-    /// Once the bytes in memory are sent: takes the next segments, or makes the next piece.
+    /// If all bytes in memory are sent, takes the next segments or produces the next piece.
     pub(super) fn refill(&mut self, buffers: &mut Buffers) {
         if self.start < self.bytes.len() {
             return;
@@ -264,7 +265,7 @@ impl<R> Outgoing<R> {
                 self.start = 0;
                 self.bytes.clear();
                 source.produce(&mut self.bytes);
-                // Bytes past the end of an answer would be taken for the beginning of the next.
+                // The client would read bytes past the length as the start of the next answer.
                 let owed = self.queued_bytes - self.sent_bytes;
                 self.bytes.truncate(usize::try_from(owed).unwrap_or(usize::MAX));
             }
@@ -272,7 +273,7 @@ impl<R> Outgoing<R> {
         }
     }
 
-    /// `bytes` more have been sent.
+    /// `bytes` more have been sent. Reports the answers that this completes.
     pub(super) fn sent(&mut self, bytes: u64, mut answered: impl FnMut(Answered<R>)) {
         self.sent_bytes += bytes;
         debug_assert!(self.sent_bytes <= self.queued_bytes, "more was sent than was queued");
@@ -293,7 +294,7 @@ impl<R> Outgoing<R> {
         }
     }
 
-    /// Nothing more will be sent: tells what was.
+    /// Reports all remaining answers as they are: nothing more will be sent.
     pub(super) fn abandon(self, mut answered: impl FnMut(Answered<R>)) {
         for answer in self.pending {
             answered(answer.answered(self.sent_bytes));

@@ -1,23 +1,23 @@
-//! The path that a target names: decoded once and free of dot segments (RFC 3986 §5.2.4), and
-//! encoded again for links.
+//! The path of a request-target: decoded once, without dot segments (RFC 3986 §5.2.4). Also encodes
+//! paths for links.
 
 use super::grammar::{hex_digit, is_unreserved};
 use super::status::Reject;
 
-/// The path beneath the root that a target names: decoded bytes, no empty or dot segments, no
-/// NUL. It exists only parsed, so nobody has to check for `..` again.
+/// A path beneath the root: decoded, without empty segments, dot segments and NUL. Only
+/// [`SitePath::parse`] makes one from a request, so no other code checks for `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SitePath {
-    /// Segments with one slash between them; none before the first or after the last.
+    /// Segments with one slash between them, and none at either end.
     bytes: Vec<u8>,
-    /// Whether a slash followed the last segment, so that a directory is named.
+    /// Whether a slash followed the last segment: the path of a directory.
     directory: bool,
 }
 
 impl SitePath {
-    /// Decodes once, then collapses `//` and resolves dot segments: nothing is redirected for
-    /// either, since UEFI and iPXE fail on a redirect. An encoded slash is refused: it is either
-    /// a name that no file can have, or somebody's second decoding.
+    /// Decodes once, then collapses `//` and resolves dot segments. Neither leads to a redirect,
+    /// because UEFI and iPXE fail on one. An encoded slash is rejected: no file name contains a
+    /// slash, and the path may be meant to deceive a reader that decodes twice.
     pub fn parse(path: &[u8]) -> Result<SitePath, Reject> {
         let mut bytes = Vec::with_capacity(path.len());
         let mut directory = true;
@@ -55,20 +55,20 @@ impl SitePath {
         Ok(SitePath { bytes, directory })
     }
 
-    /// A path given by the operator, for `--fallback` and the like: not percent-encoded.
+    /// A path from the operator, as in `--fallback`: not percent-encoded.
     pub fn from_name(name: &[u8]) -> SitePath {
         let mut escaped = Vec::new();
         encode_path(name, &mut escaped);
-        // Encoded as above it is a valid path, but for NUL, which no argument can hold.
+        // Once encoded it is always valid, except for NUL, which no argument can contain.
         SitePath::parse(&escaped).unwrap_or(SitePath { bytes: Vec::new(), directory: true })
     }
 
-    /// A file in the root whose name is the server's own choice.
+    /// A file in the root, by a name that the server chose.
     pub fn in_root(name: Vec<u8>) -> SitePath {
         SitePath { bytes: name, directory: false }
     }
 
-    /// The decoded path relative to the root; empty for the root itself.
+    /// The decoded path, relative to the root. Empty for the root itself.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -78,14 +78,14 @@ impl SitePath {
         self.directory
     }
 
-    /// Whether any name begins with a dot. `.well-known` as the first (RFC 8615) does not count.
+    /// Whether any name begins with a dot. `.well-known` as the first name (RFC 8615) does not count.
     pub fn is_hidden(&self) -> bool {
         let mut names = self.bytes.split(|&byte| byte == b'/');
         names.next().is_some_and(|first| first.starts_with(b".") && first != b".well-known")
             || names.any(|name| name.starts_with(b"."))
     }
 
-    /// The path of something in this directory, or with `suffix` at the end of the name.
+    /// The path of `name` in this directory.
     pub fn join(&self, name: &[u8]) -> SitePath {
         let mut bytes = self.bytes.clone();
         if !bytes.is_empty() {
@@ -102,16 +102,17 @@ impl SitePath {
         SitePath { bytes, directory: false }
     }
 
-    /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2) from
-    /// `target`, the path as it was sent, which had none: its last name, encoded, and a slash.
+    /// The same path with a slash at its end, as a relative reference (RFC 3986 §4.2): the last name,
+    /// encoded, and a slash. `target` is the path as the client sent it, without that slash.
     ///
-    /// The last name of such a path is the last segment of the target, so it replaces just that.
-    /// It holds behind any proxy that serves us beneath a prefix. It cannot lead to another host
-    /// or scheme: it has no slash before a name, and a colon is encoded.
+    /// The reference replaces the last segment of the target. So it also works behind a proxy that
+    /// serves us beneath a prefix. It cannot lead to another host or scheme: no slash comes before
+    /// the name, and colons are encoded.
     ///
-    /// aiohttp, and so fsspec, loses the encoding of what the reference leaves as it is (`join` of
-    /// yarl 1.25). So it goes up and names again each folder from the first that was encoded on,
-    /// unless empty or dot segments make it unsure how far up that is.
+    /// aiohttp, and so fsspec, loses the encoding of the segments that a reference keeps (`join` of
+    /// yarl 1.25). So the reference goes up with `..` and repeats all names from the first encoded
+    /// one on. It does not if the target has empty or dot segments: then the number of levels is
+    /// uncertain.
     pub fn reference_with_slash(&self, target: &[u8]) -> Vec<u8> {
         let names = self.bytes.split(|&byte| byte == b'/');
         let last = names.clone().count() - 1;
@@ -131,7 +132,7 @@ impl SitePath {
     }
 }
 
-/// Percent-encodes what is not unreserved; slashes stay.
+/// Percent-encodes all bytes except unreserved ones and slashes.
 pub fn encode_path(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
     let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
@@ -156,8 +157,8 @@ fn decode_segment(segment: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
                 };
                 rest = after;
                 match high << 4 | low {
-                    0 => return Err(Reject::bad("The path holds an encoded NUL.")),
-                    b'/' => return Err(Reject::bad("The path holds an encoded slash.")),
+                    0 => return Err(Reject::bad("The path contains an encoded NUL.")),
+                    b'/' => return Err(Reject::bad("The path contains an encoded slash.")),
                     byte => byte,
                 }
             }
@@ -171,7 +172,7 @@ fn decode_segment(segment: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
     }
 }
 
-const BAD_ESCAPE: Reject = Reject::bad("The path holds a % without two hexadecimal digits.");
+const BAD_ESCAPE: Reject = Reject::bad("The path contains a % without two hexadecimal digits.");
 
 #[cfg(test)]
 mod tests {

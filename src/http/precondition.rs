@@ -5,29 +5,29 @@ use super::fields::Fields;
 use super::grammar::trim_ows;
 use super::request::Method;
 
-/// What tells two states of a representation apart.
+/// The validators of a representation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     /// A strong entity-tag with its quotes.
     pub entity_tag: Option<Vec<u8>>,
-    /// Never later than the answer, and never so young that another change may share it.
+    /// Never later than the answer, and never so recent that another change may have the same date.
     pub last_modified: Option<HttpDate>,
-    /// The date tells this representation from the others of its resource.
+    /// No other representation of the resource has the same date.
     pub date_is_strong: bool,
 }
 
-/// What the preconditions say.
+/// The result of the preconditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Answer as if there were none.
     Proceed,
-    /// 304: the client has it.
+    /// 304: the client has this representation.
     NotModified,
     /// 412.
     Failed,
 }
 
-/// Absent is not false.
+/// The result of one precondition. An absent one is neither true nor false.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     Absent,
@@ -41,8 +41,8 @@ impl Condition {
     }
 }
 
-/// Evaluates the preconditions in the order of RFC 9110 §13.2.2. To be called only where the
-/// answer without them would be a success (§13.2.1); If-Range is [`range_applies`].
+/// Evaluates the preconditions in the order of RFC 9110 §13.2.2. Call it only if the answer without
+/// them would be a success (§13.2.1). For If-Range, see [`range_applies`].
 pub fn evaluate(
     method: Method,
     fields: Fields<'_>,
@@ -69,8 +69,8 @@ pub fn evaluate(
     }
 }
 
-/// Whether a Range is to be heeded, as far as If-Range says (RFC 9110 §13.1.5): without it, or
-/// when it names exactly the selected representation, by a strong validator.
+/// Whether If-Range lets a Range apply (RFC 9110 §13.1.5): it is absent, or has a strong validator
+/// of the selected representation.
 pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> bool {
     let mut values = fields.all("If-Range");
     let Some(value) = values.next() else {
@@ -82,16 +82,16 @@ pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate)
     if value.starts_with(b"\"") || value.starts_with(b"W/") {
         return validators.entity_tag.as_deref() == Some(value);
     }
-    // A date is a strong validator (§8.8.2.2) where it tells the representations of a file apart:
-    // none is given out for a file that may be changed again within the same second.
+    // A date is a strong validator (§8.8.2.2) if no other representation of the file has it. We
+    // send no date for a file that may change again within the same second.
     match (HttpDate::parse(value, now), validators.last_modified) {
         (Some(date), Some(modified)) => date == modified && validators.date_is_strong,
         _ => false,
     }
 }
 
-/// Whether the range that is asked for is of the representation with this entity-tag: If-Range
-/// names it, or, where there is none, If-Match.
+/// Whether the client wants a range of the representation with this entity-tag: If-Range names it
+/// or, without If-Range, If-Match does.
 pub fn names_for_range(fields: Fields<'_>, entity_tag: &[u8]) -> bool {
     match fields.all("If-Range").next() {
         Some(_) => fields.one("If-Range") == Some(entity_tag),
@@ -102,7 +102,7 @@ pub fn names_for_range(fields: Fields<'_>, entity_tag: &[u8]) -> bool {
     }
 }
 
-/// §13.1.1: strong comparison. `*` holds, since there is a representation.
+/// §13.1.1: strong comparison. `*` is true, because there is a representation.
 fn if_match(fields: Fields<'_>, validators: &Validators) -> Condition {
     if fields.all("If-Match").next().is_none() {
         return Condition::Absent;
@@ -127,7 +127,7 @@ fn any_tag(fields: Fields<'_>, name: &'static str, matches: impl Fn(&[u8]) -> bo
     tags.any(|tag| tag == b"*" || matches(tag))
 }
 
-/// The entity-tags of a list (§8.8.3). They are no quoted-strings: a backslash escapes nothing.
+/// The entity-tags of a list (§8.8.3). They are not quoted-strings: a backslash escapes nothing.
 fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         while let [b' ' | b'\t' | b',', after @ ..] = rest {
@@ -137,7 +137,7 @@ fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
             [] => return None,
             [b'"', ..] => 1,
             [b'W', b'/', b'"', ..] => 3,
-            // `*`, or nothing that anybody understands.
+            // `*`, or something malformed.
             _ => 0,
         };
         let ends = |&byte: &u8| byte == if opening > 0 { b'"' } else { b',' };
@@ -149,7 +149,7 @@ fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// §13.1.4: ignored when it is no date, or when there is nothing to compare it with.
+/// §13.1.4: ignored if it is not a date, or if there is no date to compare it with.
 fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
     let since = fields.one("If-Unmodified-Since").and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {
@@ -158,9 +158,9 @@ fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDat
     }
 }
 
-/// §13.1.3: ignored when it is not a date, or when there is nothing to compare it with. Also when it
-/// is later than now, as RFC 2616 §14.25 had it and RFC 9110 no longer does: a board whose clock
-/// was ahead for a while, or is behind now, must not say 304 for every file since then.
+/// §13.1.3: ignored if it is not a date, or if there is no date to compare it with. We also ignore a
+/// date in the future, as RFC 2616 §14.25 required and RFC 9110 no longer does. Otherwise a board
+/// whose clock was ahead, or is behind now, would answer 304 although files have changed.
 fn if_modified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
     let since = fields.one("If-Modified-Since").and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {

@@ -1,6 +1,6 @@
-//! The PROXY protocol, versions 1 and 2, as HAProxy defines it: a header before everything else
-//! in which a proxy says for whom it speaks. Read strictly: whatever is not exactly such a header
-//! is an error, and nothing after it can be trusted.
+//! The PROXY protocol, versions 1 and 2, as HAProxy defines it: a header at the start of a
+//! connection, in which the proxy names its client. Anything that is not exactly such a header is
+//! an error, because nothing after it can be trusted.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,14 +11,14 @@ use super::status::Reject;
 /// A complete header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Bytes from the first that was received to the end of the header.
+    /// In bytes.
     pub length: usize,
-    /// For whom the proxy speaks.
+    /// The client that the header names.
     pub source: Source,
 }
 
-/// Looks for a header at the start of what has come. `None`: it is not complete. However the
-/// bytes were cut, the outcome is the same.
+/// Reads a header from the first bytes received. Returns `None` while it is incomplete. The outcome
+/// does not depend on the pieces in which the bytes arrive.
 pub fn read(received: &[u8]) -> Result<Option<Header>, Reject> {
     let is_start_of = |signature: &[u8]| {
         let common = received.len().min(signature.len());
@@ -36,7 +36,7 @@ pub fn read(received: &[u8]) -> Result<Option<Header>, Reject> {
 const BROKEN: Reject = Reject::bad("The connection does not begin with a PROXY header.");
 
 const V1_SIGNATURE: &[u8] = b"PROXY ";
-/// "the maximum line length ... including the CRLF" of the specification.
+/// The longest line, with its CR LF (section 2.1 of the specification).
 const V1_BYTES_MAX: usize = 107;
 
 /// `PROXY TCP6 2001:db8::1 2001:db8::2 56324 443 CR LF`, one space between the words.
@@ -51,7 +51,7 @@ fn read_v1(received: &[u8]) -> Result<Option<Header>, Reject> {
     let mut words = rest.split(|&byte| byte == b' ');
     let mut word = || words.next().unwrap_or_default();
     let source = match word() {
-        // What follows is for nobody: "the receiver must ignore anything presented before the CRLF".
+        // "the receiver must ignore anything presented before the CRLF".
         b"UNKNOWN" => Source::Unknown,
         family @ (b"TCP4" | b"TCP6") => {
             let (source, destination) = (address(word()), address(word()));
@@ -86,11 +86,11 @@ fn is_port(word: &[u8]) -> bool {
 const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family and protocol, length of the rest.
 const V2_FIXED_BYTES: usize = 16;
-/// Of the rest, which ends in values of any type: the largest that is sent is a certificate.
+/// Of the addresses and values after it. The largest value that proxies send is a certificate.
 const V2_REST_BYTES_MAX: usize = 4 << 10;
 
 fn read_v2(received: &[u8]) -> Result<Option<Header>, Reject> {
-    // Judged as soon as they are there, so that no cut of the bytes makes a difference.
+    // Check these bytes as soon as they arrive, so that the pieces make no difference.
     let command = match received.get(12) {
         None => return Ok(None),
         Some(0x20) => Command::Local,
@@ -107,7 +107,7 @@ fn read_v2(received: &[u8]) -> Result<Option<Header>, Reject> {
         (Command::Proxy, 0x11) => (12, Family::V4),
         (Command::Proxy, 0x21) => (36, Family::V6),
         (Command::Proxy, 0x31) => (216, Family::None),
-        // Datagrams did not become this connection, and nothing else is defined.
+        // A datagram protocol cannot be the source of a TCP connection. Nothing else is defined.
         (Command::Proxy, _) => return Err(BROKEN),
     };
     let Some(&[high, low]) = received.get(14..V2_FIXED_BYTES) else {
@@ -121,7 +121,7 @@ fn read_v2(received: &[u8]) -> Result<Option<Header>, Reject> {
     let Some(rest) = received.get(V2_FIXED_BYTES..length) else {
         return Ok(None);
     };
-    // Source, destination, two ports. What follows them (TLVs) says nothing of the address.
+    // Source, destination, two ports. The TLVs after them do not matter here.
     let source = match family {
         Family::V4 => rest.first_chunk::<4>().map(|&bytes| IpAddr::from(Ipv4Addr::from(bytes))),
         Family::V6 => rest.first_chunk::<16>().map(|&bytes| IpAddr::from(Ipv6Addr::from(bytes))),
@@ -144,7 +144,7 @@ enum Command {
 enum Family {
     V4,
     V6,
-    /// None that has an IP address.
+    /// One without IP addresses.
     None,
 }
 
@@ -161,7 +161,7 @@ mod tests {
         [V2_SIGNATURE, &[command, family], &length, rest].concat()
     }
 
-    /// A header, followed by a request, has the same outcome whole and at every cut.
+    /// A header, followed by a request, has the same outcome whole and in two pieces of any length.
     fn assert_outcome(name: &str, header: &[u8], expected: Option<Source>) {
         let whole = [header, b"GET / HTTP/1.1\r\n\r\n"].concat();
         let expected = expected.map(|source| Some(Header { length: header.len(), source }));

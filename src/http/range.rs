@@ -1,4 +1,4 @@
-//! Range: which bytes of a representation are wanted (RFC 9110 §14), and Content-Range.
+//! Range: which bytes of a representation the client wants (RFC 9110 §14). And Content-Range.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use super::grammar::{decimal, list, split_once, write_decimal};
 /// What a Range field selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// The field is to be ignored: 200.
+    /// Ignore the field: 200.
     Whole,
     /// 206 with Content-Range.
     One(Range<u64>),
@@ -17,11 +17,12 @@ pub enum Selection {
     Unsatisfiable,
 }
 
-/// Reads a Range field for a representation of `length` bytes. An unknown unit and a malformed
-/// set are ignored (§14.2); so are more than `ranges_max` ranges, and sets that ask for more
-/// bytes than there are (§17.15); so is every set for nothing at all: caches that ask in slices
-/// (nginx) pass a 416 on as the answer to a plain GET. What overlaps or touches is coalesced; the
-/// order stays.
+/// Reads a Range field for a representation of `length` bytes.
+///
+/// It ignores unknown units and malformed sets (§14.2), more than `ranges_max` ranges, and sets
+/// that ask for more bytes than there are (§17.15). It ignores every set for an empty
+/// representation: caches that fetch slices (nginx) would pass on the 416 as the answer to a plain
+/// GET. It joins ranges that overlap or touch, and keeps the order of the others.
 pub fn select(value: &[u8], length: u64, ranges_max: usize) -> Selection {
     let Some((unit, set)) = split_once(value, b'=') else {
         return Selection::Whole;
@@ -48,7 +49,7 @@ pub fn select(value: &[u8], length: u64, ranges_max: usize) -> Selection {
             coalesce(&mut ranges, range);
         }
     }
-    // Of one range, or of ranges beside each other, the sum cannot exceed the length.
+    // One range, or ranges joined into one, cannot ask for more than the length.
     if asked > length && specs > 1 && ranges.len() > 1 {
         return Selection::Whole;
     }
@@ -77,13 +78,13 @@ fn resolve(spec: &[u8], length: u64) -> Option<Option<Range<u64>>> {
     let first = decimal(first)?;
     let last = if last.is_empty() { u64::MAX } else { decimal(last)? };
     if last < first {
-        // §14.1.1: a last position below the first makes the set invalid.
+        // §14.1.1: the set is invalid if a last position is below its first.
         return None;
     }
     Some((first < length).then(|| first..last.saturating_add(1).min(length)))
 }
 
-/// Adds a range, and joins to it whatever it overlaps or touches.
+/// Adds a range, joined with all ranges that it overlaps or touches.
 fn coalesce(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
     let touches = |other: &Range<u64>, range: &Range<u64>| {
         other.start <= range.end && range.start <= other.end
@@ -92,7 +93,7 @@ fn coalesce(ranges: &mut Vec<Range<u64>>, mut range: Range<u64>) {
         ranges.push(range);
         return;
     };
-    // Joined, it may touch others; it stays where the first of them was.
+    // The joined range may touch others. It takes the place of the first.
     while let Some(at) = ranges.iter().position(|other| touches(other, &range)) {
         let other = ranges.remove(at);
         range = range.start.min(other.start)..range.end.max(other.end);

@@ -8,11 +8,11 @@ use super::target::{NO_TARGET, Target};
 /// A valid request head. It borrows from the bytes received and never outlives them.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'buf> {
-    /// What to do.
+    /// The method; all that the server does not know are one.
     pub method: Method,
-    /// What to do it to.
+    /// The request-target, checked against the method.
     pub target: Target<'buf>,
-    /// The version that the client speaks.
+    /// The version of the client.
     pub version: Version,
     /// The field section.
     pub fields: Fields<'buf>,
@@ -20,24 +20,24 @@ pub struct Request<'buf> {
     pub line: &'buf [u8],
 }
 
-/// The methods that this server tells apart (RFC 9110 §9).
+/// The methods that this server distinguishes (RFC 9110 §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Transfer the selected representation.
     Get,
-    /// The same without the content.
+    /// Like GET, but without the content.
     Head,
-    /// What can be asked of the target.
+    /// Asks which methods the target allows.
     Options,
-    /// Asks for a tunnel, and is not allowed here: 405. Its targets have a form of their own.
+    /// Asks for a tunnel: not allowed here, 405. Only this method has targets in authority-form.
     Connect,
-    /// Known to RFC 9110 or 5789, not allowed on any resource here: 405.
+    /// Another method of RFC 9110 or RFC 5789: not allowed on any resource here, 405.
     NotAllowed,
-    /// Known to nobody: 501.
+    /// Any other method: 501.
     Unknown,
 }
 
-/// HTTP/1.0, or 1.1 and what is compatible with it (RFC 9110 §2.5).
+/// HTTP/1.0, or HTTP/1.1 and compatible versions (RFC 9110 §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0
@@ -46,7 +46,7 @@ pub enum Version {
     Http11,
 }
 
-/// A request-line, taken apart.
+/// The parts of a request-line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestLine<'buf> {
     pub(super) method: Method,
@@ -55,8 +55,9 @@ pub(super) struct RequestLine<'buf> {
 }
 
 impl<'buf> RequestLine<'buf> {
-    /// Three words with one space between them (RFC 9112 §3). The lenient reading that the RFC
-    /// permits, any white space anywhere, is how two readers come to see two targets.
+    /// Parses three words with one space between them (RFC 9112 §3). The RFC permits a lenient
+    /// parser that accepts other white space. We are strict: with lenient parsers, two readers may
+    /// see two targets.
     pub(super) fn parse(line: &'buf [u8]) -> Result<RequestLine<'buf>, Reject> {
         const THREE: Reject = Reject::bad("A request-line is a method, a target and a version.");
         let (method, rest) = split_once(line, b' ').ok_or(THREE)?;
@@ -71,14 +72,14 @@ impl<'buf> RequestLine<'buf> {
     }
 }
 
-/// Which method may have which form of target (RFC 9112 §3.2).
+/// Checks the form of a target against the method (RFC 9112 §3.2).
 fn of_method(method: Method, target: Result<Target<'_>, Reject>) -> Result<Target<'_>, Reject> {
     match (method, target) {
         (Method::Connect, Ok(Target::Authority)) => Ok(Target::Authority),
         (Method::Connect, _) => Err(Reject::bad("The target of CONNECT is a host and a port.")),
         (_, Ok(Target::Authority)) => Err(NO_TARGET),
         (Method::Options, Ok(Target::Asterisk)) => Ok(Target::Asterisk),
-        (_, Ok(Target::Asterisk)) => Err(Reject::bad("Only OPTIONS may be asked of *.")),
+        (_, Ok(Target::Asterisk)) => Err(Reject::bad("Only OPTIONS may have the target *.")),
         (_, target) => target,
     }
 }

@@ -1,4 +1,4 @@
-//! What a connection needs of whoever drives it: bounds, time, buffers, and responses.
+//! The interface between a connection and its user: bounds, time, buffers, and responses.
 
 use super::buffers::Buffers;
 use super::forwarded::Source;
@@ -10,9 +10,9 @@ use super::status::{Reject, Status};
 
 /// Answers requests for one client.
 pub trait Responder {
-    /// What the log keeps of a request until its response has been sent.
+    /// What the log keeps about a request until its response has been sent.
     type Record;
-    /// Why a file could not be read when it was to be sent.
+    /// The error of reading a file while sending it.
     type ReadError;
 
     /// The bounds.
@@ -21,50 +21,50 @@ pub trait Responder {
     fn now(&self) -> &Now;
     /// The buffers of this thread.
     fn buffers(&mut self) -> &mut Buffers;
-    /// The answer to a valid request whose content, if any, has been read or is not wanted.
+    /// Answers a valid request. Its content, if any, has been read or will not be.
     fn respond(&mut self, request: &Request<'_>) -> Answer<Self::Record>;
-    /// Another answer to the same request: nothing of the first has been sent, and its file cannot
-    /// be read.
+    /// Answers the same request again: the file of the first answer is unreadable, and none of that
+    /// answer has been sent.
     fn respond_again(
         &mut self,
         request: &Request<'_>,
         unreadable: Unreadable<Self::ReadError>,
     ) -> Answer<Self::Record>;
-    /// The answer to what is no valid request. `line`: what its first line looks like.
+    /// Answers an invalid request. `line`: its first line, for the log.
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Self::Record>;
-    /// An answer is complete, or will never be. Called for answers that have a record.
+    /// An answer has been sent, or sending it has ended early. Called for answers with a record.
     fn answered(&mut self, answered: Answered<Self::Record>);
-    /// A proxy has said for whom it speaks, before the first request. `false`: not wanted.
+    /// A PROXY header has named the client, before the first request. `false` closes the connection.
     fn proxied(&mut self, _source: Source) -> bool {
         false
     }
 }
 
-/// A response, and what is recorded of it.
+/// A response and its record for the log.
 #[derive(Debug)]
 pub struct Answer<R> {
-    /// What is sent.
+    /// The response to send.
     pub response: Response,
-    /// Comes back in [`Answered`]. `None`: nothing is reported.
+    /// Comes back in [`Answered`]. `None`: this answer is not reported.
     pub record: Option<R>,
 }
 
-/// An answer that has been sent, or as much of it as could be.
+/// An answer that has been sent, completely or in part.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answered<R> {
     /// From the [`Answer`].
     pub record: R,
-    /// Its status.
+    /// The status of the response.
     pub status: Status,
-    /// Bytes of content that were sent; 0 where none were to be.
+    /// Bytes of content that were sent; 0 for answers without content.
     pub content_bytes: u64,
 }
 
-/// The file of an answer could not be read when it was to be sent.
+/// The file of an answer is unreadable.
 #[derive(Debug)]
 pub struct Unreadable<E> {
-    /// Why.
+    /// The error of reading it.
     pub error: E,
-    /// No answer to this request has met this before.
+    /// This has not happened before for the same request.
     pub is_first: bool,
 }

@@ -1,4 +1,4 @@
-//! What is sent: status, fields, body, and the head that is made of them.
+//! Responses: status, fields, body, and how their head is written.
 
 use std::fs::File;
 use std::ops::Range;
@@ -10,38 +10,40 @@ use super::now::Now;
 use super::request::{Method, Version};
 use super::status::Status;
 
-/// An answer. Framing (Date, Content-Length, Connection) is added where it is queued, once.
+/// A response without its framing. The connection adds Date, Content-Length and Connection when it
+/// queues the response.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
     pub status: Status,
     fields: Vec<u8>,
-    /// The content.
+    /// The content, even if the method or the status keeps it from being sent.
     pub body: Body,
 }
 
-/// The content of an answer.
+/// The content of a response.
 #[derive(Debug)]
 pub enum Body {
-    /// From memory and from files. None at all: a Content-Length of 0 where the status allows one.
+    /// From memory and from files. It may be empty: then Content-Length is 0, if the status allows
+    /// that field.
     Segments(Segments),
-    /// Made piece by piece while it is sent, so that it is never in memory as a whole.
+    /// Produced piece by piece while it is sent, so that it is never all in memory.
     Produced(Box<dyn Produce>),
 }
 
-/// Pieces of a body, in the order in which they are sent. One piece needs no allocation.
+/// The segments of a body, in the order in which they are sent. A single one needs no allocation.
 #[derive(Debug)]
 pub struct Segments {
     first: Segment,
     rest: Vec<Segment>,
 }
 
-/// A piece of a body.
+/// A segment of a body.
 #[derive(Debug)]
 pub enum Segment {
     /// From memory.
     Bytes(Vec<u8>),
-    /// A part of a file, or the whole.
+    /// A part of a file, or the whole file.
     File(Arc<File>, Range<u64>),
 }
 
@@ -65,43 +67,43 @@ impl IntoIterator for Segments {
 }
 
 impl Segments {
-    /// The first, and the iterator over the rest: what a connection keeps.
+    /// The first segment, and an iterator over the rest.
     pub(super) fn split(self) -> (Segment, std::vec::IntoIter<Segment>) {
         (self.first, self.rest.into_iter())
     }
 }
 
-/// A body that is made while it is sent.
+/// A body that is produced while it is sent.
 pub trait Produce: std::fmt::Debug + Send {
-    /// How many bytes it will be in all, known before the first.
+    /// The length of the whole body in bytes, known before the first piece.
     fn length(&self) -> u64;
-    /// Appends the next piece, some ten thousand bytes. Nothing more comes when it appends nothing.
+    /// Appends the next piece, about ten thousand bytes. Appends nothing once the body has ended.
     fn produce(&mut self, out: &mut Vec<u8>);
 }
 
 impl Body {
-    /// None.
+    /// No content.
     pub const fn empty() -> Body {
         Body::bytes(Vec::new())
     }
 
-    /// All of it from memory.
+    /// One segment in memory.
     pub const fn bytes(bytes: Vec<u8>) -> Body {
         Body::Segments(Segments { first: Segment::Bytes(bytes), rest: Vec::new() })
     }
 
-    /// A part of a file.
+    /// One segment in a file.
     pub const fn file(file: Arc<File>, range: Range<u64>) -> Body {
         Body::Segments(Segments { first: Segment::File(file, range), rest: Vec::new() })
     }
 
-    /// Several pieces.
+    /// Any number of segments.
     pub const fn several(segments: Vec<Segment>) -> Body {
         let first = Segment::Bytes(Vec::new());
         Body::Segments(Segments { first, rest: segments })
     }
 
-    /// What of the first segment is in memory.
+    /// Bytes of the first segment that are in memory.
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Body::Segments(Segments { first: Segment::Bytes(bytes), .. }) => bytes.len(),
@@ -109,7 +111,7 @@ impl Body {
         }
     }
 
-    /// The Content-Length.
+    /// In bytes: the Content-Length.
     pub fn length(&self) -> u64 {
         match self {
             Body::Segments(Segments { first, rest }) => {
@@ -120,38 +122,38 @@ impl Body {
     }
 }
 
-/// Whether the connection goes on after an answer (RFC 9112 §9.3).
+/// Whether the connection persists after an answer (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
     /// The client may send another request.
     Persist,
-    /// This was the last answer.
+    /// This is the last answer.
     Close,
 }
 
 impl Response {
-    /// Without fields, without content.
+    /// A response without fields and content.
     pub fn new(status: Status) -> Response {
         Response::in_buffer(status, Vec::with_capacity(CAPACITY_MIN))
     }
 
-    /// The same in a buffer that has room already.
+    /// The same, with its fields in an empty buffer that has capacity.
     pub fn in_buffer(status: Status, buffer: Vec<u8>) -> Response {
         Response { status, fields: buffer, body: Body::empty() }
     }
 
-    /// The buffer, once the head is written.
+    /// Takes the buffer of the fields, once the head is written.
     pub(super) fn take_fields(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.fields)
     }
 
-    /// The same with a field line. `value` is the server's own or was checked at start-up.
+    /// Adds a field line. The server made `value`, or checked it at the start.
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
         self.add(name, value);
         self
     }
 
-    /// Adds a field line.
+    /// As [`Response::with`].
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let value = value.as_ref();
         debug_assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "{name}");
@@ -171,19 +173,19 @@ impl Response {
         }
     }
 
-    /// Adds field lines that are ready, each with its CR LF.
+    /// Adds complete field lines, each with its CR LF.
     pub fn add_lines(&mut self, lines: &[u8]) {
         self.fields.extend_from_slice(lines);
     }
 
-    /// The same with this content.
+    /// Replaces the content.
     pub fn with_body(mut self, body: Body) -> Response {
         self.body = body;
         self
     }
 
-    /// Puts the head on the wire: the one place that writes Date, Content-Length and Connection.
-    /// Names are in Title-Case: GRUB and many a microcontroller compare them to the letter.
+    /// Writes the head. Only this function writes Date, Content-Length and Connection. Names are in
+    /// Title-Case: GRUB and many microcontrollers compare them case-sensitively.
     pub(super) fn write_head(
         &self,
         out: &mut Vec<u8>,
@@ -195,7 +197,7 @@ impl Response {
             !self.fields.windows(16).any(|part| part == b"Content-Length: "),
             "the length is written here"
         );
-        // RFC 9110 §2.5: the version says what the server can do, not what was asked with.
+        // RFC 9110 §2.5: the version is that of the server, whatever the request had.
         for part in [b"HTTP/1.1 ", self.status.text().as_bytes(), b"\r\nDate: ", now.date_text()] {
             out.extend_from_slice(part);
         }
@@ -217,13 +219,13 @@ impl Response {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Whether the body is sent: not to HEAD, not with 204 and 304 (RFC 9110 §6.4.1).
+    /// Whether the body is sent: not for HEAD, and not with 204 and 304 (RFC 9110 §6.4.1).
     pub(super) fn sends_content(&self, method: Option<Method>) -> bool {
         method != Some(Method::Head)
             && !matches!(self.status, Status::NoContent | Status::NotModified)
     }
 
-    /// The field lines, for tests and for whoever completes an answer.
+    /// The field lines so far, each with its CR LF.
     pub fn fields(&self) -> &[u8] {
         &self.fields
     }

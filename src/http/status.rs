@@ -33,7 +33,6 @@ statuses! {
     NotAcceptable = 406 "Not Acceptable",
     RequestTimeout = 408 "Request Timeout",
     PreconditionFailed = 412 "Precondition Failed",
-    ContentTooLarge = 413 "Content Too Large",
     UriTooLong = 414 "URI Too Long",
     RangeNotSatisfiable = 416 "Range Not Satisfiable",
     ExpectationFailed = 417 "Expectation Failed",
@@ -46,31 +45,30 @@ statuses! {
 }
 
 impl Status {
-    /// The three digits as a number.
+    /// As in 404.
     pub fn code(self) -> u16 {
         self as u16
     }
 
-    /// Whether this is a client's or the server's error.
+    /// Whether this is an error of the client (4xx) or the server (5xx).
     pub fn is_error(self) -> bool {
         self.code() >= 400
     }
 }
 
-/// Why a request is not answered as it was meant: the status and one sentence for client, log and
-/// test.
+/// Why a request is rejected or refused: the status, and one sentence for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
     /// The status of the response.
     pub status: Status,
-    /// What was wrong.
+    /// What is wrong, as a sentence for the client.
     pub reason: &'static str,
-    /// A field that belongs to the status: `WWW-Authenticate`, `Retry-After`.
+    /// A field that the status needs: `WWW-Authenticate`, `Retry-After`.
     pub field: Option<(&'static str, String)>,
 }
 
 impl Reject {
-    /// Without a field.
+    /// A rejection without a field.
     pub const fn new(status: Status, reason: &'static str) -> Reject {
         Reject { status, reason, field: None }
     }

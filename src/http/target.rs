@@ -6,30 +6,30 @@ use core::net::Ipv6Addr;
 use super::grammar::{decimal, is_sub_delim, is_unreserved, split_once};
 use super::status::Reject;
 
-/// The request-target (RFC 9112 §3.2). An absolute-form is kept as its path and query: its
-/// authority wins over Host (§3.2.2), and every authority names the one site that is here.
+/// The request-target (RFC 9112 §3.2). Of an absolute-form only path and query are kept. Its
+/// authority overrides Host (§3.2.2), but the server has one site for every authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'buf> {
     /// origin-form and absolute-form.
     Path {
-        /// As it was sent, percent-encoded; begins with a slash.
+        /// As the client sent it, percent-encoded. Begins with a slash.
         path: &'buf [u8],
-        /// What stands behind the first `?`.
+        /// The part after the first `?`.
         query: Option<&'buf [u8]>,
     },
-    /// asterisk-form: the server as a whole, for OPTIONS.
+    /// asterisk-form: the whole server, for OPTIONS.
     Asterisk,
-    /// authority-form, which CONNECT uses and no other method.
+    /// authority-form: only for CONNECT.
     Authority,
 }
 
 impl<'buf> Target<'buf> {
-    /// By its form alone: which method may have which is judged with the request-line.
+    /// Parses a target of any form. The request-line checks the form against the method.
     pub(super) fn parse(word: &'buf [u8]) -> Result<Target<'buf>, Reject> {
-        // Bytes beyond ASCII are no part of a URI, and RFC 9112 §3.2 would have us answer 400.
-        // curl and busybox wget send them as the user typed them, and they name the file.
+        // A URI has no bytes beyond ASCII, and RFC 9112 §3.2 recommends 400. But curl and busybox
+        // wget send them as the user typed them, so we accept them as a part of the name.
         if word.iter().any(|&byte| byte <= b' ' || byte == 0x7f || byte == b'#') {
-            return Err(Reject::bad("The target holds a character that no target may hold."));
+            return Err(Reject::bad("The target contains a character that is not allowed."));
         }
         if word.starts_with(b"/") {
             return Ok(Target::path_and_query(word));
@@ -40,7 +40,7 @@ impl<'buf> Target<'buf> {
         if let Some(rest) = strip_scheme(word) {
             let end = rest.iter().position(|&b| b == b'/' || b == b'?').unwrap_or(rest.len());
             let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, b""));
-            // RFC 9110 §4.2.1 an empty host is invalid; §4.2.4 so is user information.
+            // RFC 9110 §4.2.1: an empty host is invalid. §4.2.4: so is user information.
             if authority.is_empty() || !is_host(authority) {
                 return Err(Reject::bad("The authority of the target is not a host."));
             }
@@ -64,7 +64,7 @@ impl<'buf> Target<'buf> {
     }
 }
 
-/// None of the four forms, or not one that the method may have.
+/// The target has none of the four forms, or one that the method may not have.
 pub(super) const NO_TARGET: Reject = Reject::bad("The target is neither a path nor a URI.");
 
 fn strip_scheme(word: &[u8]) -> Option<&[u8]> {
@@ -74,8 +74,8 @@ fn strip_scheme(word: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2). A zone in an IPv6 literal is accepted, as `%eth0` and
-/// as `%25eth0`: RFC 9844 wants clients to strip it, and requests, httpx and .NET do not.
+/// Whether `bytes` are `uri-host [ ":" port ]` (RFC 9110 §7.2). An IPv6 literal may have a zone, as
+/// `%eth0` or as `%25eth0`: clients should strip it (RFC 9844), but requests, httpx and .NET do not.
 pub fn is_host(bytes: &[u8]) -> bool {
     let (host_is_valid, port) = if let [b'[', rest @ ..] = bytes {
         let Some((literal, after)) = split_once(rest, b']') else {
@@ -100,7 +100,8 @@ fn has_port(authority: &[u8]) -> bool {
     decimal(after).is_some()
 }
 
-/// Between the brackets: an IPv6 address with or without zone, or an IPvFuture (RFC 3986 §3.2.2).
+/// Checks the text between brackets: an IPv6 address with or without a zone, or an IPvFuture
+/// (RFC 3986 §3.2.2).
 fn is_ip_literal(literal: &[u8]) -> bool {
     if let [b'v' | b'V', rest @ ..] = literal {
         return split_once(rest, b'.').is_some_and(|(version, address)| {
@@ -126,12 +127,12 @@ fn is_ip_literal(literal: &[u8]) -> bool {
     std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// RFC 3986 §3.2.2 reg-name; every IPv4 address is one.
+/// Checks a reg-name (RFC 3986 §3.2.2). Every IPv4 address is one, too.
 fn is_reg_name(name: &[u8]) -> bool {
     is_encoded(name, |byte| is_unreserved(byte) || is_sub_delim(byte))
 }
 
-/// Whether `bytes` are `plain` characters and percent-encodings only.
+/// Whether `bytes` are only `plain` characters and percent-encodings.
 fn is_encoded(bytes: &[u8], plain: impl Fn(u8) -> bool) -> bool {
     let mut rest = bytes;
     loop {

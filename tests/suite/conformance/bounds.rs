@@ -26,7 +26,7 @@ fn bounds_of_a_head() {
         format!("GET /a HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(count - 1))
     };
     let long = refused("414 URI Too Long", "The request-line is too long.");
-    let method = refused("501 Not Implemented", "No method is that long.");
+    let method = refused("501 Not Implemented", "The method is too long.");
     let large = refused("431 Request Header Fields Too Large", "The field section is too large.");
     let many = refused("431 Request Header Fields Too Large", "There are too many field lines.");
     let endless = |byte: &str| byte.repeat(90);

@@ -25,9 +25,9 @@ fn request_content() {
     let (number, several) =
         ("The Content-Length is not a number.", "There is more than one Content-Length.");
     let coding = "The last transfer coding is not chunked.";
-    let only = "The only transfer coding here is chunked.";
+    let only = "The only supported transfer coding is chunked.";
     let malformed = "The chunked content is malformed.";
-    let frames = "A trailer must not frame the request.";
+    let frames = "A trailer must not be Content-Length or Transfer-Encoding.";
     check_refused(&[
         ("9112 §6.3 both, CL.TE", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad, both),
         ("9112 §6.3 both, TE.CL", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", bad, both),
@@ -47,8 +47,8 @@ fn request_content() {
         ("9112 §6.3 identity is none any more", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n", bad, coding),
         ("9112 §6.3 an empty field", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding:\r\n\r\n", bad, coding),
         ("9112 §6.1 parameters of chunked", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked;a\r\n\r\n0\r\n\r\n", bad, coding),
-        ("9112 §7.1 chunked twice", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", bad, "Chunked may be applied but once."),
-        ("9112 §7.1 chunked twice, in two fields", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad, "Chunked may be applied but once."),
+        ("9112 §6.1 chunked twice", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", bad, "\"chunked\" may be applied only once."),
+        ("9112 §6.1 chunked twice, in two fields", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", bad, "\"chunked\" may be applied only once."),
         ("9112 §6.1 a coding that is not known", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501 Not Implemented", only),
         ("9112 §6.1 in two fields", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "501 Not Implemented", only),
         ("9112 §7.1 a size that is none", b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", bad, malformed),
@@ -221,7 +221,8 @@ fn expectations() {
     for (rule, input, output, end) in rows {
         check(&FIXED, &Limits::default(), rule, input, &output, end);
     }
-    let (status, reason) = ("417 Expectation Failed", "The only expectation is 100-continue.");
+    let (status, reason) =
+        ("417 Expectation Failed", "The only supported expectation is 100-continue.");
     check_refused(&[
         (
             "9110 §15.5.18 another",

@@ -12,7 +12,7 @@ const VERSION: &str = "The version is not HTTP/1.1 or HTTP/1.0.";
 
 const SPEAKS: &str = "This server speaks HTTP/1.1.";
 
-const CHARACTER: &str = "The target holds a character that no target may hold.";
+const CHARACTER: &str = "The target contains a character that is not allowed.";
 
 #[test]
 fn request_lines() {
@@ -214,7 +214,7 @@ fn targets() {
             "9112 §3.2.4 for OPTIONS alone",
             b"GET * HTTP/1.1\r\nHost: h\r\n\r\n",
             bad,
-            "Only OPTIONS may be asked of *.",
+            "Only OPTIONS may have the target *.",
         ),
         ("9112 §3.2.1 a relative path", b"GET a HTTP/1.1\r\nHost: h\r\n\r\n", bad, neither),
         ("9112 §3.2 a fragment", b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", bad, CHARACTER),
@@ -310,7 +310,7 @@ fn field_lines() {
     ]);
     let bad = "400 Bad Request";
     let (token, control) =
-        ("A field name is not a token.", "A field value holds a control character.");
+        ("A field name is not a token.", "A field value contains a control character.");
     let space = "A field line must not begin with white space.";
     check_refused(&[
         ("9112 §5.1 a space before the colon", b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", bad, token),

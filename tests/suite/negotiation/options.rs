@@ -167,7 +167,7 @@ fn pages_for_what_is_not_there() {
             ("/a.txt", named("a.txt", TEXT)),
             ("/about/", app.clone()),
             ("/.env", app.clone()),
-            ("/%00", error_page("400 Bad Request", "The path holds an encoded NUL.", "")),
+            ("/%00", error_page("400 Bad Request", "The path contains an encoded NUL.", "")),
         ],
     );
     // Missing itself: 404. With a slash before it, as a path is written.
