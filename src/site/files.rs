@@ -1,9 +1,8 @@
-//! Files that are open, what their answers have in common, and those that stay open for a while.
+//! Open files, and the field lines that all answers about a file share.
 //!
-//! Files that were just sent stay open for a second or two, so that the next request for one of
-//! them finds it by a look at its name. Nothing is ever answered stale: each request asks the
-//! system whether the name still leads to the same file in the same state, and content is read
-//! from the file each time. What was missing the last time is asked for before it is opened.
+//! A file stays open for a second or two after it was sent, so that the next request need not open
+//! it. No answer is stale: each request asks the system whether the name still leads to the same
+//! file in the same state, and reads the content from the file.
 
 use std::fs::File;
 use std::io;
@@ -18,24 +17,24 @@ use crate::sys::{self, Directory, FileState};
 pub struct OpenFile {
     /// Open for reading.
     pub file: Arc<File>,
-    /// Taken from the open file, so that it is of the same as what is sent.
+    /// The state of the open file, not of its name: so it belongs to the content that is sent.
     pub state: FileState,
-    /// Where it was found; its extension decides the media type.
+    /// The path of the file. Its extension decides the media type.
     pub path: SitePath,
-    /// Made for the first answer, and the same for all that follow.
+    /// Made for the first answer and used for all later ones.
     pub description: OnceLock<Arc<Description>>,
 }
 
 impl OpenFile {
-    /// Reads a part that is small enough to be sent from memory. `None`: the file has been
-    /// shortened since it was opened. `bytes`: a buffer for it.
+    /// Reads a small part into `bytes`, an empty buffer. Returns `None` if the file has been
+    /// shortened since it was opened.
     pub fn read(
         &self,
         offset: u64,
         length: usize,
         mut bytes: Vec<u8>,
     ) -> io::Result<Option<Vec<u8>>> {
-        // Not by `resize`, which sets one byte after the other in a build for size.
+        // `resize` would set single bytes in a build for size.
         while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
             let zeros = [0; 256];
             bytes.extend_from_slice(zeros.get(..missing).unwrap_or(&zeros));
@@ -53,60 +52,60 @@ impl OpenFile {
     }
 }
 
-/// What the answers of a representation have in common.
+/// What all answers with a representation share.
 #[derive(Debug)]
 pub struct Description {
-    /// What tells its states apart.
+    /// The validators of the representation.
     pub validators: Validators,
-    /// As they go on the wire: Cache-Control, Vary, ETag and Last-Modified; Content-Encoding,
-    /// Accept-Ranges and X-Content-Type-Options; Content-Type.
+    /// Field lines in this order: Cache-Control, Vary, ETag, Last-Modified; then Content-Encoding,
+    /// Accept-Ranges, X-Content-Type-Options; then Content-Type.
     pub(super) lines: Vec<u8>,
     pub(super) not_modified_bytes: usize,
     pub(super) untyped_bytes: usize,
 }
 
 impl Description {
-    /// What a 200 and a 206 say.
+    /// The field lines of a 200 or 206.
     pub fn lines(&self) -> &[u8] {
         &self.lines
     }
 
-    /// RFC 9110 §15.4.5: what a 304 says, which the 200 would say of caching and of itself.
+    /// The field lines of a 304: those of the 200 about caching and validators (RFC 9110 §15.4.5).
     pub fn not_modified_lines(&self) -> &[u8] {
         self.lines.get(..self.not_modified_bytes).unwrap_or_default()
     }
 
-    /// The same as [`Description::lines`] without the last: a multipart has another type.
+    /// [`Description::lines`] without Content-Type, for a multipart answer.
     pub fn untyped_lines(&self) -> &[u8] {
         self.lines.get(..self.untyped_bytes).unwrap_or_default()
     }
 
-    /// Content-Type: that of the original, whatever the coding.
+    /// The Content-Type line: that of the original file, whatever the coding.
     pub fn type_line(&self) -> &[u8] {
         self.lines.get(self.untyped_bytes..).unwrap_or_default()
     }
 }
 
-/// The files that one worker keeps open, and what it missed.
+/// The files that one worker keeps open, and the last path that was missing.
 #[derive(Debug, Default)]
 pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
-    /// The path of which there was nothing the last time.
+    /// The last path that did not exist.
     missed: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
 struct Slot {
     file: Arc<OpenFile>,
-    /// Since the last [`OpenFiles::expire`].
+    /// Whether a request used it since the last [`OpenFiles::expire`].
     used: bool,
 }
 
-/// A power of two. What a page consists of fits; descriptors are for clients.
+/// A power of two. Enough for the files of a page, and it leaves descriptors for clients.
 const SLOTS: usize = 64;
 
 impl OpenFiles {
-    /// The file of this path, if it is here and unchanged.
+    /// The file of this path, if it is open and unchanged. Closes it if it has changed.
     pub fn find(&mut self, root: &Directory, path: &[u8]) -> Option<Arc<OpenFile>> {
         let slot = self.slots.get_mut(place(path))?;
         let kept = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path)?;
@@ -118,19 +117,19 @@ impl OpenFiles {
         None
     }
 
-    /// Remembers that there was nothing of this path: browsers ask for one icon again and again.
+    /// Remembers a path that does not exist: browsers request the same missing icon repeatedly.
     pub fn miss(&mut self, path: &[u8]) {
         let missed = self.missed.get_or_insert_default();
         missed.clear();
         missed.extend_from_slice(path);
     }
 
-    /// Whether there was nothing of this path the last time.
+    /// Whether this is the last path that did not exist. Ask the system whether that is still so.
     pub fn was_missing(&self, path: &[u8]) -> bool {
         self.missed.as_deref() == Some(path)
     }
 
-    /// Keeps a file, in the place of another.
+    /// Keeps a file open. It may replace another one.
     pub fn keep(&mut self, file: &Arc<OpenFile>) {
         if !file.state.is_known() {
             return;
@@ -143,8 +142,8 @@ impl OpenFiles {
         }
     }
 
-    /// Closes what has not been used since the last call: a file that was deleted must give its
-    /// place on the disk back, and a stick must be free to be pulled out.
+    /// Closes files that were not used since the last call, so that deleted files free their space
+    /// and a USB stick can be unmounted.
     pub fn expire(&mut self) {
         self.missed = None;
         let mut kept = false;
@@ -162,18 +161,18 @@ impl OpenFiles {
         }
     }
 
-    /// Closes all of them: there are no descriptors left for what is more important.
+    /// Closes all files, to free descriptors or to look at every name again.
     pub fn clear(&mut self) {
         *self = OpenFiles::default();
     }
 
-    /// Whether none is open, and nothing was missed.
+    /// Whether there is nothing to expire.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty() && self.missed.is_none()
     }
 }
 
-/// FNV-1a of a path, as the number of a slot.
+/// The slot of a path, by FNV-1a.
 fn place(path: &[u8]) -> usize {
     let hash = path
         .iter()

@@ -1,5 +1,5 @@
-//! The virtual path `/ip`: tells clients their address and what it says about them. It is what
-//! `ipv6-httpd.py` was written for.
+//! The virtual path `/ip`: tells clients their address and what kind of address it is. This was the
+//! purpose of `ipv6-httpd.py`.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -10,22 +10,22 @@ use crate::peer::{Kind, Name, Peer};
 
 use super::page::{self, PageFormat, escape_html, write_json};
 
-/// The client, and the address at which it reached the server.
+/// The client, and the address of the server that it connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Its address and zone.
+    /// The address and zone of the client.
     pub name: Name,
-    /// The server's own address of this connection, canonical. `None`: the client knows another
-    /// one, that of a proxy.
+    /// The canonical address of the server in this connection. `None` behind a proxy: the client
+    /// connected to the address of the proxy.
     pub server: Option<IpAddr>,
 }
 
-/// Whether a path, as it was sent, is this one.
+/// Whether a path, as the client sent it, is `/ip`.
 pub fn is_at(path: &[u8]) -> bool {
     path == b"/ip"
 }
 
-/// The answer to `/ip`.
+/// Answers a request for `/ip`, in the format that Accept prefers, or as text.
 pub fn respond(client: &Client, fields: Fields<'_>) -> Response {
     let format = PageFormat::wanted(fields, PageFormat::Text);
     let address = client.name.to_string();
@@ -106,7 +106,7 @@ fn family(address: Option<IpAddr>) -> &'static str {
     }
 }
 
-/// What an address is for, as a sentence. `zone`: the interface of a link-local one.
+/// Describes a kind of address in a sentence. `zone`: the interface of a link-local address.
 fn in_words(kind: Kind, zone: Option<&str>) -> String {
     match (kind, zone) {
         (Kind::Global, _) => "Global: valid in the whole Internet.".to_owned(),
@@ -147,12 +147,12 @@ fn in_words(kind: Kind, zone: Option<&str>) -> String {
     }
 }
 
-/// What the last 64 bits of an IPv6 address say.
+/// The kind of interface identifier: the last 64 bits of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Identifier {
     /// Made from this hardware address (RFC 4291 appendix A).
     Hardware([u8; 6]),
-    /// A number that people or a DHCPv6 server give.
+    /// A number from a person or a DHCPv6 server.
     Given,
     /// A random number (RFC 8981), or a stable one that looks like it (RFC 7217).
     Opaque,
@@ -162,7 +162,7 @@ impl Identifier {
     fn of(address: Ipv6Addr) -> Identifier {
         match address.octets() {
             [_, _, _, _, _, _, _, _, a, b, c, 0xff, 0xfe, d, e, f] => {
-                // The bit that says "unique in the world" is turned over.
+                // The universal/local bit is inverted.
                 Identifier::Hardware([a ^ 2, b, c, d, e, f])
             }
             [_, _, _, _, _, _, _, _, 0, 0, 0, 0, ..] => Identifier::Given,
@@ -200,7 +200,7 @@ mod tests {
                 "fe80::3656:78ff:fe9a:bcde",
                 Identifier::Hardware([0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde]),
             ),
-            // A hardware address of a virtual machine's own making.
+            // A locally administered hardware address, as virtual machines have.
             ("fe80::fc:ff:fe00:1", Identifier::Hardware([2, 0xfc, 0, 0, 0, 1])),
             ("2001:db8::1", Identifier::Given),
             ("2001:db8::1:53", Identifier::Given),

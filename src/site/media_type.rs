@@ -1,7 +1,7 @@
-//! File extension -> media type (RFC 9110 §8.3). Text is UTF-8. What is not known is
-//! `application/octet-stream`: nothing is guessed from content.
+//! File extension -> media type (RFC 9110 §8.3). Text is UTF-8. Unknown extensions are
+//! `application/octet-stream`: the server never guesses from content.
 
-/// The media type of a file by its name. `own`: types that the operator gave, which come first.
+/// The media type of a file by its name. `own`: types of the operator, which take precedence.
 pub fn of<'o>(name: &[u8], own: &'o [(String, String)]) -> &'o str {
     let mut buffer = [0; EXTENSION_BYTES_MAX];
     let Some(extension) = extension(name, &mut buffer) else {
@@ -16,7 +16,7 @@ pub fn of<'o>(name: &[u8], own: &'o [(String, String)]) -> &'o str {
     }
 }
 
-/// What stands behind the last dot, in lower case.
+/// The part after the last dot, in lower case.
 fn extension<'b>(name: &[u8], buffer: &'b mut [u8; EXTENSION_BYTES_MAX]) -> Option<&'b str> {
     let name = name.rsplit(|&byte| byte == b'/').next()?;
     let dot = name.iter().rposition(|&byte| byte == b'.')?;

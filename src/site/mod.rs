@@ -1,5 +1,5 @@
-//! What a request names, and the answer to it: resource, representation, precondition, range.
-//! Opens files beneath its root; knows no sockets.
+//! From a request to its answer: resource, representation, preconditions, range. Opens files
+//! beneath its root. Does not know sockets.
 #![forbid(unsafe_code)]
 
 pub mod files;
@@ -40,28 +40,28 @@ use resource::{Finder, Resource};
 pub struct Site {
     root: Directory,
     options: SiteOptions,
-    /// Field lines of every answer that the operator wants.
+    /// Field lines for every answer, from `--header` and `--cors`.
     own_lines: Vec<u8>,
-    /// Parts that a Range may have.
+    /// The most ranges that a Range may have.
     ranges_max: usize,
 }
 
 /// Why the content of a file cannot be sent.
 #[derive(Clone, Copy, Debug)]
 enum Unread {
-    /// The file was shortened or replaced between two looks at it.
+    /// The file was shortened or replaced while we looked at it.
     Changed,
-    /// It cannot be read.
+    /// The system cannot read it.
     Failed(Failure),
 }
 
 impl From<&io::Error> for Unread {
     fn from(error: &io::Error) -> Unread {
         match error.kind() {
-            // ESTALE: its server has another file of this name by now.
+            // ESTALE: on the file server, the name is now another file.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::StaleNetworkFileHandle => Unread::Changed,
             _ => Unread::Failed(match Failure::from(error) {
-                // There was a file: it is the device that is missing.
+                // The file is open, so the device is missing, not the file.
                 Failure::Missing => Failure::Broken,
                 failure => failure,
             }),
@@ -69,25 +69,25 @@ impl From<&io::Error> for Unread {
     }
 }
 
-/// What answering takes of the thread that does it.
+/// What a thread lends to the site for one answer.
 #[expect(missing_debug_implementations, reason = "a closure has none")]
 pub struct Context<'c> {
-    /// Asked for `/ip` alone: to name a client may take the system.
+    /// Names the client. Called only for `/ip`, because it may need system calls.
     pub client: &'c dyn Fn() -> Client,
-    /// Files that this thread keeps open.
+    /// The files that this thread keeps open.
     pub open_files: &'c mut OpenFiles,
-    /// Buffers of this thread.
+    /// The buffers of this thread.
     pub buffers: &'c mut Buffers,
     /// The time of this turn.
     pub now: &'c Now,
 }
 
-/// Files up to this size leave in one write with their head, from memory: below, that is cheaper
-/// than to keep them open.
+/// Files up to this size are read into memory and sent in one write with their head. For them this
+/// is cheaper than `sendfile`.
 const SMALL_BYTES_MAX: u64 = 4 << 10;
 
 impl Site {
-    /// Opens the folder.
+    /// `ranges_max`: the most ranges that a Range may have.
     pub fn open(root: Directory, options: SiteOptions, ranges_max: usize) -> Site {
         let mut own_lines = Vec::new();
         let cors = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")];
@@ -101,12 +101,12 @@ impl Site {
         Site { root, options, own_lines, ranges_max }
     }
 
-    /// The folder.
+    /// The folder that is served.
     pub fn root(&self) -> &Directory {
         &self.root
     }
 
-    /// The answer to a valid request.
+    /// Answers a valid request.
     pub fn respond(&self, request: &Request<'_>, context: Context<'_>) -> Response {
         let client = context.client;
         let mut finder = self.finder(context);
@@ -118,16 +118,16 @@ impl Site {
         response
     }
 
-    /// The answer to a request whose last answer was a file that could not be read. The file itself
-    /// may be readable where its coded sibling was not, and so may what has taken its place. An
-    /// error has the server's own page: the operator's may be what could not be read.
+    /// Answers a request again, because the file of the first answer was unreadable. If that was a
+    /// coded sibling, its original may be readable; if it was replaced, its replacement may be. An
+    /// error gets the server's own page, because the operator's page may be the unreadable file.
     pub fn respond_again(
         &self,
         request: &Request<'_>,
         context: Context<'_>,
         unreadable: &Unreadable<io::Error>,
     ) -> Response {
-        // A file that is kept open may be the old one for as long as it is asked for.
+        // A file that is kept open may be the old one.
         context.open_files.clear();
         let client = context.client;
         let mut finder = Finder { finds_siblings: false, ..self.finder(context) };
@@ -158,7 +158,7 @@ impl Site {
         }
     }
 
-    /// The answer to a valid request that is not to be answered, for a reason outside of the site.
+    /// Refuses a valid request for a reason outside of the site, such as access.
     pub fn refuse(&self, request: &Request<'_>, reject: Reject) -> Response {
         let mut response = error(request, reject.status, reject.reason);
         response.add_lines(&self.own_lines);
@@ -168,7 +168,7 @@ impl Site {
         response
     }
 
-    /// The answer to what is no valid request: nothing is known of what its sender understands.
+    /// Answers an invalid request, as text: its Accept field is unknown.
     pub fn reject(&self, reject: &Reject) -> Response {
         let mut response = page::error(reject.status, reject.reason, PageFormat::Text);
         response.add_lines(&self.own_lines);
@@ -210,8 +210,8 @@ impl Site {
             Ok(path) => path,
             Err(reject) => return error(request, reject.status, reject.reason),
         };
-        // A file that is rewritten in place may shrink between fstat and read. It is there all
-        // the same, so we look again; a writer that never stops gets an error.
+        // A file that is rewritten in place may shrink between fstat and read. It still exists, so
+        // we try again, three times in all.
         let mut failure = Failure::Broken;
         for _ in 0..3 {
             let unread = match self.find(request, &path, query, finder) {
@@ -221,7 +221,7 @@ impl Site {
             finder.open_files.clear();
             if let Unread::Failed(why) = unread {
                 failure = why;
-                // It may have been a coded sibling.
+                // If it was a coded sibling, its original may be readable.
                 if !std::mem::replace(&mut finder.finds_siblings, false) {
                     break;
                 }
@@ -230,7 +230,7 @@ impl Site {
         failed(request, failure)
     }
 
-    /// RFC 9110 §9.3.7, and what browsers ask before a request to another origin.
+    /// Answers OPTIONS (RFC 9110 §9.3.7), and the preflight requests of CORS.
     fn options(&self, request: &Request<'_>) -> Response {
         let mut response = Response::new(Status::NoContent).with("Allow", ALLOW);
         if self.options.cors && request.fields.one("Access-Control-Request-Method").is_some() {
@@ -256,15 +256,15 @@ impl Site {
             Resource::Directory(directory) if self.options.listing => {
                 match self.listing(request, &directory, path, query) {
                     Ok(listing) => Ok(listing),
-                    // Removed since it was opened, and be it the root: only its entries tell. Its
-                    // links do not: some file systems count none.
+                    // The directory, perhaps the root, was removed after it was opened. Only
+                    // reading its entries shows that: some file systems do not count links.
                     Err(error) if sys::is_no_such_name(&error) => self.missing(request, finder),
                     Err(error) => Ok(failed(request, Failure::from(&error))),
                 }
             }
             Resource::Redirect => {
-                // RFC 9110 §10.2.2: the client resolves it against the URL that it asked for, which
-                // only it knows behind a proxy. A query keeps its octets, as URIs spell them.
+                // RFC 9110 §10.2.2: the client resolves the reference against its own URL. Behind a
+                // proxy only the client knows that URL. The query stays the same, percent-encoded.
                 let Target::Path { path: asked, .. } = request.target else {
                     return Ok(error(request, Status::BadRequest, NO_PATH));
                 };
@@ -290,7 +290,7 @@ impl Site {
         }
     }
 
-    /// What stands in for a path that is not there.
+    /// Answers a path that does not exist: fallback, redirect or 404.
     fn missing<'s>(
         &'s self,
         request: &Request<'_>,
@@ -304,9 +304,9 @@ impl Site {
             }
         }
         if let Some(location) = &self.options.redirect_all {
-            // It is sent as the operator wrote it: behind a proxy they know the prefix, and a path
-            // made relative would lead elsewhere from each folder. The page itself may be missing:
-            // no circle.
+            // Location is as the operator wrote it: they know the prefix behind a proxy, and a
+            // relative path would depend on the folder. If the page itself is missing, a redirect
+            // would be a loop.
             if !leads_back(location, request) {
                 return Ok(error(request, Status::Found, "Go on to this address.")
                     .with("Location", location));
@@ -315,8 +315,8 @@ impl Site {
         Ok(error(request, Status::NotFound, NOTHING))
     }
 
-    /// `404.html`, `403.html` and so on in the root take the place of the server's own pages,
-    /// where nobody asked for text or JSON.
+    /// Replaces the server's page by `404.html`, `403.html` and so on in the root, unless the
+    /// client prefers text or JSON.
     fn with_own_page<'s>(
         &'s self,
         request: &Request<'_>,
@@ -370,7 +370,7 @@ impl Site {
         finder: &mut Finder<'s>,
     ) -> Result<Response, Unread> {
         let Ok(representation) = representation::select(finder, file, request) else {
-            // RFC 9110 §12.5.3; §12.5.5: an error may be about one coding, and then varies with it.
+            // RFC 9110 §12.5.3. The error depends on Accept-Encoding, so Vary says so (§12.5.5).
             let reason =
                 "This file is not available in an encoding you accept. Allow identity as well.";
             return Ok(
@@ -393,7 +393,7 @@ impl Site {
             }
         }
         let selection = match fields.one("Range") {
-            // RFC 9110 §14.2: only GET has ranges.
+            // RFC 9110 §14.2: Range is defined only for GET.
             Some(value)
                 if request.method == Method::Get
                     && precondition::range_applies(fields, validators, date) =>
@@ -406,7 +406,7 @@ impl Site {
     }
 }
 
-/// What of a representation is sent.
+/// Answers with the selected part of a representation.
 fn selected(
     request: &Request<'_>,
     representation: &Representation,
@@ -446,14 +446,14 @@ fn selected(
     })
 }
 
-/// An answer about a file.
+/// An answer with the field lines of a representation.
 fn described(status: Status, lines: &[u8], buffers: &mut Buffers) -> Response {
     let mut response = Response::in_buffer(status, buffers.take());
     response.add_lines(lines);
     response
 }
 
-/// RFC 9110 §10.2.1.
+/// The value of Allow (RFC 9110 §10.2.1).
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 const NO_PATH: &str = "The target is not a path.";
@@ -464,7 +464,7 @@ fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
     page::error(status, reason, PageFormat::wanted(request.fields, PageFormat::Text))
 }
 
-/// The system's own words are not for clients: they may name what is outside.
+/// Clients never see the message of the system: it may name files outside of the root.
 fn failed(request: &Request<'_>, failure: Failure) -> Response {
     match failure {
         Failure::Missing => error(request, Status::NotFound, NOTHING),
@@ -483,7 +483,7 @@ fn failed(request: &Request<'_>, failure: Failure) -> Response {
     }
 }
 
-/// Whether `location`, a URL or an absolute path, names what was asked for.
+/// Whether `location`, a URL or an absolute path, names the requested path.
 fn leads_back(location: &str, request: &Request<'_>) -> bool {
     let url = location.strip_prefix("http://").or_else(|| location.strip_prefix("https://"));
     let rest = url.unwrap_or(location);
@@ -500,7 +500,7 @@ fn leads_back(location: &str, request: &Request<'_>) -> bool {
     name(path.as_bytes()) == name(asked)
 }
 
-/// A part of a file, from memory if it is small and will be sent.
+/// A part of a file as a body: in memory if it is small and will be sent.
 fn body(
     method: Method,
     file: &OpenFile,
@@ -512,7 +512,7 @@ fn body(
         && method != Method::Head
         && sys::read_at(&file.file, &mut [0], 0).is_ok_and(|count| count > 0)
     {
-        // It has grown, or it says nothing of its size: its content is not "none".
+        // The file has grown, or its file system reports no size. It is not empty.
         return Err(Unread::Changed);
     }
     if length > SMALL_BYTES_MAX || method == Method::Head {

@@ -1,12 +1,11 @@
-//! What the server's own pages have in common: the format that a client wants them in, their
-//! style, and how text gets into them.
+//! What the server's own pages share: their format, their style, and escaping.
 
 use crate::http::accept::media_type_weight;
 use crate::http::fields::Fields;
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
-/// The forms of the server's own pages.
+/// The formats of the server's own pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageFormat {
     /// For browsers.
@@ -18,7 +17,7 @@ pub enum PageFormat {
 }
 
 impl PageFormat {
-    /// What Accept names with the greatest weight; `otherwise` where it names neither.
+    /// The format with the greatest weight in Accept; `otherwise` if Accept names none of them.
     pub fn wanted(fields: Fields<'_>, otherwise: PageFormat) -> PageFormat {
         if fields.all("Accept").next().is_none() {
             return otherwise;
@@ -44,8 +43,8 @@ impl PageFormat {
     }
 }
 
-/// An answer with a page of the server's own. Which format it takes depends on Accept, and an error
-/// may be gone a moment later, so caches must ask again.
+/// An answer with one of the server's own pages. It varies with Accept, and caches must revalidate,
+/// because an error may be gone a moment later.
 pub fn respond(status: Status, format: PageFormat, page: Vec<u8>) -> Response {
     let mut response = Response::new(status);
     response.add("Content-Type", format.media_type());
@@ -55,7 +54,7 @@ pub fn respond(status: Status, format: PageFormat, page: Vec<u8>) -> Response {
     secured(response, format).with_body(Body::bytes(page))
 }
 
-/// Adds what keeps a page from doing anything but being read.
+/// Adds a Content-Security-Policy to a page in HTML.
 pub fn secured(response: Response, format: PageFormat) -> Response {
     match format {
         PageFormat::Html => response.with("Content-Security-Policy", POLICY),
@@ -63,13 +62,13 @@ pub fn secured(response: Response, format: PageFormat) -> Response {
     }
 }
 
-/// No script, no request but by a form of a listing, and no style but the one in the page: its
-/// SHA-256 (CSP Level 3 §2.3.1), which a test below and a browser in `scripts/check-browser` check.
+/// Allows no scripts, no requests except by the forms of listings, and only the style in the page, by
+/// its SHA-256 (CSP Level 3 §2.3.1). A test below and `scripts/check-browser` check the hash.
 const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-uXIbW9Mj6xnQc0wNWnHiYvQUMbcCbHogClYTYMA0zVU='; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The page of an error: the status, and one sentence.
+/// An error page: the status and one sentence.
 pub fn error(status: Status, reason: &str, format: PageFormat) -> Response {
     let mut page = Vec::with_capacity(128);
     match format {
@@ -98,7 +97,7 @@ pub fn error(status: Status, reason: &str, format: PageFormat) -> Response {
     respond(status, format, page)
 }
 
-/// An error with the operator's own page in place of the server's.
+/// Replaces the page of an error by the operator's own.
 pub fn replace(mut response: Response, body: Body) -> Response {
     response.remove("Content-Security-Policy");
     response.remove("Content-Type");
@@ -106,7 +105,7 @@ pub fn replace(mut response: Response, body: Body) -> Response {
     response.with_body(body)
 }
 
-/// Everything up to the content of a page.
+/// Begins an HTML page: everything before its content.
 pub fn begin(title: &[u8], out: &mut Vec<u8>) {
     out.reserve(BEFORE_TITLE.len() + STYLE.len() + 1_024);
     out.extend_from_slice(BEFORE_TITLE);
@@ -126,8 +125,8 @@ const BEFORE_TITLE: &[u8] = b"<!doctype html>
 <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <title>";
 
-/// Light and dark, from a phone to a wall; no font, no picture. On a narrow screen a row of a
-/// listing becomes two lines: the name above, size and date below.
+/// Light and dark, for small and large screens, without fonts and pictures. On a narrow screen a row
+/// of a listing becomes two lines: the name above, size and date below.
 const STYLE: &str = "
 :root{color-scheme:light dark;--page:#fff;--ink:#1c2024;--dim:#59626b;--link:#0a58b5;--line:#dde1e6;--row:#f3f5f7}
 @media(prefers-color-scheme:dark){
@@ -162,7 +161,7 @@ td:first-child{padding:.5rem .5rem 0}
 td:empty{padding-bottom:.5rem}}
 ";
 
-/// Puts text into a page: bytes that are no UTF-8 and control characters become U+FFFD.
+/// Writes text into a page. Bytes that are not UTF-8 and control characters become U+FFFD.
 pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
     let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || c.is_control();
     for_each_run(text, special, out, |character, out| {
@@ -177,9 +176,9 @@ pub fn escape_html(text: &[u8], out: &mut Vec<u8>) {
     });
 }
 
-/// Puts the name of an entry into the text of its link. Unlike in [`escape_html`] quotes stay as
-/// they are, and `&` is a numeric reference but for the first: Kodi decodes in two passes, as the
-/// head of [`super::listing`] says.
+/// Writes the name of an entry as the text of its link. Unlike [`escape_html`], it keeps quotes. Each
+/// `&` except one at the start becomes a numeric reference, because Kodi decodes in two passes: see
+/// the head of [`super::listing`].
 pub fn escape_name(name: &[u8], out: &mut Vec<u8>) {
     let special = |c: char| matches!(c, '&' | '<' | '>') || c.is_control();
     let start = out.len();
@@ -194,14 +193,14 @@ pub fn escape_name(name: &[u8], out: &mut Vec<u8>) {
     });
 }
 
-/// A JSON string with its quotes (RFC 8259 §7); bytes that are no UTF-8 become U+FFFD.
+/// Writes a JSON string with its quotes (RFC 8259 §7). Bytes that are not UTF-8 become U+FFFD.
 pub fn write_json(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape_json(text, out);
     out.push(b'"');
 }
 
-/// The same without the quotes around it.
+/// The same without the quotes.
 pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
     let special = |c: char| matches!(c, '"' | '\\') || c.is_control();
     for_each_run(text, special, out, |character, out| match character {
@@ -210,7 +209,7 @@ pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
         '\u{fffd}' => out.extend_from_slice("\u{fffd}".as_bytes()),
-        // Terminals take the controls of Latin-1 for their own, so they are escaped as well.
+        // Also escape the control characters of Latin-1, because terminals obey them.
         _ => {
             let hex = |nibble: u32| char::from_digit(nibble, 16).unwrap_or('0') as u8;
             let code = character as u32;
@@ -219,8 +218,8 @@ pub fn escape_json(text: &[u8], out: &mut Vec<u8>) {
     });
 }
 
-/// Copies text as it is, but for what is `special`, which is for `escape`, as is U+FFFD in place
-/// of bytes that are no UTF-8.
+/// Copies text, and passes `special` characters to `escape`. Bytes that are not UTF-8 are passed to
+/// it as U+FFFD.
 fn for_each_run(
     text: &[u8],
     special: impl Fn(char) -> bool,

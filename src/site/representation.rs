@@ -1,5 +1,5 @@
-//! The selected representation of a file (RFC 9110 §3.2): its media type, its content coding, and
-//! the validators of exactly that.
+//! The selected representation of a file (RFC 9110 §3.2): its media type, content coding and
+//! validators.
 
 use std::sync::Arc;
 
@@ -17,29 +17,28 @@ use super::files::{Description, OpenFile};
 use super::media_type;
 use super::resource::{Finder, find_file};
 
-/// What will be sent, unless a precondition or a range says otherwise.
+/// The selected representation, before preconditions and ranges.
 #[derive(Debug)]
 pub struct Representation {
     /// The file that holds it.
     pub source: Arc<OpenFile>,
     /// In bytes.
     pub length: u64,
-    /// What its answers have in common.
+    /// What all its answers share.
     pub description: Arc<Description>,
 }
 
-/// The client refuses all representations there are (RFC 9110 §15.5.7).
+/// The client accepts none of the representations (RFC 9110 §15.5.7).
 #[derive(Debug)]
 pub struct NotAcceptable;
 
-/// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. A
-/// sibling older than its original is a forgotten one.
+/// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. It ignores a
+/// sibling that is older than its original: it is out of date.
 ///
-/// A client that asks for a range means the bytes of one representation. It has that from an
-/// earlier answer if it names its entity-tag; if it names none, identity is what readers of parts
-/// of a file expect. So for a range the tag decides, then identity, and only then what is preferred.
-/// Vary does not name Range: a cache joins parts by their strong validators (RFC 9110 §15.3.7.3),
-/// which differ from coding to coding.
+/// A range is of one particular representation. If the client has a part of it, it names the
+/// entity-tag. If it names none, it most likely expects bytes of the original. So for a range we
+/// select first by the tag, then identity, and only then by preference. Vary does not name Range:
+/// caches combine parts by strong validators (RFC 9110 §15.3.7.3), which differ between codings.
 pub fn select(
     finder: &mut Finder<'_>,
     original: Arc<OpenFile>,
@@ -70,13 +69,13 @@ pub fn select(
     Ok(Representation { source, length, description })
 }
 
-/// Whether a range is asked for, in words that are understood (RFC 9110 §14.2: GET alone has them).
+/// Whether the request has a Range that we understand. Only GET can (RFC 9110 §14.2).
 fn asks_for_range(request: &Request<'_>, ranges_max: usize) -> bool {
     let is_understood = |value| range::select(value, u64::MAX, ranges_max) != Selection::Whole;
     request.method == Method::Get && request.fields.one("Range").is_some_and(is_understood)
 }
 
-/// The sibling that a range is of; `None`: identity. There is at least one sibling.
+/// The sibling to take a range from; `None` for identity. `siblings` is not empty.
 fn of_range(
     mut siblings: Vec<(Coding, Arc<OpenFile>)>,
     original: &OpenFile,
@@ -91,8 +90,8 @@ fn of_range(
     if accept.accepts_identity() && is_named(original, None) {
         return None;
     }
-    // With If-Range, one that names nothing there is, or a date, which siblings often share: the
-    // answer is the whole, and the one that is preferred.
+    // If-Range names an unknown tag, or a date, which siblings often share. Then the answer is the
+    // whole of the preferred representation.
     let is_conditional = fields.all("If-Range").next().is_some();
     match siblings.iter().position(|(coding, file)| is_named(file, Some(*coding))) {
         None if accept.accepts_identity() && !is_conditional => None,
@@ -100,8 +99,9 @@ fn of_range(
     }
 }
 
-/// Kept with the file where it is the same for the next request: not for a file that lies beside
-/// another, nor for one that was changed just now, or that is from the future.
+/// Describes a representation. Keeps the description with the file if it will be the same for the
+/// next request. It may differ for a coded sibling, and for a file that was changed just now or has
+/// a date in the future.
 fn describe(
     source: &OpenFile,
     coding: Option<Coding>,
@@ -118,7 +118,7 @@ fn describe(
             lines.len()
         };
         add("Cache-Control: ", options.cache_control.as_bytes());
-        // Whether or not there are siblings today: tomorrow there may be.
+        // Also without siblings: there may be some tomorrow.
         let mut not_modified_bytes = add("Vary: ", b"Accept-Encoding");
         if let Some(tag) = &validators.entity_tag {
             not_modified_bytes = add("ETag: ", tag);
@@ -131,7 +131,7 @@ fn describe(
         }
         add("Accept-Ranges: ", b"bytes");
         let untyped_bytes = add("X-Content-Type-Options: ", b"nosniff");
-        // What it decodes to, and so without the suffix of its coding.
+        // The type of the decoded content, so by the name without the suffix of the coding.
         let path = source.path.as_bytes();
         let suffix = coding.map_or("", Coding::suffix).as_bytes();
         let path = path.strip_suffix(suffix).unwrap_or(path);
@@ -147,12 +147,13 @@ fn describe(
     }
 }
 
-/// Size and time of modification, never the inode: copies of a site on two machines must agree.
+/// Made from size and time of modification. Not from the inode: copies of a site on two machines
+/// must have the same validators.
 fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Validators {
     let Some((seconds, nanoseconds)) = state.modified else {
         return Validators::default();
     };
-    // Images of Nix and of containers date everything 0 or 1: no sign that nothing has changed.
+    // Images of Nix and of containers date all files 0 or 1, so the date tells nothing.
     if (0..=1).contains(&seconds) {
         return Validators::default();
     }
@@ -171,7 +172,7 @@ fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Valid
         tag.extend_from_slice(coding.suffix().as_bytes());
     }
     tag.push(b'"');
-    // The date has whole seconds, whatever the stamp has, and is settled later than the tag.
+    // Last-Modified has whole seconds, so it needs an older file than the entity-tag.
     let is_settled = age == Age::Settled && seconds > 0;
     Validators {
         entity_tag: Some(tag),
@@ -181,25 +182,25 @@ fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Valid
     }
 }
 
-/// What the time of a modification is good for.
+/// Which validators a time of modification is good enough for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Age {
-    /// Another write may yet leave the same time behind, with other content. No validator is given
-    /// out, so that none can match when that has happened (RFC 9110 §8.8.1, §8.8.2.2).
+    /// None. Another write may still get the same time, with other content (RFC 9110 §8.8.1,
+    /// §8.8.2.2).
     Fresh,
-    /// Old enough for an entity-tag, which has all of the time, and not for Last-Modified, which
-    /// has whole seconds. Also what is from the future: the date would be later than the answer
-    /// (§8.8.2.1), and boards without a clock meet such files.
+    /// An entity-tag, which has the exact time, but not Last-Modified, which has whole seconds. Also
+    /// for files from the future, which boards without a clock have: Last-Modified must not be later
+    /// than the answer (§8.8.2.1).
     Tagged,
-    /// Old enough for both.
+    /// Both.
     Settled,
 }
 
-/// How old a time of modification is, in terms of the clock that made it. Of that clock only the
-/// stamp is known, so it is taken to tick as coarsely as the stamp lets it: a whole second may be
-/// one of ext4 with small inodes, an even one of FAT. Two ticks must have passed.
+/// The age of a time of modification, in ticks of the clock that made it. We know that clock only by
+/// the time stamp, so we assume the coarsest clock that could have made it. A whole second may be
+/// from ext4 with small inodes, and an even one from FAT. Two ticks must have passed.
 fn age((seconds, nanoseconds): (i64, u32), now: HttpDate) -> Age {
-    // A file server's clock may be ahead of ours; nobody's is by a day.
+    // The clock of a file server may be ahead of ours, but not by a day.
     const AHEAD_SECONDS_MAX: i64 = 86_400;
     if seconds - now.0 > AHEAD_SECONDS_MAX {
         return Age::Tagged;
@@ -212,12 +213,12 @@ fn age((seconds, nanoseconds): (i64, u32), now: HttpDate) -> Age {
             while i64::from(nanoseconds) % (tick * 10) == 0 {
                 tick *= 10;
             }
-            // However fine the stamp, Linux takes it from a clock that ticks with the scheduler,
-            // at 100 Hz or faster.
+            // Linux takes time stamps from a clock that ticks with the scheduler, at 100 Hz or
+            // faster, however fine they are.
             tick.max(NANOSECONDS / 100)
         }
     };
-    // `now` has whole seconds: at least as much time as this has passed.
+    // `now` is rounded down, so at least this much time has passed.
     let passed = now.0.saturating_sub(seconds).saturating_mul(NANOSECONDS) - i64::from(nanoseconds);
     if passed < 2 * tick_nanoseconds {
         Age::Fresh

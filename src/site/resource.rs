@@ -1,4 +1,4 @@
-//! What a path names: a file, a directory, a redirect, or nothing. Opening goes through
+//! Finds what a path names: a file, a directory, a redirect, or nothing. It opens files through
 //! [`Directory`], which never leaves the root.
 
 use std::fs::File;
@@ -18,32 +18,32 @@ use super::files::{OpenFile, OpenFiles};
 pub enum Resource {
     /// A regular file, open.
     File(Arc<OpenFile>),
-    /// A directory without index.
+    /// A directory without an index file.
     Directory(File),
-    /// A directory that was asked for without its slash.
+    /// A directory, requested without a slash at the end.
     Redirect,
-    /// Nothing, or nothing that this server would send.
+    /// Nothing, or something that the server does not serve.
     Missing,
-    /// Something that cannot be read.
+    /// Something that the server cannot read.
     Failed(Failure),
 }
 
-/// Where files are looked for.
+/// Finds files for one request.
 #[derive(Debug)]
 pub struct Finder<'f> {
-    /// Beneath this directory.
+    /// The folder that is served.
     pub root: &'f Directory,
-    /// By these rules.
+    /// What to serve, and how.
     pub options: &'f SiteOptions,
-    /// After these.
+    /// The files that this thread keeps open.
     pub open_files: &'f mut OpenFiles,
-    /// For what is read.
+    /// The buffers of this thread.
     pub buffers: &'f mut Buffers,
     /// The time of this turn.
     pub now: &'f Now,
-    /// Parts that a Range may have.
+    /// The most ranges that a Range may have.
     pub ranges_max: usize,
-    /// Whether coded siblings are looked for: one of them may have turned out to be unreadable.
+    /// Whether to look for coded siblings. Not after one of them was unreadable.
     pub finds_siblings: bool,
 }
 
@@ -56,7 +56,7 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     let found = match open(finder, path) {
         Resource::Missing if options.try_html && !path.is_directory() => {
             match open(finder, &path.with_suffix(".html")) {
-                // A page is wanted; a redirect would lead to nothing.
+                // `--try-html` finds only files. A redirect would lead to a 404.
                 Resource::Directory(_) => Resource::Missing,
                 found => found,
             }
@@ -64,7 +64,7 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         found => found,
     };
     match found {
-        // `file/` is not `file`: its links would lead elsewhere.
+        // `file/` is not `file`: relative links in it would lead elsewhere.
         Resource::File(_) if path.is_directory() => Resource::Missing,
         Resource::Directory(_) if !path.is_directory() => Resource::Redirect,
         Resource::Directory(directory) => find_index(finder, directory, path),
@@ -72,8 +72,8 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     }
 }
 
-/// Opens a file that the operator named, or a sibling. `None` where it is not there, or no file, or
-/// where it cannot be read.
+/// Opens a file that the operator named, or a sibling. `None` if it does not exist, is not a file,
+/// or is unreadable.
 pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFile>> {
     match find_named(finder, path) {
         Resource::File(file) => Some(file),
@@ -81,12 +81,12 @@ pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFil
     }
 }
 
-/// The same, for who has to know why there is none.
+/// The same, but tells why there is no file.
 pub fn find_named(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Resource::File(file);
     }
-    // Mostly there is none.
+    // Usually it does not exist, and this is cheaper than to open it.
     if finder.root.is_missing(path.as_bytes()) {
         return Resource::Missing;
     }
@@ -107,7 +107,7 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
         return Resource::File(file);
     }
-    // What was missing most likely still is.
+    // A path that was missing most likely still is.
     let name = path.as_bytes();
     if finder.open_files.was_missing(name) && finder.root.is_missing(name) {
         return Resource::Missing;
@@ -115,12 +115,12 @@ fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     open_anew(finder, path)
 }
 
-/// Opens a file that is none of those that are kept open.
+/// Opens a file that is not open yet.
 fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
     let mut opened = finder.root.open_beneath(path.as_bytes());
     let is_exhausted = |error: &io::Error| Failure::from(error) == Failure::Exhausted;
     if opened.as_ref().is_err_and(is_exhausted) && !finder.open_files.is_empty() {
-        // To have a file ready is worth less than to send another.
+        // Free the descriptors of files that are open only for later requests.
         finder.open_files.clear();
         opened = finder.root.open_beneath(path.as_bytes());
     }
@@ -136,12 +136,12 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
             Resource::File(file)
         }
         Ok((state, file)) if state.is_directory => Resource::Directory(file),
-        // A fifo, a device: nothing that has an end.
+        // A fifo or a device: its content has no end.
         Ok(_) => Resource::Missing,
         Err(error) => match Failure::from(&error) {
             Failure::Missing => {
-                // And so it was a name beneath the root. A link that leads out is missing as well,
-                // and is not to be asked for by name.
+                // Remember only names that do not exist beneath the root. A link that leads out is
+                // missing, too, but looking it up by name would follow it.
                 if sys::is_no_such_name(&error) {
                     finder.open_files.miss(path.as_bytes());
                 }

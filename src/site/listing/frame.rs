@@ -1,4 +1,4 @@
-//! What stands around the rows of a page: breadcrumbs, the head of the table, the sum.
+//! The parts of a page around its rows: breadcrumbs, the head of the table, the total.
 
 use crate::http::path::SitePath;
 
@@ -6,7 +6,7 @@ use super::super::page::{self, escape_html};
 use super::order::{Column, Order};
 use super::row::{Entry, SIZE_UNKNOWN, write_size};
 
-/// Title and heading: the path, of which each folder leads to itself.
+/// Writes title and heading: the path, with a link or a button for each folder above.
 pub(super) fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
     let title = [b"Index of /", path.as_bytes()].concat();
     page::begin(&title, out);
@@ -15,7 +15,7 @@ pub(super) fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
     out.extend_from_slice(b"</h1></form>\n");
 }
 
-/// The columns, whose titles are buttons that sort, and the way up.
+/// Writes the head of the table, with buttons that sort, and the link to the folder above.
 pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<table>\n<thead>\n<tr>");
     for (column, letter, title) in [
@@ -24,7 +24,7 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
         (Column::Modified, 'M', "Modified (UTC)"),
     ] {
         let sorted = order.column == column;
-        // Names are wanted from the first on, sizes and dates from the last.
+        // People want the first name first, but the largest size and the latest date.
         let descending = if sorted { !order.descending } else { column != Column::Name };
         let direction = if order.descending { "descending" } else { "ascending" };
         out.extend_from_slice(b"<th scope=\"col\"");
@@ -32,7 +32,7 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
             out.extend_from_slice(format!(" aria-sort=\"{direction}\"").as_bytes());
         }
         let letter_of_order = if descending { 'D' } else { 'A' };
-        // A browser makes the query of it in this order: `?C=S&O=D`.
+        // A browser makes this query of it: `?C=S&O=D`.
         let form = format!(
             "><form><button name=\"C\" value=\"{letter}\">{title}</button>\
              <input type=\"hidden\" name=\"O\" value=\"{letter_of_order}\"></form></th>"
@@ -45,7 +45,7 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     }
 }
 
-/// What all of it comes to.
+/// Writes the number of folders and files, and their size.
 pub(super) fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
     let folders = entries.iter().filter(|entry| entry.is_directory).count();
     let files = entries.len() - folders;
@@ -93,7 +93,7 @@ fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
     }
 }
 
-/// `text` leads as many levels up.
+/// Writes `text` as a link or a button that leads this many levels up.
 fn write_breadcrumb(levels: usize, text: &[u8], out: &mut Vec<u8>) {
     let up = "../".repeat(levels);
     let (start, end) = match levels {

@@ -1,5 +1,5 @@
-//! A directory without index, as an HTML page or as JSON. The page is made while it is sent; only
-//! names, sizes and dates are kept.
+//! A directory without an index file, as an HTML page or as JSON. The page is produced while it is
+//! sent: only names, sizes and dates are kept in memory.
 //!
 //! # What a page promises to programs that read it for links
 //!
@@ -12,15 +12,15 @@
 //!    numeric ones, so `&` is `&#38;`, or a file named `&lt;` would become `<`. It leaves
 //!    references at the start of a name alone if they are numeric: there it is `&amp;`. A space at
 //!    the end of a file's name is `&#32;`, for Kodi trims what it reads.
-//! 4. The other links lead to the folder above, as `../`, which crawlers have fetched and fsspec
-//!    passes over. To sort, and to go further up, there are buttons of a form: no program takes a
-//!    button for a link, so a crawler fetches a folder once.
+//! 4. The other links lead to the folder above, as `../`, which crawlers have fetched already and
+//!    fsspec ignores. Buttons of a form sort the listing and lead further up. No program takes a
+//!    button for a link, so a crawler fetches a folder only once.
 //! 5. A row is one line. After the link follow the size, as `>4.9 KiB</td>` (Kodi's pattern), in
 //!    bytes as `data-bytes`, and the date as `YYYY-MM-DD HH:MM`.
 //!
-//! Kodi still passes over names that begin with a space or a reference, and over those that no
-//! text can hold: with control characters, or not UTF-8. Their HREF is right. It has no unit beyond
-//! GiB, so it shows no size from 1000 GiB on.
+//! Kodi still ignores names that begin with a space or a reference, that contain control
+//! characters, or that are not UTF-8. Their HREF is right. Kodi knows no unit above GiB, so it shows
+//! no size from 1000 GiB on.
 //! `tests/suite/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
 //! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
@@ -42,7 +42,7 @@ use frame::{begin_page, begin_table, end_page};
 use order::Order;
 use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, name_of, write_json_entry, write_row};
 
-/// The format that a client wants: `?format=json` before Accept, HTML where nothing is said.
+/// The format of a listing: JSON if the query has `format=json` or Accept prefers it, otherwise HTML.
 pub fn page_format(query: Option<&[u8]>, accepted: PageFormat) -> PageFormat {
     let words = query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';'));
     if words.into_iter().any(|word| word == b"format=json") || accepted == PageFormat::Json {
@@ -52,18 +52,18 @@ pub fn page_format(query: Option<&[u8]>, accepted: PageFormat) -> PageFormat {
     }
 }
 
-/// Which listing is asked for.
+/// The listing that the client wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'w> {
-    /// Of this folder.
+    /// The path of the folder.
     pub path: &'w SitePath,
-    /// The query, which may say the order.
+    /// The query, which may contain the order.
     pub query: Option<&'w [u8]>,
     /// See [`page_format`].
     pub format: PageFormat,
 }
 
-/// What is known of an entry that can be fetched.
+/// An entry that clients can fetch.
 struct Found {
     is_directory: bool,
     size: u64,
@@ -84,7 +84,7 @@ impl Found {
     }
 }
 
-/// A listing on its way.
+/// A listing that is being sent.
 #[derive(Debug)]
 pub struct Listing {
     names: Vec<u8>,
@@ -93,15 +93,15 @@ pub struct Listing {
     before: Vec<u8>,
     after: Vec<u8>,
     length: u64,
-    /// What of it has been produced: 0 is `before`, then the entries, then `after`.
+    /// The next part to produce: 0 is `before`, then the entries, then `after`.
     next: usize,
 }
 
-/// A piece of a page that is being sent.
+/// About the length of a piece.
 const PIECE_BYTES: usize = 16 << 10;
 
 impl Listing {
-    /// Reads a directory.
+    /// Reads a directory. Fails if it has been removed, or if descriptors or memory run out.
     pub fn read(
         directory: &File,
         wanted: &Wanted<'_>,
@@ -134,15 +134,15 @@ impl Listing {
             let found = match found {
                 Ok(found) if found.is_directory => Found::directory(&found),
                 Ok(found) if found.is_file => Found::file(&found),
-                // A fifo, a device: nothing that has an end.
+                // A fifo or a device: its content has no end.
                 Ok(_) => return Ok(()),
                 Err(error) => match Failure::from(&error) {
-                    // What vanishes while it is read; a link that leads nowhere, or out. They are
-                    // not there for a client.
+                    // It has just been removed, or is a link that leads nowhere or outside. The
+                    // client cannot fetch it.
                     Failure::Missing | Failure::Denied => return Ok(()),
-                    // A listing that lacks what is there would be taken for all there is.
+                    // Clients would take an incomplete listing for a complete one.
                     Failure::Exhausted => return Err(error),
-                    // One bad place of the disk, or another disk that is mounted here and gone.
+                    // A bad block, or the mount point of a disk that has failed.
                     Failure::Broken => Found {
                         is_directory: entry.is_directory() == Some(true),
                         size: SIZE_UNKNOWN,
@@ -190,9 +190,9 @@ impl Listing {
         });
     }
 
-    /// The Content-Length, without the page ever being whole: made once into a piece that is
-    /// thrown away, row by row. A plain name, which stands in its row twice as it is, is as long
-    /// there as any other, and so is a date: what is around them is made for empty ones.
+    /// The Content-Length. Writes each row once into a buffer and drops it, so that the page is never
+    /// all in memory. For plain names it writes a row with an empty name and adds the name's length
+    /// twice. All dates have the same length.
     fn measure(&self) -> u64 {
         let mut row = Vec::new();
         let mut length = (self.before.len() + self.after.len()) as u64;

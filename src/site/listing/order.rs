@@ -1,10 +1,10 @@
-//! In which order a listing has its entries.
+//! The order of the entries in a listing.
 
 use std::ops::Range;
 
 use super::row::{Entry, name_of};
 
-/// What a listing is sorted by; folders come first in any case.
+/// The column that sorts a listing. Folders always come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Name,
@@ -12,7 +12,7 @@ pub(super) enum Column {
     Modified,
 }
 
-/// The order, as `?C=N&O=A` says it: the words that Apache's listings made known.
+/// The order, from a query such as `?C=N&O=A`, as in Apache's listings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Order {
     pub(super) column: Column,
@@ -36,7 +36,7 @@ impl Order {
     }
 }
 
-/// Folders come first.
+/// Sorts entries, folders first.
 pub(super) fn sort(names: &[u8], entries: &mut [Entry], order: Order) {
     let start = alike(names, entries);
     let flip = if order.descending { u64::MAX } else { 0 };
@@ -48,7 +48,7 @@ pub(super) fn sort(names: &[u8], entries: &mut [Entry], order: Order) {
                 Column::Modified => (entry.modified as u64) ^ (1 << 63),
             };
     }
-    // Equals keep the order of their names, whichever way another column runs.
+    // Entries with equal sizes or dates are always in ascending order of their names.
     let reversed = order.descending && order.column == Column::Name;
     entries.sort_unstable_by(|a, b| {
         let by_name = || {
@@ -60,11 +60,11 @@ pub(super) fn sort(names: &[u8], entries: &mut [Entry], order: Order) {
     });
 }
 
-/// The order of names that people expect: digits by their number, letters without their case.
+/// The order of names that people expect: digits as numbers, and letters without their case.
 fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
-    // Names in one folder often begin alike: nothing needs to be looked at twice but the digits
-    // that the first difference may stand among.
+    // Names in one folder often begin alike. Skip the common start, except for its last digits: the
+    // first difference may be in the same number.
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let digits = a.iter().take(same).rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (mut i, mut j) = (same - digits, same - digits);
@@ -88,7 +88,7 @@ fn natural(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
                 }
                 (i, j) = (i + 1, j + 1);
             }
-            // Names that differ in case or in leading zeros only still have one order.
+            // Names that differ only in case or in leading zeros need an order, too.
             (None, None) => return a.cmp(b),
             (x, y) => return x.is_some().cmp(&y.is_some()),
         }
@@ -108,7 +108,7 @@ fn number_at(name: &[u8], at: usize) -> Range<usize> {
     start..end
 }
 
-/// How far all names are alike: less the digits that the first difference may stand among.
+/// The length of the common start of all names, without its last digits.
 fn alike(names: &[u8], entries: &[Entry]) -> usize {
     let mut names = entries.iter().map(|entry| name_of(names, entry));
     let mut same = names.next().unwrap_or_default();
@@ -122,8 +122,8 @@ fn alike(names: &[u8], entries: &[Entry]) -> usize {
     same.len()
 }
 
-/// The beginning of a name from `start` on, as a number: of two that differ the smaller one
-/// belongs to the name that is first in the natural order.
+/// The beginning of a name from `start` on, as a number. Of two different keys, the smaller one
+/// belongs to the first name in the natural order.
 fn natural_key(name: &[u8], start: usize) -> u64 {
     let mut key = [0; 8];
     let mut places = key.iter_mut();
@@ -134,7 +134,7 @@ fn natural_key(name: &[u8], start: usize) -> u64 {
             at += 1;
             continue;
         }
-        // A number: how long it is, in one digit, and then its digits.
+        // A number: its length in one byte, and then its digits.
         let number = number_at(name, at);
         at = number.end;
         let digits = name.get(number).unwrap_or_default();
@@ -173,7 +173,7 @@ mod tests {
         assert_ne!(natural(b"img1", b"img01"), std::cmp::Ordering::Equal);
     }
 
-    /// A sample of the names of up to five bytes from a few that differ in what counts.
+    /// Tries a sample of names of up to five bytes, made of a few bytes of each kind.
     #[test]
     fn keys_say_what_the_order_says_or_nothing() {
         let mut names = vec![Vec::new()];

@@ -1,4 +1,4 @@
-//! One entry: how it is kept, and how it stands in a page and in JSON.
+//! One entry: in memory, in a page, and in JSON.
 
 use crate::http::date::{Calendar, two_digits};
 use crate::http::grammar::write_decimal;
@@ -6,22 +6,22 @@ use crate::http::path::encode_path;
 
 use super::super::page::{self, write_json};
 
-/// One entry: 32 bytes, and its name.
+/// One entry: 32 bytes, without its name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) size: u64,
     pub(super) modified: i64,
-    /// What decides between most entries when they are sorted.
+    /// The sort key, which decides between most entries.
     pub(super) key: u64,
-    /// Where its name is among all names.
+    /// The index of its name in the bytes of all names.
     pub(super) name: u32,
     pub(super) name_bytes: u16,
     pub(super) is_directory: bool,
-    /// Whether its name stands in a page as it is.
+    /// Whether a page needs no escaping for its name.
     pub(super) is_plain: bool,
 }
 
-/// The size of a file that could not be looked at: its row has none.
+/// Stands for the size of an unreadable file. Its row has no size.
 pub(super) const SIZE_UNKNOWN: u64 = u64::MAX;
 
 pub(super) fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
@@ -29,7 +29,7 @@ pub(super) fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
     names.get(start..start + usize::from(entry.name_bytes)).unwrap_or_default()
 }
 
-/// One entry, by the rule at the head of [`listing`](super).
+/// Writes one entry by the rules at the head of [`listing`](super).
 pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {
     out.extend_from_slice(b"<tr><td><bdi><a href=\"");
     match name.strip_prefix(b"h") {
@@ -50,13 +50,13 @@ pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u
         write_size(entry.size, out);
         out.extend_from_slice(b"</td><td>");
     }
-    // Kodi reads no seconds, and people do not need them.
+    // Without seconds: Kodi does not read them, and people do not need them.
     let [date @ .., _, _, _] = date;
     out.extend_from_slice(date);
     out.extend_from_slice(b"</td></tr>\n");
 }
 
-/// The text of an entry's link.
+/// Writes the text of an entry's link.
 fn write_name(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
     if entry.is_plain {
         out.extend_from_slice(name);
@@ -90,7 +90,7 @@ pub(super) fn write_json_entry(name: &[u8], entry: &Entry, date: &Date, out: &mu
     out.extend_from_slice(b"\"}");
 }
 
-/// A link from the folder to what is in it.
+/// Writes the link from the folder to an entry.
 fn write_href(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
     if entry.is_plain {
         out.extend_from_slice(name);
@@ -105,7 +105,7 @@ fn write_href(name: &[u8], entry: &Entry, out: &mut Vec<u8>) {
 /// `2026-11-23 11:00:00`.
 pub(super) type Date = [u8; 19];
 
-/// As long as any.
+/// As long as every other date.
 pub(super) const NO_DATE: Date = *b"0000-00-00 00:00:00";
 
 pub(super) fn date(seconds: i64) -> Date {
@@ -124,7 +124,7 @@ pub(super) fn date(seconds: i64) -> Date {
     date
 }
 
-/// For people: `999 B`, `1.0 KiB`, `12 MiB`; rounded up, so that nothing is 0.
+/// Writes a size for people: `999 B`, `1.0 KiB`, `12 MiB`. Rounds up, so that only 0 is shown as 0.
 pub(super) fn write_size(bytes: u64, out: &mut Vec<u8>) {
     let mut unit = 0_u32;
     while bytes >> (10 * unit) >= 1_000 && unit < 6 {
@@ -135,7 +135,7 @@ pub(super) fn write_size(bytes: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(b" B");
         return;
     }
-    // In tenths of the unit below 10, whole from there on.
+    // With one decimal below 10, without from there on.
     let (whole, part) = (bytes >> (10 * unit), bytes & ((1 << (10 * unit)) - 1));
     let tenths = whole * 10 + (part * 10).div_ceil(1 << (10 * unit));
     if tenths < 100 {
