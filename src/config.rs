@@ -1,5 +1,4 @@
-//! What the operator decided, validated once at start-up. No rule is looked up twice, and no
-//! default is hidden elsewhere.
+//! The configuration, validated once at the start. All defaults are here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -9,30 +8,30 @@ use crate::access::AccessOptions;
 use crate::http::limits::Limits;
 use crate::sys::{self, Symlinks};
 
-/// Everything that the command line says.
+/// All settings of the command line.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What to serve.
+    /// The folder to serve.
     pub root: PathBuf,
-    /// Where an address of `bind` names none.
+    /// The port for addresses in `bind` that have none.
     pub port: u16,
-    /// Where to listen; every address of the machine, of both families, if empty.
+    /// The addresses to listen on. Empty: all addresses of both families.
     pub bind: Vec<Bind>,
-    /// Threads; `None`: the larger of 4 and the number of cores.
+    /// Threads. `None`: see [`Config::workers`].
     pub workers: Option<NonZeroUsize>,
-    /// Connections at a time; `None`: what the limit of open files and the memory allow.
+    /// Connections at the same time. `None`: as memory and open files allow.
     pub connections_max: Option<usize>,
     /// What is served, and how.
     pub site: SiteOptions,
-    /// Who may ask.
+    /// Which clients are allowed.
     pub access: AccessOptions,
-    /// The form of the log.
+    /// The format of the log.
     pub log: LogFormat,
-    /// Only answers that are errors are logged: SD cards wear out.
+    /// Log only errors, because writing wears out SD cards.
     pub log_only_errors: bool,
-    /// The best URL is drawn at the start, for phones.
+    /// Print the best URL as a QR code at the start.
     pub qr: bool,
-    /// Bounds of the protocol.
+    /// The bounds of the protocol.
     pub limits: Limits,
 }
 
@@ -55,10 +54,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How many threads serve.
+    /// The number of threads: by default one per core, at least 4, fewer if descriptors are scarce.
     pub fn workers(&self) -> usize {
         // Four even on one core: a worker that waits for an SD card stalls only its own clients.
-        // With few descriptors, only as many as leave some for clients.
+        // If descriptors are scarce, leave some for clients.
         let default = || {
             let most = sys::processors().max(4);
             let left = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
@@ -69,29 +68,29 @@ impl Config {
     }
 }
 
-/// Descriptors that so many workers have before the first client comes: standard streams, root,
-/// listeners and what else there is once; for each a poller, and a wake signal where there are several.
+/// Descriptors in use before the first client. Once: standard streams, root, listeners and others.
+/// For each worker: a poller and, if there are several workers, a wake signal.
 pub fn descriptors_of(workers: usize) -> usize {
     const ONCE: usize = 11;
     ONCE + workers * if workers > 1 { 3 } else { 1 }
 }
 
-/// What it takes to serve anybody: a connection, its file and its folder, and one that waits.
+/// The least for serving clients: one connection, its file, its folder, and one waiting connection.
 pub const DESCRIPTORS_TO_SERVE: usize = 4;
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind {
-    /// The address.
+    /// The address without its zone.
     pub address: IpAddr,
-    /// The interface of a link-local address; 0 for none.
+    /// The index of the interface of a link-local address; 0 for none.
     pub zone: u32,
-    /// `None`: that of `--port`.
+    /// `None`: the port of `--port`.
     pub port: Option<u16>,
 }
 
 impl Bind {
-    /// The complete address.
+    /// The address to listen on. `port`: used if the address has none.
     pub fn socket_address(&self, port: u16) -> SocketAddr {
         let port = self.port.unwrap_or(port);
         match self.address {
@@ -104,27 +103,27 @@ impl Bind {
 /// What is served, and how.
 #[derive(Clone, Debug)]
 pub struct SiteOptions {
-    /// Names of files that stand for their directory; the first that is there.
+    /// Names of index files. The first that exists in a directory is served for it.
     pub index: Vec<Vec<u8>>,
-    /// A directory without index is listed.
+    /// List directories without an index file.
     pub listing: bool,
-    /// Names that begin with a dot are served.
+    /// Serve names that begin with a dot.
     pub hidden: bool,
     /// What symbolic links may do.
     pub symlinks: Symlinks,
     /// `/about` also finds `about.html`.
     pub try_html: bool,
-    /// The file, relative to the root, that is served for a path that is not there.
+    /// The file, relative to the root, that is served for a path that does not exist.
     pub fallback: Option<Vec<u8>>,
-    /// Where every path that is not there is redirected to.
+    /// The target of redirects from paths that do not exist.
     pub redirect_all: Option<String>,
     /// Cache-Control of files and listings.
     pub cache_control: String,
-    /// Field lines for every answer: names and values that cannot break its framing.
+    /// Field lines for every answer. Names and values are valid, and none is about framing.
     pub headers: Vec<(String, String)>,
-    /// Pages of other origins may read the answers.
+    /// Let pages of other origins read the answers.
     pub cors: bool,
-    /// Media types by file extension (lower case), before those that are built in.
+    /// Media types by file extension (lower case). They override the built-in ones.
     pub media_types: Vec<(String, String)>,
     /// `/ip` tells clients their address.
     pub ip: bool,
@@ -149,17 +148,17 @@ impl Default for SiteOptions {
     }
 }
 
-/// The form of the lines of the access log.
+/// The format of lines in the access log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// As ipv6-httpd.py wrote it: local time, no zone.
     Simple,
     /// The Common Log Format of NCSA httpd and Apache.
     Common,
-    /// The same with Referer and User-Agent.
+    /// Common, with Referer and User-Agent.
     Combined,
     /// One JSON object a line.
     Json,
-    /// None.
+    /// No access log.
     Off,
 }

@@ -154,15 +154,16 @@
 //!
 //! # The way of one request
 //!
-//! `server::worker` accepts a connection and reads what comes through `server::transport`. The
-//! bytes go to [`http::connection`], which finds a head with [`http::head`], its target with
-//! [`http::target`], the length of its content with [`http::content`], and asks for an answer.
-//! [`access::Access`], if there is one, says who asks, and whether they may.
-//! [`site::Site`] finds the file with [`site::resource`] (through [`sys::Directory`], which never
-//! leaves the folder), chooses between it and its coded siblings in [`site::representation`], and
-//! lets [`http::precondition`] and [`http::range`] say how much of it is wanted. The connection
-//! adds the framing ([`http::response`]) and hands out pieces to send; `server::transport` sends
-//! them, files by `sendfile`. When the last byte has left, `server::log` writes the line.
+//! `server::worker` accepts a connection and reads bytes through `server::transport`. The bytes go
+//! to [`http::connection`], which parses the head with [`http::head`], its target with
+//! [`http::target`] and the length of its content with [`http::content`]. Then it asks for an
+//! answer. [`access::Access`], if there is one, finds out who the client is, and whether it is
+//! allowed. [`site::Site`] finds the file with [`site::resource`] (through [`sys::Directory`],
+//! which never leaves the folder). It chooses between the file and its coded siblings in
+//! [`site::representation`], and which part to send with [`http::precondition`] and
+//! [`http::range`]. The connection adds the framing ([`http::response`]) and hands out pieces to
+//! send. `server::transport` sends them, files by `sendfile`. When the last byte has been sent,
+//! `server::log` writes the line.
 
 pub mod access;
 pub mod cli;

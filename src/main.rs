@@ -25,13 +25,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whoever closed standard output does not want to read it.
+/// Ignores errors: if standard output is closed, nobody wants to read the text.
 fn print(text: &str) -> ExitCode {
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
-/// One line, whatever it says. 1: the start failed, or no server answers; 2: the command line is wrong.
+/// Prints the error in one line. Status 1: the start failed, or no server answers. Status 2: the
+/// command line is wrong.
 fn fail(error: &str, status: u8) -> ExitCode {
     let _ = writeln!(io::stderr(), "ipv6-httpd: {}", cli::one_line(error));
     ExitCode::from(status)

@@ -1,5 +1,5 @@
-//! QR codes (ISO/IEC 18004) for `--qr`: bytes -> modules -> half blocks on a terminal. Only what
-//! a URL needs: byte mode, error correction level M, versions 1 to 6, that is up to 106 bytes.
+//! QR codes (ISO/IEC 18004) for `--qr`: bytes -> modules -> half blocks on a terminal. It has only
+//! what a URL needs: byte mode, error correction level M, versions 1 to 6, so up to 106 bytes.
 
 /// A symbol: a square of modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,19 +62,19 @@ impl Symbol {
         let codewords = with_correction(&data_codewords(text.as_bytes(), version.data()), version);
         let mut blank = Symbol::with_patterns(index + 1);
         blank.place(&codewords);
-        // §7.8: the mask that leaves the fewest features that confuse a reader.
+        // §7.8: the mask with the fewest patterns that confuse a reader.
         (0..8).map(|mask| blank.masked(mask)).min_by_key(Symbol::penalty)
     }
 
-    /// Half blocks, two rows a line, with the quiet zone that readers need. With colours it is
-    /// black on white on any terminal; without, light modules are drawn, as on a dark terminal.
+    /// Draws two rows per line with half blocks, and the quiet zone that readers need. With colours,
+    /// it is black on white on any terminal. Without, it draws the light modules, for a dark terminal.
     pub fn draw(&self, ink: Ink) -> String {
         let colours = ink == Ink::Colours;
         const QUIET: usize = 4;
         let mut text = String::new();
         for y in (0..self.width + 2 * QUIET).step_by(2) {
             if colours {
-                // From the 256 colours, which themes leave alone: black upon white.
+                // Black on white, from the 256 colours, which themes do not change.
                 text.push_str("\x1b[38;5;16;48;5;231m");
             }
             for x in 0..self.width + 2 * QUIET {
@@ -97,7 +97,7 @@ impl Symbol {
         text
     }
 
-    /// Light outside.
+    /// Modules outside of the symbol are light.
     fn is_dark(&self, x: usize, y: usize) -> bool {
         matches!(self.at(x, y), Module::Fixed(true) | Module::Data(true))
     }
@@ -115,7 +115,7 @@ impl Symbol {
         }
     }
 
-    /// §6.3: what every symbol of a version has, and the room for the format information.
+    /// §6.3: the function patterns of a version, with room for the format information.
     fn with_patterns(version: usize) -> Symbol {
         let width = 17 + 4 * version;
         let mut symbol = Symbol { width, modules: vec![Module::Free; width * width] };
@@ -176,7 +176,7 @@ impl Symbol {
         }
     }
 
-    /// §7.8.2, and the format information (§7.9), which says which mask it was.
+    /// Applies a mask (§7.8.2) and adds the format information (§7.9), which names the mask.
     fn masked(&self, mask: u8) -> Symbol {
         let mut symbol = self.clone();
         for y in 0..self.width {
@@ -200,7 +200,8 @@ impl Symbol {
         let last = self.width - 1;
         for bit in 0..15 {
             let module = Module::Fixed(format >> bit & 1 == 1);
-            // Figure 25: from the least bit, beside the upper left finder, and split over the others.
+            // Figure 25: from the lowest bit on, beside the upper left finder, and a second time
+            // beside the two others.
             let (x, y) = match bit {
                 0..=5 => (8, bit),
                 6..=7 => (8, bit + 1),
@@ -217,7 +218,7 @@ impl Symbol {
         symbol
     }
 
-    /// Table 11: runs, squares, what looks like a finder pattern, and too much of one colour.
+    /// Table 11: runs, squares, patterns like a finder, and too much of one colour.
     fn penalty(&self) -> usize {
         let mut penalty = 0;
         for line in 0..self.width {
@@ -272,7 +273,7 @@ fn data_codewords(text: &[u8], length: usize) -> Vec<u8> {
     codewords
 }
 
-/// §7.5, §7.6: each block's own error correction, and all of them dealt out in turn.
+/// §7.5, §7.6: adds error correction to each block, and interleaves the blocks.
 fn with_correction(data: &[u8], version: &Version) -> Vec<u8> {
     let blocks: Vec<&[u8]> = data.chunks(version.data_per_block).collect();
     let correction: Vec<Vec<u8>> =

@@ -1,7 +1,7 @@
 //! The options: one row each. The help, the hints, the manual page and the completions come from
 //! these rows, so an option is added here and nowhere else in this folder.
 //!
-//! All of it is constant. The program keeps what `rows.rs` makes of it.
+//! All of it is constant. The program contains it in the form that `rows.rs` makes.
 
 use std::ffi::OsStr;
 use std::num::NonZeroUsize;
@@ -44,13 +44,13 @@ pub(super) type Set = fn(&mut Draft, &OsStr) -> Result<(), Wrong>;
 pub enum Takes {
     /// No value.
     Nothing,
-    /// A value, by the name that the help has for it.
+    /// A value, and its name in the help.
     Value(&'static str, Wants),
     /// A URL, or nothing.
     OptionalUrl,
 }
 
-/// What a value has to be. The text is the end of an error: "--port wants a number".
+/// What a value must be. The text is the end of an error: "--port wants a number".
 pub enum Wants {
     /// Text.
     Text(&'static str),
@@ -69,7 +69,7 @@ pub(super) struct Draft {
     pub(super) check: bool,
     /// `Some(None)`: ask the server that these options describe.
     pub(super) healthcheck: Option<Option<String>>,
-    /// Print this and exit, whatever else is asked for.
+    /// Print this and exit, whatever the other options say.
     pub(super) print: Option<Print>,
 }
 

@@ -18,7 +18,7 @@ use self::rows::{ROWS, option_called, rows};
 use self::values::Wrong;
 use self::words::{Word, Words};
 
-/// What the command line asks for.
+/// The result of a command line.
 #[derive(Debug)]
 pub enum Command {
     /// Serve.
@@ -42,8 +42,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
     read(Words::new(arguments)).map_err(|error| one_line(&error))
 }
 
-/// An error may repeat what was typed, or a name from the disk: line feeds and what terminals obey
-/// are escaped.
+/// Escapes line feeds and control characters: an error may contain typed text or a file name.
 pub fn one_line(error: &str) -> String {
     let mut line = String::with_capacity(error.len());
     for c in error.chars() {
@@ -105,7 +104,7 @@ fn apply(name: &str, words: &mut Words, draft: &mut Draft) -> Result<(), String>
     })
 }
 
-/// Judges the options together.
+/// Checks the options together.
 fn finish(draft: Draft, root: Option<PathBuf>) -> Result<Command, String> {
     let mut config = Box::new(draft.config);
     if config.access.proxy_protocol && config.access.trusted_proxies.is_empty() {
@@ -124,7 +123,7 @@ fn finish(draft: Draft, root: Option<PathBuf>) -> Result<Command, String> {
     })
 }
 
-/// Suggests the option that was meant, most likely: people forget and swap letters.
+/// Suggests the most similar option: people forget and swap letters.
 fn unknown_option(name: &str) -> String {
     let mut nearest = (usize::MAX, "");
     let names = rows().flat_map(|row| [row.short, row.long]);
@@ -141,7 +140,7 @@ fn unknown_option(name: &str) -> String {
     }
 }
 
-/// How many letters have to be put in, left out or changed to make `b` of `a` (Levenshtein).
+/// How many letters to insert, remove or change to turn `a` into `b` (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (number, x) in (1..).zip(a.bytes()) {
@@ -158,7 +157,7 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// What `--help` prints, in lines of at most 80 columns.
+/// The text of `--help`, in lines of at most 80 columns.
 pub fn help() -> String {
     let mut text = String::new();
     let mut heading = "Usage";

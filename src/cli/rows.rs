@@ -1,5 +1,5 @@
-//! What the program keeps of `flags.rs`: one text with a line an option, and the setters. Both are
-//! made at compile time. The table itself would cost 7 kB, most of it for relocations.
+//! `flags.rs` as the program contains it: one text with a line per option, and the setters. Both are
+//! made at compile time. The table itself would need 7 kB, most of it for relocations.
 
 #![expect(clippy::indexing_slicing, reason = "only at compile time: a wrong index does not build")]
 
@@ -34,7 +34,7 @@ pub(super) struct Row {
     pub(super) short: &'static str,
     /// With its dashes, or empty.
     pub(super) long: &'static str,
-    /// What the help calls the value: empty if there is none, in brackets if it may be left out.
+    /// The name of the value in the help. Empty: no value. In brackets: the value is optional.
     pub(super) value: &'static str,
     /// What the value has to be: the end of an error.
     pub(super) wants: &'static str,
@@ -93,7 +93,7 @@ const fn write_rows<const N: usize>() -> ([u8; N], usize) {
     (writer.bytes, writer.length)
 }
 
-/// Bytes that are written at compile time; with too little room, only their number counts.
+/// Writes bytes at compile time. If there is not enough room, it only counts them.
 struct Writer<const N: usize> {
     bytes: [u8; N],
     length: usize,

@@ -14,19 +14,19 @@ use crate::sys;
 pub(super) enum Wrong {
     /// It is not what the option wants.
     Value,
-    /// The same, and this is the reason.
+    /// It is not what the option wants, for this reason.
     Because(String),
-    /// A message of its own, which names the option.
+    /// A complete message, which names the option.
     Message(String),
 }
 
-/// A number, in digits alone.
+/// A number: only digits.
 pub(super) fn number(value: &OsStr, range: RangeInclusive<usize>) -> Result<usize, Wrong> {
     let text = value.to_str().filter(|text| !text.starts_with('+')).ok_or(Wrong::Value)?;
     text.parse().ok().filter(|number| range.contains(number)).ok_or(Wrong::Value)
 }
 
-/// A value whose own parser says what is wrong with it.
+/// A value whose parser explains the error.
 pub(super) fn parsed<T: FromStr<Err = String>>(value: &OsStr) -> Result<T, Wrong> {
     value.to_string_lossy().parse().map_err(Wrong::Because)
 }
@@ -47,7 +47,7 @@ pub(super) fn relative_path(value: &OsStr) -> Result<Vec<u8>, Wrong> {
     if valid { Ok(bytes.to_vec()) } else { Err(Wrong::Value) }
 }
 
-/// RFC 9110 §10.2.2: what can stand in Location. `//host` would be another host.
+/// A value for Location (RFC 9110 §10.2.2). `//host` is not a path: it would lead to another host.
 pub(super) fn location(value: &OsStr) -> Result<String, Wrong> {
     let text = value.to_str().ok_or(Wrong::Value)?;
     let is_path = text.starts_with('/') && !text.starts_with("//");
@@ -82,7 +82,7 @@ pub(super) fn media_type(value: &OsStr) -> Result<(String, String), Wrong> {
     Ok((extension.to_ascii_lowercase(), media_type.to_owned()))
 }
 
-/// A field line for every answer. Fields that the server sets itself are refused.
+/// A field line for every answer. Fields that the server sets itself are errors.
 pub(super) fn header(value: &OsStr) -> Result<(String, String), Wrong> {
     let (name, text) = value.to_str().and_then(|text| text.split_once(':')).ok_or(Wrong::Value)?;
     let text = text.trim();

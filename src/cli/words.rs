@@ -1,4 +1,5 @@
-//! A command line as words: options, their values, and what is neither. This file knows no option.
+//! The words of a command line: options, their values, and other arguments. This file does not know
+//! any option by name.
 
 use std::ffi::{OsStr, OsString};
 
@@ -11,7 +12,7 @@ pub(super) struct Words {
     attached: Option<Attached>,
 }
 
-/// What the last word left over.
+/// The rest of the last word.
 enum Attached {
     /// The value of this long option.
     Value(String, OsString),
