@@ -31,6 +31,8 @@ pub struct Config {
     pub log_only_errors: bool,
     /// Print the best URL as a QR code at the start.
     pub qr: bool,
+    /// Whom the server becomes; `None`: `nobody` if root starts it, else who starts it.
+    pub user: Option<UserName>,
     /// The bounds of the protocol.
     pub limits: Limits,
 }
@@ -48,6 +50,7 @@ impl Default for Config {
             log: LogFormat::Simple,
             log_only_errors: false,
             qr: false,
+            user: None,
             limits: Limits::default(),
         }
     }
@@ -98,6 +101,15 @@ impl Bind {
             IpAddr::V6(address) => std::net::SocketAddrV6::new(address, port, 0, self.zone).into(),
         }
     }
+}
+
+/// A user and maybe a group, each by name or number: `NAME[:GROUP]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName {
+    /// The user.
+    pub user: String,
+    /// `None`: the groups of that user.
+    pub group: Option<String>,
 }
 
 /// What is served, and how.

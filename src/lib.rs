@@ -89,6 +89,7 @@
 //! server/systemd.rs                sockets that a service manager passes; what it is told
 //! server/transport.rs              a client's socket: receive, send, never wait
 //! server/urls.rs                   the URLs at which it can be reached
+//! server/user.rs                   whom the server runs as: --user
 //! server/worker.rs                 one thread: poller, listeners in turn, deadlines
 //! server/log/mod.rs                Log; Lines: those of one worker's turn
 //! server/log/escape.rs             what clients sent, made safe and cut where it is too long
@@ -125,7 +126,9 @@
 //! sys/portable/sandbox.rs          no sandbox
 //! sys/portable/sendfile.rs         no sendfile
 //! sys/portable/statx.rs            no statx
+//! sys/portable/user.rs             no users
 //! sys/unix/mod.rs                  what Linux, macOS and the BSDs share
+//! sys/unix/user.rs                 users and groups, and becoming one of them
 //! sys/unix/waker.rs                what tells all workers to stop
 //! sys/unix/beneath.rs              open beneath a directory, and never outside
 //! sys/unix/descriptor.rs           descriptors that a call has just made

@@ -258,11 +258,15 @@ def end_all():
         process.kill()
 
 
+# Temporary folders are open to their owner alone: the server stays who runs the script.
+STAYING_ROOT = ("--user", "root") if os.geteuid() == 0 else ()
+
+
 class Server(Process):
     """The server, once it is ready unless that is not waited for. `prefix` is what runs it."""
 
     def __init__(self, binary, *words, prefix=(), is_awaited=True, **options):
-        super().__init__(*prefix, binary, *words, **options)
+        super().__init__(*prefix, binary, *STAYING_ROOT, *words, **options)
         self.port = None
         if is_awaited:
             self.wait_ready()

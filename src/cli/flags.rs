@@ -344,6 +344,17 @@ const LOG: &[Flag] = &[
 const OTHER: &[Flag] = &[
     Flag {
         short: None,
+        long: "--user",
+        takes: Value("NAME[:GROUP]", Text("a name or a number, as in www-data or 1000:100")),
+        set: |draft, value| {
+            draft.config.user = Some(values::user(value)?);
+            Ok(())
+        },
+        help: "started as root, become this user once the ports are open; root keeps root \
+               [default: nobody]",
+    },
+    Flag {
+        short: None,
         long: "--qr",
         takes: Nothing,
         set: |draft, _| draft.change(|config| config.qr = true),

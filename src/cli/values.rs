@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::config::Bind;
+use crate::config::{Bind, UserName};
 use crate::http::grammar::{is_field_content, is_token};
 use crate::sys;
 
@@ -29,6 +29,19 @@ pub(super) fn number(value: &OsStr, range: RangeInclusive<usize>) -> Result<usiz
 /// A value whose parser explains the error.
 pub(super) fn parsed<T: FromStr<Err = String>>(value: &OsStr) -> Result<T, Wrong> {
     value.to_string_lossy().parse().map_err(Wrong::Because)
+}
+
+/// `NAME[:GROUP]`. Whether there are such names is found out at the start.
+pub(super) fn user(value: &OsStr) -> Result<UserName, Wrong> {
+    let text = value.to_str().ok_or(Wrong::Value)?;
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    let is_name = |name: &str| !name.is_empty() && !name.contains([':', '\n']);
+    let valid = is_name(user) && group.is_none_or(is_name);
+    let name = UserName { user: user.to_owned(), group: group.map(str::to_owned) };
+    if valid { Ok(name) } else { Err(Wrong::Value) }
 }
 
 /// A name without slashes; any bytes.

@@ -13,6 +13,7 @@ mod shared;
 mod systemd;
 mod transport;
 pub mod urls;
+mod user;
 mod worker;
 
 use std::io;
@@ -36,6 +37,7 @@ use root_watch::RootWatch;
 use shared::Shared;
 use systemd::Manager;
 use urls::Reachable;
+use user::Change;
 use worker::Worker;
 
 /// After a signal, downloads get this long to finish.
@@ -86,24 +88,12 @@ impl Server {
         let several = if config.workers() > 1 { config.workers() } else { 0 };
         let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::wake_signal()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
-        let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
-        let readable = match config.site.symlinks {
-            Symlinks::Follow => everything.as_ref().unwrap_or(&root),
-            Symlinks::Inside | Symlinks::Deny => &root,
-        };
-        // To read an auth file that was replaced, its folder has to be readable.
-        let folders = access.iter().flat_map(Access::folders);
-        let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
-        let folders: Vec<Directory> = folders.collect();
-        Sandbox::enter(&[readable], &Vec::from_iter(&folders));
+        let change = give_up_rights(config, &root, access.as_ref())?;
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
-        if let Some(name) = &config.site.fallback {
-            if root.open_beneath(name).is_err() {
-                // The file may come later; if the name is mistyped, it will not.
-                let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
-                log.warn(&format!("--fallback: there is no file '{name}' in the folder yet"));
-            }
+        warn(&log, config, &root, access.as_ref().filter(|_| change != Change::None));
+        if let Some(warning) = change.warning() {
+            log.warn(warning);
         }
         let workers = config.workers();
         let shared = Shared {
@@ -240,6 +230,40 @@ impl Server {
                 Signal::Reload | Signal::Alarm => {}
             }
         }
+    }
+}
+
+/// Becomes another user if need be, and enters the sandbox.
+fn give_up_rights(
+    config: &Config,
+    root: &Directory,
+    access: Option<&Access>,
+) -> Result<Change, String> {
+    let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
+    let readable = match config.site.symlinks {
+        Symlinks::Follow => everything.as_ref().unwrap_or(root),
+        Symlinks::Inside | Symlinks::Deny => root,
+    };
+    // To read an auth file that was replaced, its folder has to be readable.
+    let folders = access.into_iter().flat_map(Access::folders);
+    let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
+    let folders: Vec<Directory> = folders.collect();
+    let change = user::change(config, root)?;
+    Sandbox::enter(&[readable], &Vec::from_iter(&folders));
+    Ok(change)
+}
+
+/// Says what would go wrong later. `login` is there if another user has to read the auth file now.
+fn warn(log: &Log, config: &Config, root: &Directory, login: Option<&Access>) {
+    if let Some(name) = &config.site.fallback {
+        if root.open_beneath(name).is_err() {
+            // The file may come later; if the name is mistyped, it will not.
+            let name = String::from_utf8_lossy(name).replace(char::is_control, "?");
+            log.warn(&format!("--fallback: there is no file '{name}' in the folder yet"));
+        }
+    }
+    if let Some(error) = login.and_then(Access::reload) {
+        log.warn(&error);
     }
 }
 

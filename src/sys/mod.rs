@@ -345,6 +345,28 @@ impl Standard {
     }
 }
 
+/// A user of this machine, by numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user.
+    pub id: u32,
+    /// The group that new files would get.
+    pub group: u32,
+    /// All groups, that one among them.
+    pub groups: Vec<u32>,
+}
+
+/// The user whose rights this process has. `None` on Windows.
+pub use system::user_id;
+
+/// Finds a user by name or number, in the files of this machine. A number needs no entry there, and
+/// neither do `root` and `nobody`. Without a group, the user has those of the files; a number without
+/// an entry has the group of that number. The error says what is missing.
+pub use system::find_user;
+
+/// Makes this process that user, for good. Only root can. Called before any thread starts.
+pub use system::become_user;
+
 /// What the kernel keeps this process from, from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sandbox {

@@ -25,6 +25,17 @@ fn words() -> Vec<String> {
     words
 }
 
+/// Whether tests are run by root.
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// Tests show what an option does to whoever starts the server, be it root: their folders and auth
+/// files are theirs.
+fn staying_root() -> &'static [&'static str] {
+    if is_root() { &["--user", "root"] } else { &[] }
+}
+
 /// The binary under test.
 pub fn command() -> Command {
     command_behind(&[])
@@ -32,6 +43,13 @@ pub fn command() -> Command {
 
 /// The binary under test, behind another program that starts it.
 pub fn command_behind(starter: &[&str]) -> Command {
+    let mut command = command_of_any_user(starter);
+    command.args(staying_root());
+    command
+}
+
+/// The same, which becomes `nobody` if tests are run by root.
+pub fn command_of_any_user(starter: &[&str]) -> Command {
     let words: Vec<String> = starter.iter().map(|&word| word.to_owned()).chain(words()).collect();
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);

@@ -4,6 +4,8 @@ use std::ffi::{c_int, c_short, c_ulong};
 
 /// The type of poll's count.
 pub type NFds = c_ulong;
+/// The type of the number of groups.
+pub type NGroups = usize;
 pub const POLLIN: c_short = 1;
 pub const POLLOUT: c_short = 4;
 /// `sa_family` is a number of 16 bits, small enough for the lower of its bytes.

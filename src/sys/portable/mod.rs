@@ -10,6 +10,7 @@ mod processors;
 mod sandbox;
 mod sendfile;
 mod statx;
+mod user;
 
 pub use connected::connected;
 pub use entries::{Entry, read_entries};
@@ -22,3 +23,4 @@ pub use sendfile::send_file;
 #[cfg(unix)]
 pub use statx::state_at;
 pub use statx::state_of;
+pub use user::{become_user, find_user, user_id};

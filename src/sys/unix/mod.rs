@@ -14,6 +14,7 @@ mod open_files_max;
 mod output;
 mod signal;
 mod socket;
+mod user;
 mod waker;
 
 #[allow(unused_imports)] // Linux has something better for each.
@@ -29,4 +30,5 @@ pub use socket::{
     AsSocket, RawSocket, raw, send_more, set_accept_deferred, set_backlog, set_no_delay,
     set_unsent_bytes_max,
 };
+pub use user::{become_user, find_user, user_id};
 pub use waker::{WakeSignal, Waker, wake_signal};

@@ -6,6 +6,7 @@ mod log;
 mod options;
 mod signals;
 mod start;
+mod user;
 
 use std::fs;
 use std::thread;

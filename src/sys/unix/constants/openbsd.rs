@@ -4,6 +4,8 @@ use std::ffi::{c_int, c_short, c_uint};
 
 /// The type of poll's count.
 pub type NFds = c_uint;
+/// The type of the number of groups.
+pub type NGroups = c_int;
 pub const POLLIN: c_short = 1;
 pub const POLLOUT: c_short = 4;
 /// A sockaddr begins with its length.
