@@ -88,6 +88,7 @@
 //! server/shared.rs                 what all threads share
 //! server/systemd.rs                sockets that a service manager passes; what it is told
 //! server/transport.rs              a client's socket: receive, send, never wait
+//! server/turn.rs                   when a turn is over: the time that a client gets
 //! server/urls.rs                   the URLs at which it can be reached
 //! server/user.rs                   whom the server runs as: --user
 //! server/worker.rs                 one thread: poller, listeners in turn, deadlines

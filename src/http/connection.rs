@@ -314,6 +314,7 @@ impl<R> Connection<R> {
                     self.enter(State::Closed, responder);
                 } else if outgoing.is_streaming()
                     || outgoing.memory_bytes() >= responder.limits().batch_bytes
+                    || (self.consumed < self.received.len() && responder.is_turn_over())
                 {
                     return Step::Write;
                 }

@@ -34,6 +34,11 @@ pub trait Responder {
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Self::Record>;
     /// An answer has been sent, or sending it has ended early. Called for answers with a record.
     fn answered(&mut self, answered: Answered<Self::Record>);
+    /// Asked between two answers: whether others are to get their turn now. What is answered so far
+    /// is then sent first.
+    fn is_turn_over(&mut self) -> bool {
+        false
+    }
     /// A PROXY header has named the client, before the first request. `false` closes the connection.
     fn proxied(&mut self, _source: Source) -> bool {
         false

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::http::connection::{Connection, Step};
+use crate::http::responder::Responder;
 use crate::peer::Peer;
 use crate::sys::Interest;
 
@@ -69,10 +70,17 @@ pub struct ConnectedClient {
     pub peer: Peer,
     /// What the poller waits for.
     pub watched: Option<Interest>,
+    /// It has closed its side, as the poller saw, which may be told only once.
+    pub ended: bool,
+    /// Its turn was over before it was done: it is in the row of those that get another, and events
+    /// have nothing to add.
+    pub is_put_off: bool,
 }
 
 /// What is received in one call, so that what a client sends ahead takes a bounded space.
 const RECEIVE_BYTES: usize = 16 << 10;
+/// So many pieces of a turn cost no look at the clock: those of a file that leaves in one turn.
+const PIECES_UNTIMED: usize = 2;
 
 /// What a turn begins with.
 #[derive(Debug)]
@@ -83,42 +91,62 @@ pub struct Turn<'t> {
     pub ended: bool,
 }
 
-/// Takes steps until the socket blocks (and says for what), or the connection is over (`None`).
+/// What a turn ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The socket is to be waited for.
+    Wait(Interest),
+    /// There is more to do, and nothing to wait for: others come first.
+    PutOff,
+    /// The connection is over.
+    Close,
+}
+
+/// Takes steps until the socket blocks, the turn is over, or the connection is.
 pub fn advance(
     transport: &Transport,
     connection: &mut Connection<Record>,
     responder: &mut ClientResponder<'_>,
     turn: Turn<'_>,
-) -> io::Result<Option<Interest>> {
+) -> io::Result<Next> {
     let Turn { scratch, ended } = turn;
     let mut drained = false;
     let mut turn_bytes = 0;
+    let mut pieces = 0;
     loop {
         match connection.next_step(responder) {
             // Less came than there was room for: asking again would be a call for nothing,
             // unless it is for the end, which is not told again.
-            Step::Read if drained => return Ok(Some(Interest::Read)),
+            Step::Read if drained => return Ok(Next::Wait(Interest::Read)),
+            Step::Write if turn_bytes >= TURN_BYTES_MAX => return Ok(Next::Wait(Interest::Write)),
+            Step::Read | Step::Write if pieces >= PIECES_UNTIMED && responder.is_turn_over() => {
+                return Ok(Next::PutOff);
+            }
             Step::Read => {
                 match transport.receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())? {
                     Received::Bytes(count) => {
                         drained = count < RECEIVE_BYTES && !ended;
+                        pieces += usize::from(count == RECEIVE_BYTES);
                         connection.received(scratch.get(..count).unwrap_or_default(), responder);
                     }
                     Received::End => connection.ended(),
-                    Received::Blocked => return Ok(Some(Interest::Read)),
+                    Received::Blocked => return Ok(Next::Wait(Interest::Read)),
                 }
             }
-            Step::Write if turn_bytes >= TURN_BYTES_MAX => return Ok(Some(Interest::Write)),
             Step::Write => match transport.send(&connection.chunk(), scratch)? {
                 Sent::Bytes(count) => {
                     turn_bytes += count;
                     connection.sent(count, responder);
+                    if responder.was_turn_over() {
+                        return Ok(Next::PutOff);
+                    }
+                    pieces += 1;
                 }
-                Sent::Blocked => return Ok(Some(Interest::Write)),
+                Sent::Blocked => return Ok(Next::Wait(Interest::Write)),
                 Sent::Unreadable(error) => connection.unreadable(error, responder),
             },
             Step::ShutDownWriting => transport.shut_down_writing()?,
-            Step::Close => return Ok(None),
+            Step::Close => return Ok(Next::Close),
         }
     }
 }

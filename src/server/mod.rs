@@ -12,6 +12,7 @@ mod root_watch;
 mod shared;
 mod systemd;
 mod transport;
+mod turn;
 pub mod urls;
 mod user;
 mod worker;

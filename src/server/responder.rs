@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access::Access;
 use crate::http::buffers::Buffers;
@@ -20,6 +21,7 @@ use crate::site::ip_page::Client;
 use super::log::Lines;
 use super::log::record::Record;
 use super::shared::Shared;
+use super::turn::TurnClock;
 
 /// What the clients of one worker use, one after the other.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Resources {
     pub buffers: Buffers,
     /// The time of this turn.
     pub now: Now,
+    /// When it is over.
+    pub turn: TurnClock,
 }
 
 impl Resources {
@@ -62,13 +66,18 @@ impl ClientResponder<'_> {
         self.peer
     }
 
+    /// Whether the turn was over when that was last looked at.
+    pub fn was_turn_over(&self) -> bool {
+        self.resources.turn.is_over()
+    }
+
     /// `unreadable`: why the answer to this request that was made before could not be sent.
     fn answer(
         &mut self,
         request: &Request<'_>,
         unreadable: Option<&Unreadable<io::Error>>,
     ) -> Answer<Record> {
-        let Resources { shared, lines, open_files, buffers, now } = &mut *self.resources;
+        let Resources { shared, lines, open_files, buffers, now, .. } = &mut *self.resources;
         let log = lines.log();
         let (client, admitted) = match &shared.access {
             Some(access) => {
@@ -145,6 +154,10 @@ impl Responder for ClientResponder<'_> {
     fn answered(&mut self, answered: Answered<Record>) {
         let second = self.resources.now.date.0;
         self.resources.lines.add(self.peer, answered, second);
+    }
+
+    fn is_turn_over(&mut self) -> bool {
+        self.resources.turn.look(Instant::now())
     }
 
     fn proxied(&mut self, source: Source) -> bool {

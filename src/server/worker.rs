@@ -1,6 +1,7 @@
 //! One thread of the pool: a poller, the listeners in turn with the other workers, and the
 //! connections it has accepted, with their deadlines. No other thread ever touches them.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use crate::peer::Peer;
 use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
-use super::clients::{Clients, ConnectedClient, Token, Turn, advance};
+use super::clients::{Clients, ConnectedClient, Next, Token, Turn, advance};
 use super::log::Lines;
 use super::responder::Resources;
 use super::shared::Shared;
 use super::transport::Transport;
+use super::turn::{TURN, TurnClock};
 
 /// A worker, before and while it runs.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Worker {
     listeners: Arc<[Listener]>,
     poller: Poller,
     clients: Clients,
+    /// Whose turn was over before they were done, in the order in which they get another.
+    put_off: VecDeque<Token>,
     /// What is received, and what is sent from files, passes through here. Empty while nobody is
     /// busy.
     scratch: Vec<u8>,
@@ -57,8 +61,10 @@ const SHED_AT_ONCE: usize = 32;
 /// Deadlines are kept to the second: so the connections are looked through once a second at most.
 /// A power of two, since each request divides by it.
 const SWEEP_MILLISECONDS: u64 = 1_024;
-/// A worker that has the listeners for itself accepts as many before it serves them.
+/// A worker that has the listeners for itself accepts as many in a turn, if they take no longer.
 const ACCEPTED_AT_ONCE_MAX: usize = 64;
+/// After so many of them it looks how long they took.
+const ACCEPTED_UNTIMED: usize = 8;
 
 impl Worker {
     /// A worker that watches the listeners and the stop signal.
@@ -75,15 +81,18 @@ impl Worker {
         for (at, listener) in listeners.iter().enumerate() {
             poller.watch_shared(listener, Token::Listener(at as u32).into())?;
         }
-        let (milliseconds, date) = read_clock(shared.start);
+        let instant = Instant::now();
+        let (milliseconds, date) = read_clock(instant, shared.start);
         Ok(Worker {
             clients: Clients::default(),
+            put_off: VecDeque::new(),
             scratch: Vec::new(),
             resources: Resources {
                 lines: Lines::new(Arc::clone(&shared.log)),
                 open_files: OpenFiles::default(),
                 buffers: Buffers::default(),
                 now: Now::new(milliseconds, date),
+                turn: TurnClock::begin_round(instant),
                 shared,
             },
             sweep_milliseconds: u64::MAX,
@@ -100,24 +109,25 @@ impl Worker {
     pub fn run(mut self) {
         let mut ready = Vec::new();
         while !(self.stopping && self.clients.is_empty()) {
-            let wake = self.sweep_milliseconds.min(self.resume_milliseconds.unwrap_or(u64::MAX));
-            // Rounded up by one: a deadline that has not quite come would make this loop spin.
-            let timeout = (wake != u64::MAX)
-                .then(|| (wake + 1).saturating_sub(self.resources.now.milliseconds));
-            if let Err(error) = self.poller.wait(&mut ready, timeout) {
+            if let Err(error) = self.poller.wait(&mut ready, self.timeout()) {
                 // Not for any reason that is known. Not to spin is all that can be done.
                 self.resources.shared.log.warn(&format!("cannot wait for clients: {error}"));
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
-            let (milliseconds, date) = read_clock(self.resources.shared.start);
+            let instant = Instant::now();
+            let (milliseconds, date) = read_clock(instant, self.resources.shared.start);
             self.resources.now.set(milliseconds, date);
+            self.resources.turn = TurnClock::begin_round(instant);
             for &Ready { token, ended } in &ready {
                 match Token::from(token) {
                     Token::Stop => self.stop(),
                     Token::Call => self.make_room_for_others(),
                     Token::Listener(at) => self.accept(at),
-                    token @ Token::Client { .. } => self.serve(token, ended),
+                    token @ Token::Client { .. } => self.serve_ready(token, ended),
                 }
+            }
+            if !self.put_off.is_empty() {
+                self.serve_put_off();
             }
             if self.resources.now.milliseconds >= self.sweep_milliseconds {
                 self.sweep();
@@ -137,11 +147,21 @@ impl Worker {
         self.resources.shared.worker_ended();
     }
 
+    /// How long to wait for events, in milliseconds. `None`: until one comes.
+    fn timeout(&self) -> Option<u64> {
+        if !self.put_off.is_empty() {
+            return Some(0);
+        }
+        let wake = self.sweep_milliseconds.min(self.resume_milliseconds.unwrap_or(u64::MAX));
+        // Rounded up by one: a deadline that has not quite come would make the loop spin.
+        (wake != u64::MAX).then(|| (wake + 1).saturating_sub(self.resources.now.milliseconds))
+    }
+
     /// Takes the connections that wait. A worker among several takes one and goes to the back of
     /// the listener's queue: epoll wakes whoever came last, so that one worker would get all.
     fn accept(&mut self, listener: u32) {
         let alone = self.resources.shared.workers == 1;
-        for _ in 0..if alone { ACCEPTED_AT_ONCE_MAX } else { 1 } {
+        for at in 0..if alone { ACCEPTED_AT_ONCE_MAX } else { 1 } {
             if self.stopping || self.resume_milliseconds.is_some() {
                 return;
             }
@@ -153,7 +173,14 @@ impl Worker {
                 return;
             };
             match socket.accept() {
-                Ok((stream, address)) => self.adopt(stream, address),
+                Ok((stream, address)) => {
+                    self.adopt(stream, address);
+                    if at % ACCEPTED_UNTIMED == ACCEPTED_UNTIMED - 1
+                        && self.resources.turn.look(Instant::now())
+                    {
+                        return;
+                    }
+                }
                 Err(error) => match (error.kind(), Failure::from(&error)) {
                     // Another worker was faster, or nobody is left to accept.
                     (io::ErrorKind::WouldBlock, _) => return,
@@ -201,28 +228,64 @@ impl Worker {
             _ => Connection::new(limits, &self.resources.now),
         };
         self.warned = false;
-        let token =
-            self.clients.insert(ConnectedClient { transport, connection, peer, watched: None });
+        let token = self.clients.insert(ConnectedClient {
+            transport,
+            connection,
+            peer,
+            watched: None,
+            ended: false,
+            is_put_off: false,
+        });
         // The request has often come by now, and a connection for one request need not be watched.
-        self.serve(token, false);
+        self.serve(token);
     }
 
-    /// Does for a client whatever can be done now. `ended`: it has ended, as the poller saw.
-    fn serve(&mut self, token: Token, ended: bool) {
+    /// Something has come for a client.
+    fn serve_ready(&mut self, token: Token, ended: bool) {
         let Some(client) = self.clients.get(token) else {
             return;
         };
-        let ConnectedClient { transport, connection, peer, watched } = client;
+        client.ended |= ended;
+        if !client.is_put_off {
+            self.serve(token);
+        }
+    }
+
+    /// Another turn for those who were put off, one after the other, for as long as one turn takes:
+    /// then whoever has become ready meanwhile comes first again.
+    fn serve_put_off(&mut self) {
+        let start = Instant::now();
+        self.resources.turn = TurnClock::begin_round(start);
+        while let Some(token) = self.put_off.pop_front() {
+            if let Some(client) = self.clients.get(token) {
+                client.is_put_off = false;
+                self.serve(token);
+            }
+            if start.elapsed() >= TURN {
+                return;
+            }
+        }
+        // Memory for a rush goes back after it.
+        self.put_off = VecDeque::new();
+    }
+
+    /// Does for a client whatever can be done now.
+    fn serve(&mut self, token: Token) {
+        let Some(client) = self.clients.get(token) else {
+            return;
+        };
+        let ConnectedClient { transport, connection, peer, watched, ended, is_put_off } = client;
+        self.resources.turn.begin_turn();
         let mut responder = self.resources.responder(*peer, transport.socket());
         if self.scratch.is_empty() {
             self.scratch = vec![0; SCRATCH_BYTES];
         }
         let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
-        let next = advance(transport, connection, &mut responder, Turn { scratch, ended });
+        let next = advance(transport, connection, &mut responder, Turn { scratch, ended: *ended });
         *peer = responder.peer();
         let result = match next {
-            Ok(Some(interest)) if *watched == Some(interest) => Ok(true),
-            Ok(Some(interest)) => {
+            Ok(Next::Wait(interest)) if *watched == Some(interest) => Ok(true),
+            Ok(Next::Wait(interest)) => {
                 let socket = transport.socket();
                 let watching = match watched {
                     None => self.poller.watch(socket, token.into(), interest),
@@ -231,7 +294,14 @@ impl Worker {
                 *watched = Some(interest);
                 watching.map(|()| true)
             }
-            Ok(None) => Ok(false),
+            Ok(Next::PutOff) => {
+                if !*is_put_off {
+                    *is_put_off = true;
+                    self.put_off.push_back(token);
+                }
+                Ok(true)
+            }
+            Ok(Next::Close) => Ok(false),
             Err(error) => Err(error),
         };
         // A socket's error means that the client has gone; it is no error of ours.
@@ -255,11 +325,15 @@ impl Worker {
                 continue;
             };
             let deadline = client.connection.deadline_milliseconds();
+            // It waits for the server, and not the server for it.
+            if client.is_put_off {
+                continue;
+            }
             if deadline <= self.resources.now.milliseconds {
                 let socket = client.transport.socket();
                 let mut responder = self.resources.responder(client.peer, socket);
                 client.connection.expired(&mut responder);
-                self.serve(token, false);
+                self.serve(token);
             } else {
                 let sweep = sweep_after(deadline, self.stopping);
                 self.sweep_milliseconds = self.sweep_milliseconds.min(sweep);
@@ -361,7 +435,7 @@ impl Worker {
                 let socket = client.transport.socket();
                 client.connection.drain(&self.resources.responder(client.peer, socket));
             }
-            self.serve(token, false);
+            self.serve(token);
         }
     }
 }
@@ -375,8 +449,9 @@ fn sweep_after(deadline_milliseconds: u64, stopping: bool) -> u64 {
 }
 
 /// The monotonic clock for deadlines, the other for dates: that one may be set at any time.
-fn read_clock(start: Instant) -> (u64, HttpDate) {
-    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+fn read_clock(now: Instant, start: Instant) -> (u64, HttpDate) {
+    let elapsed = now.saturating_duration_since(start);
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (milliseconds, HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)))
 }

@@ -314,6 +314,10 @@ impl Responder for TestResponder<'_, '_> {
         &mut self.world.buffers
     }
 
+    fn is_turn_over(&mut self) -> bool {
+        self.world.random.one_in(4)
+    }
+
     fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Answer<Vec<u8>> {
         panic!("a file that cannot be read is gone here")
     }

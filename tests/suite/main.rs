@@ -24,6 +24,7 @@ mod race;
 mod ranges;
 mod server;
 mod systemd;
+mod turns;
 
 #[path = "../support/mod.rs"]
 mod support;
