@@ -113,7 +113,8 @@
 //! sys/linux/open_files_max.rs      how many descriptors there may be, by prlimit64
 //! sys/linux/openat2.rs             open beneath a directory, in one call
 //! sys/linux/processors.rs          how many processors there are
-//! sys/linux/sandbox.rs             Landlock, best effort
+//! sys/linux/sandbox.rs             Landlock, best effort; enters both
+//! sys/linux/seccomp.rs             a filter of system calls, best effort
 //! sys/linux/sendfile.rs            from a file to a socket
 //! sys/linux/statx.rs               the state of a file
 //! sys/linux/syscall.rs             system calls by number

@@ -59,6 +59,7 @@ pub struct Server {
     qr: bool,
     signals: Signals,
     manager: Manager,
+    sandbox: Sandbox,
     /// Tells the workers to stop.
     stop_sender: Waker,
 }
@@ -89,7 +90,7 @@ impl Server {
         let several = if config.workers() > 1 { config.workers() } else { 0 };
         let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::wake_signal()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
-        let change = give_up_rights(config, &root, access.as_ref())?;
+        let (change, sandbox) = give_up_rights(config, &root, access.as_ref())?;
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
         warn(&log, config, &root, access.as_ref().filter(|_| change != Change::None));
@@ -118,6 +119,7 @@ impl Server {
             qr: config.qr,
             signals,
             manager,
+            sandbox,
             stop_sender,
         })
     }
@@ -125,6 +127,11 @@ impl Server {
     /// The addresses at which it listens.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(listener::address).collect()
+    }
+
+    /// What the kernel keeps it from.
+    pub fn sandbox(&self) -> Sandbox {
+        self.sandbox
     }
 
     /// Prints its URLs and serves. After the first signal it finishes running requests, after the
@@ -197,7 +204,7 @@ impl Server {
                 "Paths: the server keeps them in the folder (no openat2 in this kernel)".to_owned()
             }
         });
-        lines.push(format!("Sandbox: {}", Sandbox::offered()));
+        lines.push(format!("Sandbox: {}", self.sandbox));
         lines.push("All is well: it would start.\n".to_owned());
         lines.join("\n")
     }
@@ -239,7 +246,7 @@ fn give_up_rights(
     config: &Config,
     root: &Directory,
     access: Option<&Access>,
-) -> Result<Change, String> {
+) -> Result<(Change, Sandbox), String> {
     let everything = Directory::open("/".as_ref(), Symlinks::Follow).ok();
     let readable = match config.site.symlinks {
         Symlinks::Follow => everything.as_ref().unwrap_or(root),
@@ -250,8 +257,7 @@ fn give_up_rights(
     let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
     let folders: Vec<Directory> = folders.collect();
     let change = user::change(config, root)?;
-    Sandbox::enter(&[readable], &Vec::from_iter(&folders));
-    Ok(change)
+    Ok((change, Sandbox::enter(&[readable], &Vec::from_iter(&folders))))
 }
 
 /// Says what would go wrong later. `login` is there if another user has to read the auth file now.

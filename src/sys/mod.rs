@@ -369,22 +369,21 @@ pub use system::become_user;
 
 /// What the kernel keeps this process from, from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    /// Landlock, in this version of its interface.
-    Landlock(u32),
-    /// Nothing: there is no Landlock here, or it may not be used.
-    None,
+pub struct Sandbox {
+    /// Landlock, in this version of its interface. `None`: there is none, or it may not be used.
+    pub landlock: Option<u32>,
+    /// A filter of system calls. `false`: there is none, or it may not be used.
+    pub seccomp: bool,
 }
 
 impl Sandbox {
-    /// What [`Sandbox::enter`] would find.
-    pub fn offered() -> Sandbox {
-        system::offered_sandbox()
-    }
-
-    /// Restricts this thread and all that it starts from now on: it can open nothing but files and
-    /// directories beneath `readable` and files beneath `files`, and those only to read; start no
-    /// program; and from version 4 on, neither connect nor listen. What is open stays open.
+    /// Restricts this thread and all that it starts from now on. What is open stays open.
+    ///
+    /// Landlock lets it open nothing but files and directories beneath `readable` and files beneath
+    /// `files`, and those only to read; start no program; from version 4 on neither connect nor
+    /// listen by TCP; from version 6 on send no signals to others, and connect to no abstract sockets.
+    /// The filter refuses calls that no server of files makes, whatever their paths: it starts no
+    /// process, connects nowhere, and changes neither files nor the machine.
     pub fn enter(readable: &[&Directory], files: &[&Directory]) -> Sandbox {
         system::enter_sandbox(readable, files)
     }
@@ -392,10 +391,13 @@ impl Sandbox {
 
 impl fmt::Display for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Sandbox::Landlock(1..=3) => f.write_str("Landlock: files"),
-            Sandbox::Landlock(_) => f.write_str("Landlock: files and connections"),
-            Sandbox::None => f.write_str("none: this kernel has no Landlock"),
-        }
+        let landlock = match self.landlock {
+            Some(1..=3) => "Landlock (files)",
+            Some(4 | 5) => "Landlock (files and TCP)",
+            Some(_) => "Landlock (files, TCP, signals and abstract sockets)",
+            None => "no Landlock in this kernel",
+        };
+        let seccomp = if self.seccomp { "seccomp" } else { "no seccomp filter" };
+        write!(f, "{landlock}, {seccomp}")
     }
 }

@@ -22,6 +22,7 @@ mod paths;
 mod preconditions;
 mod race;
 mod ranges;
+mod sandbox;
 mod server;
 mod systemd;
 mod turns;

@@ -1,11 +1,12 @@
-//! Landlock, best effort: after start the process can read beneath the root, and do nothing else
-//! to any file, start nothing, and connect nowhere, whatever an error in it might be used for.
-//! Raspberry Pi OS has no Landlock in its kernels; Debian and Ubuntu have.
+//! Landlock and the filter of `seccomp.rs`, best effort: after the start the process can read beneath
+//! the root, and do nothing else to any file, start nothing, and connect nowhere, whatever an error in
+//! it might be used for. Raspberry Pi OS has no Landlock in its kernels; Debian and Ubuntu have.
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::os::fd::AsRawFd;
 
 use super::numbers::{LANDLOCK_ADD_RULE, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF};
+use super::seccomp::enter_filter;
 use super::syscall::{made_descriptor, syscall};
 use crate::sys::{Directory, Sandbox};
 
@@ -33,12 +34,17 @@ unsafe extern "C" {
     fn prctl(option: c_int, ...) -> c_int;
 }
 
-pub fn offered_sandbox() -> Sandbox {
-    version().map_or(Sandbox::None, Sandbox::Landlock)
+pub fn enter_sandbox(readable: &[&Directory], files_in: &[&Directory]) -> Sandbox {
+    let landlock = restrict(readable, files_in);
+    Sandbox { landlock, seccomp: give_up_new_rights() && enter_filter() }
 }
 
-pub fn enter_sandbox(readable: &[&Directory], files_in: &[&Directory]) -> Sandbox {
-    restrict(readable, files_in).map_or(Sandbox::None, Sandbox::Landlock)
+/// Without this, only root may restrict itself.
+fn give_up_new_rights() -> bool {
+    // SAFETY: no pointer is passed.
+    unsafe {
+        prctl(PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) == 0
+    }
 }
 
 fn version() -> Option<u32> {
@@ -59,9 +65,15 @@ fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
         _ => (1 << 16) - 1,
     };
     let net = if version < 4 { 0 } else { 0b11 };
-    let size: c_ulong = if version < 4 { 8 } else { 16 };
-    let ruleset = Ruleset { files, net, scoped: 0 };
-    // SAFETY: the kernel reads `size` bytes of the ruleset, which has more, and makes a descriptor.
+    // Abstract sockets and signals.
+    let scoped = if version < 6 { 0 } else { 0b11 };
+    let size: c_ulong = match version {
+        1..=3 => 8,
+        4 | 5 => 16,
+        _ => 24,
+    };
+    let ruleset = Ruleset { files, net, scoped };
+    // SAFETY: the kernel reads `size` bytes of the ruleset, which has as many, and makes a descriptor.
     let rules = unsafe {
         made_descriptor(syscall(LANDLOCK_CREATE_RULESET, &raw const ruleset, size, 0 as c_ulong))
     };
@@ -85,11 +97,8 @@ fn restrict(readable: &[&Directory], files_in: &[&Directory]) -> Option<u32> {
         }
     }
     // SAFETY: no pointer is passed.
-    let restricted = unsafe {
-        prctl(PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) == 0
-            && syscall(LANDLOCK_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) == 0
-    };
-    restricted.then_some(version)
+    let restricts = || unsafe { syscall(LANDLOCK_RESTRICT_SELF, rules.as_raw_fd(), 0 as c_ulong) };
+    (give_up_new_rights() && restricts() == 0).then_some(version)
 }
 
 #[cfg(test)]
@@ -98,14 +107,22 @@ mod tests {
     use crate::sys::Symlinks;
     use std::fs::File;
     use std::net::{TcpListener, TcpStream};
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
     use std::path::Path;
     use std::process::Command;
     use std::thread;
 
-    /// In a thread of its own, which is all that is restricted.
+    unsafe extern "C" {
+        safe fn getppid() -> c_int;
+        safe fn kill(pid: c_int, signal: c_int) -> c_int;
+    }
+
+    /// Landlock alone, in a thread of its own, which is all that is restricted.
+    /// `tests/suite/sandbox.rs` has both.
     #[test]
-    fn inside_nothing_else_can_be_done() {
-        let Sandbox::Landlock(version) = Sandbox::offered() else {
+    fn inside_landlock_nothing_else_can_be_done() {
+        let Some(version) = version() else {
             println!("skipped: no Landlock here");
             return;
         };
@@ -117,12 +134,15 @@ mod tests {
         std::fs::write(beside.join("b"), "b").expect("a file");
         let listener = TcpListener::bind("[::1]:0").expect("a listener");
         let address = listener.local_addr().expect("its address");
+        let name = format!("ipv6-httpd-landlock-{}", std::process::id());
+        let name = SocketAddr::from_abstract_name(name).expect("a name");
+        let named = UnixListener::bind_addr(&name).expect("a listener");
         let inner = root.clone();
         let restricted = thread::spawn(move || {
             let directory = Directory::open(&inner, Symlinks::Inside).expect("the folder");
             let beside = Directory::open(&inner.with_extension("beside"), Symlinks::Follow)
                 .expect("a folder beside it");
-            assert_eq!(Sandbox::enter(&[&directory], &[&beside]), Sandbox::Landlock(version));
+            assert_eq!(restrict(&[&directory], &[&beside]), Some(version));
             let file = beside.path().join("b");
             assert!(File::open(&file).is_ok(), "a file beside it");
             assert!(directory.open_beneath(b"a").is_ok(), "a file beneath the root");
@@ -152,10 +172,18 @@ mod tests {
                 denied(TcpStream::connect(address).map(drop), "connects");
                 denied(TcpListener::bind("[::1]:0").map(drop), "listens");
             }
+            if version >= 6 {
+                assert_eq!(kill(getppid(), 0), -1, "sends a signal");
+                denied(UnixStream::connect_addr(&name).map(drop), "connects to an abstract name");
+            }
             assert!(listener.local_addr().is_ok(), "what is open stays open");
             assert!(crate::sys::connected().is_ok(), "asks for its networks");
+            let mut names = (1..100).map(crate::sys::interface_name);
+            assert!(names.any(|name| name.is_some()), "asks for the name of an interface");
+            assert!(thread::spawn(|| true).join().is_ok_and(|ran| ran), "starts a thread");
         });
         restricted.join().expect("restricted as it should be");
+        drop(named);
         std::fs::remove_dir_all(&root).expect("removed");
         std::fs::remove_dir_all(&beside).expect("removed");
     }

@@ -18,7 +18,7 @@ pub use entries::{Entry, read_entries};
 pub use openat2::open_at_once;
 pub use poll::Poller;
 pub use processors::processors;
-pub use sandbox::{enter_sandbox, offered_sandbox};
+pub use sandbox::enter_sandbox;
 pub use sendfile::send_file;
 #[cfg(unix)]
 pub use statx::state_at;
