@@ -575,4 +575,8 @@ fn limits() {
     let most = sys::raise_open_files_max();
     assert!(most >= 64, "{most}");
     assert_eq!(sys::raise_open_files_max(), most, "it stays as it was raised");
+    let memory = sys::memory_bytes();
+    assert!(memory.is_none_or(|bytes| bytes > 1 << 20), "{memory:?}");
+    assert!(memory.is_some() || !cfg!(target_os = "linux"), "Linux says it");
+    assert_eq!(sys::memory_bytes(), memory, "it stays as it is");
 }

@@ -315,6 +315,11 @@ pub enum Signal {
 /// what it is now.
 pub use system::raise_open_files_max;
 
+/// How much memory this process may use, in bytes: the smallest of what the machine has, what its
+/// control groups allow and the limits of the process. `None`: unknown, as on systems other than
+/// Linux. Called before [`Sandbox::enter`], which keeps it from reading the control groups.
+pub use system::memory_bytes;
+
 /// How many processors this process may run on, at least 1.
 pub use system::processors;
 

@@ -6,6 +6,7 @@ pub mod constants;
 mod entries;
 #[cfg(not(force_poll))]
 mod epoll;
+mod memory;
 mod netlink;
 mod numbers;
 mod open_files_max;
@@ -30,6 +31,7 @@ pub use connected::connected;
 pub use entries::{Entry, read_entries};
 #[cfg(not(force_poll))]
 pub use epoll::Poller;
+pub use memory::memory_bytes;
 pub use open_files_max::raise_open_files_max;
 pub use openat2::open_at_once;
 pub use processors::processors;

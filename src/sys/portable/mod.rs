@@ -3,6 +3,7 @@
 
 mod connected;
 mod entries;
+mod memory;
 #[cfg(unix)]
 mod openat2;
 mod poll;
@@ -14,6 +15,7 @@ mod user;
 
 pub use connected::connected;
 pub use entries::{Entry, read_entries};
+pub use memory::memory_bytes;
 #[cfg(unix)]
 pub use openat2::open_at_once;
 pub use poll::Poller;
