@@ -60,6 +60,7 @@
 //! http/authorization.rs            who claims to be there · RFC 7617
 //! http/forwarded.rs                X-Forwarded-For, Forwarded: for whom a proxy speaks · RFC 7239
 //! http/proxy_protocol.rs           for whom a proxy speaks, before the first request; versions 1 and 2
+//! http/lease.rs                    memory that an answer takes while it is made and sent
 //! http/response.rs                 status, fields, body in segments; the head on the wire
 //! http/multipart.rs                several parts of a file in one body · RFC 9110 §14.6
 //! http/responder.rs                what a connection needs of whoever drives it
@@ -73,10 +74,12 @@
 //! site/representation.rs           the selected representation: media type, coding, validators
 //! site/resource.rs                 path -> file, directory, redirect, nothing
 //! site/listing/mod.rs              directory -> HTML page or JSON; what programs may rely on
+//! site/listing/entries.rs          the entries of a listing in little memory, leased
 //! site/listing/frame.rs            what stands around the rows of a listing
 //! site/listing/order.rs            in which order a listing has its entries
 //! site/listing/row.rs              one entry of a listing, in a page and in JSON
 //! server/mod.rs                    Server: bind, start, wait for a signal, drain
+//! server/budget.rs                 what memory is for what; leases of it
 //! server/clients.rs                a worker's clients, their tokens, and a turn of one of them
 //! server/colours.rs                whether colours may be used on standard output
 //! server/connection_limits.rs      how many connections there may be, and one client may hold
@@ -108,6 +111,7 @@
 //! sys/linux/constants.rs           numbers of Linux's headers
 //! sys/linux/entries.rs             what an open directory holds: getdents64
 //! sys/linux/epoll.rs               Poller
+//! sys/linux/memory.rs              how much memory there is, by sysinfo, control groups and limits
 //! sys/linux/netlink.rs             asks the kernel for networks and interfaces
 //! sys/linux/numbers.rs             numbers of system calls, by architecture
 //! sys/linux/open_files_max.rs      how many descriptors there may be, by prlimit64
@@ -122,6 +126,7 @@
 //! sys/portable/mod.rs              what works everywhere, where a system has nothing better
 //! sys/portable/connected.rs        the networks of the machine's own addresses
 //! sys/portable/entries.rs          what a directory holds, as std reads it
+//! sys/portable/memory.rs           memory, not known
 //! sys/portable/openat2.rs          no openat2
 //! sys/portable/poll.rs             Poller by poll(2), also WSAPoll
 //! sys/portable/processors.rs       how many processors, as std finds them

@@ -3,7 +3,7 @@
 //!
 //! The files are layers. Each imports only files before it in this list (`tests/tidy.rs`):
 //! grammar, limits, buffers, date, now, status, fields, path, target, request, head, content,
-//! precondition, range, accept, authorization, forwarded, proxy_protocol, response,
+//! precondition, range, accept, authorization, forwarded, proxy_protocol, lease, response,
 //! multipart, responder, outgoing, connection.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod fields;
 pub mod forwarded;
 pub mod grammar;
 pub mod head;
+pub mod lease;
 pub mod limits;
 pub mod multipart;
 pub mod now;

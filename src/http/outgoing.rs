@@ -118,7 +118,7 @@ impl<R> Outgoing<R> {
         debug_assert!(!self.is_streaming(), "an answer after a body that is not in memory");
         let Answer { mut response, record } = answer;
         let before = self.bytes.len();
-        let length = response.body.length();
+        let length = response.body.length().unwrap_or_default();
         self.bytes.reserve(response.fields().len() + response.body.memory_bytes() + FRAMING_BYTES);
         let (version, persistence) = (framing.version, framing.persistence);
         response.write_head(&mut self.bytes, version, persistence, responder.now());
@@ -138,6 +138,7 @@ impl<R> Outgoing<R> {
                     }
                 }
                 Body::Produced(source) => self.rest = Rest::Produced(source),
+                Body::Unmade => debug_assert!(false, "content that nobody makes"),
             }
         }
         debug_assert!(

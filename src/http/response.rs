@@ -29,6 +29,8 @@ pub enum Body {
     Segments(Segments),
     /// Produced piece by piece while it is sent, so that it is never all in memory.
     Produced(Box<dyn Produce>),
+    /// Not made, in the response to HEAD. Its length is not known.
+    Unmade,
 }
 
 /// The segments of a body, in the order in which they are sent. A single one needs no allocation.
@@ -111,14 +113,15 @@ impl Body {
         }
     }
 
-    /// In bytes: the Content-Length.
-    pub fn length(&self) -> u64 {
-        match self {
+    /// In bytes: the Content-Length. `None`: not known.
+    pub fn length(&self) -> Option<u64> {
+        Some(match self {
             Body::Segments(Segments { first, rest }) => {
                 first.length() + rest.iter().map(Segment::length).sum::<u64>()
             }
             Body::Produced(source) => source.length(),
-        }
+            Body::Unmade => return None,
+        })
     }
 }
 
@@ -204,9 +207,11 @@ impl Response {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.fields);
         // RFC 9110 §8.6: not with 204. A 304 may repeat the length of the 200; we leave it out.
-        if !matches!(self.status, Status::NoContent | Status::NotModified) {
+        // HEAD need not repeat what only the content would tell.
+        let has_length = !matches!(self.status, Status::NoContent | Status::NotModified);
+        if let Some(length) = self.body.length().filter(|_| has_length) {
             out.extend_from_slice(b"Content-Length: ");
-            write_decimal(self.body.length(), out);
+            write_decimal(length, out);
             out.extend_from_slice(b"\r\n");
         }
         match (persistence, version) {

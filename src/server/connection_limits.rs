@@ -2,13 +2,14 @@
 //! [`Household`]: usually an IPv4 address or an IPv6 /64.
 
 use std::collections::HashMap;
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, DESCRIPTORS_TO_SERVE, descriptors_of};
 use crate::peer::{Household, Peer};
 use crate::sys;
+
+use super::budget::{Shares, holder};
 
 /// The most that a connection costs in this process, in bytes: an incomplete head, pipelined
 /// requests after it, and answers that the client does not read. Times `max` it bounds the memory.
@@ -28,6 +29,8 @@ pub struct ConnectionLimits {
 const CLIENT_PART: usize = 4;
 /// The default is at most this: the kernel takes 4 KiB and more for each connection.
 const DEFAULT_MAX: usize = 16_384;
+/// With less, however little memory there is, a browser or two would take all of them.
+const BY_MEMORY_MIN: usize = 32;
 /// Descriptors for other things: listeners, pollers, the log, a folder being read.
 const OTHER_DESCRIPTORS: usize = 64;
 
@@ -35,7 +38,7 @@ impl ConnectionLimits {
     /// Raises the limit of open files. The number of connections follows from it and from the
     /// memory, unless `--connections-max` sets it. The error is one line: there are too few
     /// descriptors to serve anybody.
-    pub fn new(config: &Config) -> Result<ConnectionLimits, String> {
+    pub fn new(config: &Config, shares: Shares) -> Result<ConnectionLimits, String> {
         let descriptors = usize::try_from(sys::raise_open_files_max()).unwrap_or(usize::MAX);
         // A connection needs one, and a second while a file is sent: one in three at a time. Each
         // worker keeps some files open.
@@ -54,7 +57,9 @@ impl ConnectionLimits {
             (descriptors.saturating_sub(kept) / 4 * 3).max((descriptors - own) / 2);
         // Each worker opens at most three files for a request: keep descriptors for them.
         let most = (descriptors - own).saturating_sub(3 * workers).max(1);
-        let by_default = || by_descriptors.min(by_memory()).min(DEFAULT_MAX);
+        let by_memory = usize::try_from(shares.connections / CONNECTION_BYTES_MAX);
+        let by_memory = by_memory.unwrap_or(usize::MAX).max(BY_MEMORY_MIN);
+        let by_default = || by_descriptors.min(by_memory).min(DEFAULT_MAX);
         let max = config.connections_max.unwrap_or_else(by_default).min(most);
         Ok(ConnectionLimits { max, count: AtomicUsize::new(0), by_client: Mutex::default() })
     }
@@ -116,22 +121,6 @@ impl ConnectionLimits {
     fn by_client(&self) -> MutexGuard<'_, HashMap<Household, usize>> {
         self.by_client.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `None` for peers that speak for many clients: proxies, and this machine, where one may run.
-fn holder(peer: Peer) -> Option<Household> {
-    let speaks_for_many = peer.is_proxy || peer.is_this_machine();
-    (!speaks_for_many).then(|| peer.household())
-}
-
-/// At most a quarter of the machine's memory is for connections.
-fn by_memory() -> usize {
-    let table = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kibibytes: Option<u64> =
-        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    let bytes = kibibytes.map_or(u64::MAX, |kibibytes| kibibytes << 10);
-    usize::try_from(bytes / 4 / CONNECTION_BYTES_MAX).unwrap_or(usize::MAX).max(256)
 }
 
 #[cfg(test)]

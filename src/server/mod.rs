@@ -1,5 +1,6 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
+pub mod budget;
 mod clients;
 pub mod colours;
 pub mod connection_limits;
@@ -30,6 +31,7 @@ use crate::qr::{Ink, Symbol};
 use crate::site::Site;
 use crate::sys::{self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, Waker};
 
+use budget::{Budget, Shares};
 use colours::has_colours;
 use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
@@ -86,7 +88,8 @@ impl Server {
         let urls = urls::reachable(&listeners);
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
-        let connection_limits = ConnectionLimits::new(config)?;
+        let shares = Shares::of(sys::memory_bytes());
+        let connection_limits = ConnectionLimits::new(config, shares)?;
         let several = if config.workers() > 1 { config.workers() } else { 0 };
         let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::wake_signal()).collect();
         let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
@@ -104,6 +107,7 @@ impl Server {
             limits: config.limits,
             log,
             connection_limits,
+            listings: Arc::new(Budget::new(shares.listings)),
             room_wanted: AtomicBool::new(false),
             calls,
             root_watch: RootWatch::default(),
@@ -196,6 +200,8 @@ impl Server {
         lines.extend(std::fs::metadata(root.path()).map(|found| readers(&found)).ok());
         lines.extend(self.urls.iter().map(|url| format!("URL: {}", url.line())));
         lines.extend(self.shared.access.iter().flat_map(Access::summary));
+        lines.push(format!("Connections: {} at most", self.shared.connection_limits.max()));
+        lines.push(format!("Listings: {} bytes at most", self.shared.listings.bytes()));
         lines.push(format!("Threads: {}", config.workers()));
         lines.push(match (root.symlinks(), root.has_openat2()) {
             (Symlinks::Follow, _) => "Paths: symbolic links may lead out of the folder".to_owned(),

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::access::Access;
 use crate::http::buffers::Buffers;
 use crate::http::forwarded::Source;
+use crate::http::lease::Lease;
 use crate::http::limits::Limits;
 use crate::http::now::Now;
 use crate::http::request::Request;
@@ -94,8 +95,10 @@ impl ClientResponder<'_> {
             Ok(user) => {
                 let site = &shared.site;
                 let socket = self.socket;
+                let peer = client;
                 let client = || Client { name: client.name(), server: own_address(socket, client) };
-                let context = Context { client: &client, open_files, buffers, now };
+                let lease = || -> Box<dyn Lease> { Box::new(shared.listings.lease(peer)) };
+                let context = Context { client: &client, open_files, buffers, now, lease: &lease };
                 let response = match unreadable {
                     None => site.respond(request, context),
                     Some(unreadable) => site.respond_again(request, context, unreadable),

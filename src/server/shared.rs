@@ -9,6 +9,7 @@ use crate::http::limits::Limits;
 use crate::site::Site;
 use crate::sys::{Signals, WakeSignal, Waker};
 
+use super::budget::Budget;
 use super::connection_limits::ConnectionLimits;
 use super::log::Log;
 use super::root_watch::RootWatch;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub limits: Limits,
     pub log: Arc<Log>,
     pub connection_limits: ConnectionLimits,
+    /// Memory for listings that are read and sent.
+    pub listings: Arc<Budget>,
     /// A client waits to be accepted, and no worker has made room yet.
     pub room_wanted: AtomicBool,
     /// Asks each worker for room. Empty if there is only one worker.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
+use crate::http::lease::Lease;
 use crate::http::multipart;
 use crate::http::now::Now;
 use crate::http::path::{SitePath, encode_path};
@@ -80,6 +81,8 @@ pub struct Context<'c> {
     pub buffers: &'c mut Buffers,
     /// The time of this turn.
     pub now: &'c Now,
+    /// Memory for what is read to answer this client: a lease that has nothing yet.
+    pub lease: &'c dyn Fn() -> Box<dyn Lease>,
 }
 
 /// Files up to this size are read into memory and sent in one write with their head. For them this
@@ -146,7 +149,7 @@ impl Site {
     }
 
     fn finder<'f>(&'f self, context: Context<'f>) -> Finder<'f> {
-        let Context { open_files, buffers, now, .. } = context;
+        let Context { open_files, buffers, now, lease, .. } = context;
         Finder {
             root: &self.root,
             options: &self.options,
@@ -155,6 +158,7 @@ impl Site {
             now,
             ranges_max: self.ranges_max,
             finds_siblings: true,
+            lease,
         }
     }
 
@@ -254,7 +258,7 @@ impl Site {
         match resource::find(finder, path) {
             Resource::File(file) => self.file(request, file, finder),
             Resource::Directory(directory) if self.options.listing => {
-                match self.listing(request, &directory, path, query) {
+                match self.listing(request, &directory, path, finder) {
                     Ok(listing) => Ok(listing),
                     // The directory, perhaps the root, was removed after it was opened. Only
                     // reading its entries shows that: some file systems do not count links.
@@ -349,18 +353,29 @@ impl Site {
         request: &Request<'_>,
         directory: &std::fs::File,
         path: &SitePath,
-        query: Option<&[u8]>,
+        finder: &Finder<'_>,
     ) -> io::Result<Response> {
+        let query = match request.target {
+            Target::Path { query, .. } => query,
+            _ => None,
+        };
         let format =
             listing::page_format(query, PageFormat::wanted(request.fields, PageFormat::Html));
         let wanted = listing::Wanted { path, query, format };
-        let listing = Listing::read(directory, &wanted, &self.root, &self.options)?;
+        let body = match request.method {
+            // Its length is known once all of it has been read.
+            Method::Head => Body::Unmade,
+            _ => {
+                let (root, options, lease) = (&self.root, &self.options, (finder.lease)());
+                Body::Produced(Box::new(Listing::read(directory, &wanted, root, options, lease)?))
+            }
+        };
         let response = Response::new(Status::Ok)
             .with("Content-Type", format.media_type())
             .with("X-Content-Type-Options", "nosniff")
             .with("Cache-Control", &self.options.cache_control)
             .with("Vary", "Accept");
-        Ok(page::secured(response, format).with_body(Body::Produced(Box::new(listing))))
+        Ok(page::secured(response, format).with_body(body))
     }
 
     fn file<'s>(

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
+use crate::http::lease::Lease;
 use crate::http::now::Now;
 use crate::http::path::SitePath;
 use crate::sys::{self, Directory, Failure, FileState};
@@ -29,7 +30,7 @@ pub enum Resource {
 }
 
 /// Finds files for one request.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "a closure has none")]
 pub struct Finder<'f> {
     /// The folder that is served.
     pub root: &'f Directory,
@@ -45,6 +46,8 @@ pub struct Finder<'f> {
     pub ranges_max: usize,
     /// Whether to look for coded siblings. Not after one of them was unreadable.
     pub finds_siblings: bool,
+    /// Makes a lease of memory for what is read.
+    pub lease: &'f dyn Fn() -> Box<dyn Lease>,
 }
 
 /// Finds what `path` names.

@@ -44,6 +44,7 @@ impl From<&io::Error> for Failure {
             (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, _) => Failure::Missing,
             (_, Some(code)) if MISSING.contains(&code) => Failure::Missing,
             (io::ErrorKind::PermissionDenied, _) => Failure::Denied,
+            (io::ErrorKind::OutOfMemory, _) => Failure::Exhausted,
             (_, Some(code)) if EXHAUSTED.contains(&code) => Failure::Exhausted,
             // A name with a NUL: there is no such file.
             (io::ErrorKind::InvalidInput, None) => Failure::Missing,

@@ -215,7 +215,20 @@ fn check_says_what_would_be_and_ends() {
     let (status, text, errors) = check(&["--bind", "127.0.0.1", "--port", "0"]);
     assert_eq!((status, errors.as_str()), (Some(0), ""));
     let labels: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(labels, ["Folder:", "Readers:", "URL:", "Threads:", "Paths:", "Sandbox:", "All"]);
+    assert_eq!(
+        labels,
+        [
+            "Folder:",
+            "Readers:",
+            "URL:",
+            "Connections:",
+            "Listings:",
+            "Threads:",
+            "Paths:",
+            "Sandbox:",
+            "All"
+        ]
+    );
     assert!(text.starts_with(&format!("Folder: {root}\n")), "{text}");
     // What would keep it from starting.
     let server = Server::start(folder.path());

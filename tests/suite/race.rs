@@ -15,11 +15,13 @@ use std::time::Instant;
 
 use crate::support::folder::Folder;
 use crate::support::random::{Random, number};
+use crate::support::site::Unlimited;
 
 use ipv6_httpd::config::SiteOptions;
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::head::HeadReader;
+use ipv6_httpd::http::lease::Lease;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::response::{Body, Response, Segment};
@@ -208,7 +210,10 @@ impl Asker {
             let now = Now::new(0, HttpDate(1_795_435_200));
             let request = head.expect("a complete head").request;
             let (open_files, buffers) = (&mut self.open_files, &mut self.buffers);
-            self.site.respond(&request, Context { client: &client, open_files, buffers, now: &now })
+            let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
+            let (lease, now) = (&lease, &now);
+            self.site
+                .respond(&request, Context { client: &client, open_files, buffers, now, lease })
         });
         let response = head.expect("a valid request");
         (response.status, everything(response))
@@ -237,6 +242,7 @@ fn everything(response: Response) -> Vec<u8> {
                 source.produce(&mut bytes);
             }
         }
+        Body::Unmade => {}
     }
     bytes
 }

@@ -492,6 +492,11 @@ pub fn read_answer(bytes: &[u8], is_head: bool) -> Result<Answer<'_>, String> {
             Err("no Content-Length with 204 and 304".to_owned())
         };
     }
+    // RFC 9110 §8.6: the length of a listing is not known before it is made, which HEAD does not do.
+    let is_file = !answer.all("Accept-Ranges").is_empty();
+    if is_head && status == 200 && !is_file && lengths.is_empty() {
+        return Ok(answer);
+    }
     let [length] = lengths[..] else {
         return Err("there must be exactly one Content-Length".to_owned());
     };

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use ipv6_httpd::cli::{self, Command};
 use ipv6_httpd::config::Config;
 use ipv6_httpd::http::buffers::Buffers;
+use ipv6_httpd::http::lease::Lease;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
 use ipv6_httpd::http::status::Reject;
@@ -26,7 +27,9 @@ impl Folder {
         let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
         let answer = |request: &Request<'_>, now: &Now| {
             let (open_files, buffers) = &mut *shared.borrow_mut();
-            site.respond(request, Context { client: &client, open_files, buffers, now })
+            let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
+            let lease = &lease;
+            site.respond(request, Context { client: &client, open_files, buffers, now, lease })
         };
         let refuse = |reject: &Reject| site.reject(reject);
         drive(&Served { answer: &answer, refuse: &refuse });
@@ -37,6 +40,16 @@ impl Folder {
         let config = config(options);
         let root = Directory::open(self.path(), config.site.symlinks).expect("the folder");
         Site::open(root, config.site, config.limits.ranges_max)
+    }
+}
+
+/// As much memory as anybody asks for.
+#[derive(Debug)]
+pub struct Unlimited;
+
+impl Lease for Unlimited {
+    fn resize(&mut self, _: usize) -> bool {
+        true
     }
 }
 

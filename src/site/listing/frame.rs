@@ -3,8 +3,9 @@
 use crate::http::path::SitePath;
 
 use super::super::page::{self, escape_html};
+use super::entries::Totals;
 use super::order::{Column, Order};
-use super::row::{Entry, SIZE_UNKNOWN, write_size};
+use super::row::write_size;
 
 /// Writes title and heading: the path, with a link or a button for each folder above.
 pub(super) fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
@@ -46,13 +47,8 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
 }
 
 /// Writes the number of folders and files, and their size.
-pub(super) fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
-    let folders = entries.iter().filter(|entry| entry.is_directory).count();
-    let files = entries.len() - folders;
-    let bytes = entries
-        .iter()
-        .filter(|entry| entry.size != SIZE_UNKNOWN)
-        .fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+pub(super) fn end_page(totals: Totals, out: &mut Vec<u8>) {
+    let Totals { folders, files, bytes } = totals;
     let counted = |count: usize, name: &str| match count {
         0 => None,
         1 => Some(format!("1 {name}")),
@@ -68,7 +64,7 @@ pub(super) fn end_page(entries: &[Entry], out: &mut Vec<u8>) {
         counts.extend_from_slice(b", ");
         write_size(bytes, &mut counts);
     }
-    if entries.is_empty() {
+    if folders + files == 0 {
         counts.extend_from_slice(b"This folder is empty.");
     }
     for part in [b"<p>", counts.as_slice(), b"</p>\n", page::END] {

@@ -24,6 +24,7 @@
 //! `tests/suite/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
 //! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
+mod entries;
 mod frame;
 mod order;
 mod row;
@@ -33,14 +34,16 @@ use std::io;
 
 use crate::config::SiteOptions;
 use crate::http::grammar::is_unreserved;
+use crate::http::lease::Lease;
 use crate::http::path::SitePath;
 use crate::http::response::Produce;
 use crate::sys::{Directory, Failure, FileState};
 
 use super::page::PageFormat;
+use entries::Entries;
 use frame::{begin_page, begin_table, end_page};
 use order::Order;
-use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, name_of, write_json_entry, write_row};
+use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, write_json_entry, write_row};
 
 /// The format of a listing: JSON if the query has `format=json` or Accept prefers it, otherwise HTML.
 pub fn page_format(query: Option<&[u8]>, accepted: PageFormat) -> PageFormat {
@@ -82,13 +85,21 @@ impl Found {
     fn file(found: &FileState) -> Found {
         Found { is_directory: false, size: found.length, ..Found::directory(found) }
     }
+
+    fn entry(&self, name: &[u8]) -> Entry {
+        Entry {
+            size: if self.is_directory { 0 } else { self.size },
+            modified: self.modified,
+            is_directory: self.is_directory,
+            is_plain: name.iter().all(|&byte| is_unreserved(byte)) && !name.starts_with(b"http"),
+        }
+    }
 }
 
 /// A listing that is being sent.
 #[derive(Debug)]
 pub struct Listing {
-    names: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Entries,
     format: PageFormat,
     before: Vec<u8>,
     after: Vec<u8>,
@@ -101,18 +112,19 @@ pub struct Listing {
 const PIECE_BYTES: usize = 16 << 10;
 
 impl Listing {
-    /// Reads a directory. Fails if it has been removed, or if descriptors or memory run out.
+    /// Reads a directory. Fails if it has been removed, or if descriptors, memory or the budget of
+    /// `lease` run out.
     pub fn read(
         directory: &File,
         wanted: &Wanted<'_>,
         root: &Directory,
         options: &SiteOptions,
+        lease: Box<dyn Lease>,
     ) -> io::Result<Listing> {
         let Wanted { path, query, format } = *wanted;
         let order = Order::of(query);
         let mut listing = Listing {
-            names: Vec::new(),
-            entries: Vec::new(),
+            entries: Entries::new(lease),
             format,
             before: Vec::new(),
             after: Vec::new(),
@@ -150,44 +162,32 @@ impl Listing {
                     },
                 },
             };
-            listing.add(name, &found);
-            Ok(())
+            listing.entries.add(name, &found.entry(name))
         })?;
-        order::sort(&listing.names, &mut listing.entries, order);
-        match format {
-            PageFormat::Json => {
-                listing.before.extend_from_slice(b"[");
-                listing.after.extend_from_slice(b"\n]\n");
-            }
-            PageFormat::Html | PageFormat::Text => {
-                begin_page(path, &mut listing.before);
-                if !listing.entries.is_empty() {
-                    begin_table(path, order, &mut listing.before);
-                    listing.after.extend_from_slice(b"</tbody>\n</table>\n");
-                }
-                end_page(&listing.entries, &mut listing.after);
-            }
-        }
+        order::sort(&mut listing.entries, order)?;
+        listing.frame(path, order);
+        listing.entries.settle(listing.before.capacity() + listing.after.capacity())?;
         listing.length = listing.measure();
         Ok(listing)
     }
 
-    fn add(&mut self, name: &[u8], found: &Found) {
-        let (Ok(start), Ok(name_bytes)) =
-            (u32::try_from(self.names.len()), u16::try_from(name.len()))
-        else {
-            return;
-        };
-        self.names.extend_from_slice(name);
-        self.entries.push(Entry {
-            size: if found.is_directory { 0 } else { found.size },
-            modified: found.modified,
-            key: 0,
-            name: start,
-            name_bytes,
-            is_directory: found.is_directory,
-            is_plain: name.iter().all(|&byte| is_unreserved(byte)) && !name.starts_with(b"http"),
-        });
+    /// Writes what is before and after the entries.
+    fn frame(&mut self, path: &SitePath, order: Order) {
+        let (before, after) = (&mut self.before, &mut self.after);
+        match self.format {
+            PageFormat::Json => {
+                before.extend_from_slice(b"[");
+                after.extend_from_slice(b"\n]\n");
+            }
+            PageFormat::Html | PageFormat::Text => {
+                begin_page(path, before);
+                if !self.entries.is_empty() {
+                    begin_table(path, order, before);
+                    after.extend_from_slice(b"</tbody>\n</table>\n");
+                }
+                end_page(self.entries.totals(), after);
+            }
+        }
     }
 
     /// The Content-Length. Writes each row once into a buffer and drops it, so that the page is never
@@ -196,14 +196,16 @@ impl Listing {
     fn measure(&self) -> u64 {
         let mut row = Vec::new();
         let mut length = (self.before.len() + self.after.len()) as u64;
-        for (at, entry) in self.entries.iter().enumerate() {
+        for at in 0..self.entries.len() {
+            let Some((name, entry)) = self.entries.get(at) else {
+                break;
+            };
             row.clear();
             if entry.is_plain {
-                self.write_entry(at, entry, b"", &NO_DATE, &mut row);
-                length += 2 * u64::from(entry.name_bytes);
+                self.write_entry(at, &entry, b"", &NO_DATE, &mut row);
+                length += 2 * name.len() as u64;
             } else {
-                let name = name_of(&self.names, entry);
-                self.write_entry(at, entry, name, &NO_DATE, &mut row);
+                self.write_entry(at, &entry, name, &NO_DATE, &mut row);
             }
             length += row.len() as u64;
         }
@@ -233,12 +235,11 @@ impl Produce for Listing {
             out.append(&mut self.before);
             self.next = 1;
         }
-        while let Some(entry) = self.entries.get(self.next - 1) {
+        while let Some((name, entry)) = self.entries.get(self.next - 1) {
             if out.len() >= PIECE_BYTES {
                 return;
             }
-            let (name, date) = (name_of(&self.names, entry), date(entry.modified));
-            self.write_entry(self.next - 1, entry, name, &date, out);
+            self.write_entry(self.next - 1, &entry, name, &date(entry.modified), out);
             self.next += 1;
         }
         if out.len() < PIECE_BYTES && self.next == self.entries.len() + 1 {

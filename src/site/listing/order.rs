@@ -1,8 +1,9 @@
 //! The order of the entries in a listing.
 
+use std::io;
 use std::ops::Range;
 
-use super::row::{Entry, name_of};
+use super::entries::{Entries, SortKey};
 
 /// The column that sorts a listing. Folders always come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,28 +37,31 @@ impl Order {
     }
 }
 
-/// Sorts entries, folders first.
-pub(super) fn sort(names: &[u8], entries: &mut [Entry], order: Order) {
-    let start = alike(names, entries);
+/// Sorts entries, folders first. Fails with [`io::ErrorKind::OutOfMemory`].
+pub(super) fn sort(entries: &mut Entries, order: Order) -> io::Result<()> {
+    let mut keys = entries.sort_keys()?;
+    let start = alike(entries, &keys);
     let flip = if order.descending { u64::MAX } else { 0 };
-    for entry in entries.iter_mut() {
-        entry.key = flip
+    for key in &mut keys {
+        key.key = flip
             ^ match order.column {
-                Column::Name => natural_key(name_of(names, entry), start),
-                Column::Size => entry.size,
-                Column::Modified => (entry.modified as u64) ^ (1 << 63),
+                Column::Name => natural_key(entries.name(key.place), start),
+                Column::Size => entries.at(key.place).1.size,
+                Column::Modified => (entries.at(key.place).1.modified as u64) ^ (1 << 63),
             };
     }
     // Entries with equal sizes or dates are always in ascending order of their names.
     let reversed = order.descending && order.column == Column::Name;
-    entries.sort_unstable_by(|a, b| {
+    keys.sort_unstable_by(|a, b| {
         let by_name = || {
-            let ordering = natural(name_of(names, a), name_of(names, b));
+            let ordering = natural(entries.name(a.place), entries.name(b.place));
             if reversed { ordering.reverse() } else { ordering }
         };
         let folders_first = b.is_directory.cmp(&a.is_directory);
         folders_first.then(a.key.cmp(&b.key)).then_with(by_name)
     });
+    entries.set_order(keys);
+    Ok(())
 }
 
 /// The order of names that people expect: digits as numbers, and letters without their case.
@@ -109,8 +113,8 @@ fn number_at(name: &[u8], at: usize) -> Range<usize> {
 }
 
 /// The length of the common start of all names, without its last digits.
-fn alike(names: &[u8], entries: &[Entry]) -> usize {
-    let mut names = entries.iter().map(|entry| name_of(names, entry));
+fn alike(entries: &Entries, keys: &[SortKey]) -> usize {
+    let mut names = keys.iter().map(|key| entries.name(key.place));
     let mut same = names.next().unwrap_or_default();
     for name in names {
         let length = same.iter().zip(name).take_while(|(x, y)| x == y).count();

@@ -6,16 +6,11 @@ use crate::http::path::encode_path;
 
 use super::super::page::{self, write_json};
 
-/// One entry: 32 bytes, without its name.
-#[derive(Clone, Copy, Debug)]
+/// What is known of an entry, beside its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) size: u64,
     pub(super) modified: i64,
-    /// The sort key, which decides between most entries.
-    pub(super) key: u64,
-    /// The index of its name in the bytes of all names.
-    pub(super) name: u32,
-    pub(super) name_bytes: u16,
     pub(super) is_directory: bool,
     /// Whether a page needs no escaping for its name.
     pub(super) is_plain: bool,
@@ -23,11 +18,6 @@ pub(super) struct Entry {
 
 /// Stands for the size of an unreadable file. Its row has no size.
 pub(super) const SIZE_UNKNOWN: u64 = u64::MAX;
-
-pub(super) fn name_of<'n>(names: &'n [u8], entry: &Entry) -> &'n [u8] {
-    let start = entry.name as usize;
-    names.get(start..start + usize::from(entry.name_bytes)).unwrap_or_default()
-}
 
 /// Writes one entry by the rules at the head of [`listing`](super).
 pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u8>) {

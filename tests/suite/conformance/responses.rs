@@ -168,7 +168,8 @@ fn methods() {
     });
 }
 
-/// RFC 9110 §8.6: GET and HEAD say the same, for whatever there is.
+/// RFC 9110 §9.3.2: GET and HEAD say the same, for whatever there is; but for a listing HEAD leaves
+/// out the Content-Length, which only the content would tell.
 #[test]
 fn head_is_get_without_content() {
     let folder = Folder::new();
@@ -195,8 +196,12 @@ fn head_is_get_without_content() {
                     run(served, &Limits::default(), &[input.as_bytes()], usize::MAX).output
                 };
                 let (get, head) = (ask("GET"), ask("HEAD"));
-                let end = head_length(&get);
-                assert_eq!(show(&head), show(&get[..end]), "{target} {fields}");
+                let mut expected = show(&get[..head_length(&get)]);
+                if matches!(target, "/" | "/sub/") && expected.starts_with("HTTP/1.1 200") {
+                    let is_said = |line: &&str| !line.starts_with("Content-Length: ");
+                    expected = expected.split_inclusive('\n').filter(is_said).collect();
+                }
+                assert_eq!(show(&head), expected, "{target} {fields}");
                 let answer = read_answer(&get, false).unwrap_or_else(|wrong| panic!("{wrong}"));
                 assert_eq!(answer.bytes, get.len());
             }

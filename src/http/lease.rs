@@ -1,0 +1,10 @@
+//! Memory that an answer takes while it is made and sent.
+
+use std::fmt::Debug;
+
+/// A part of a budget. Dropping it gives the memory back.
+pub trait Lease: Debug + Send {
+    /// Takes `bytes` in place of what it had. Returns `false`, and keeps what it had, if the budget
+    /// has not as many left; fewer than before are always there.
+    fn resize(&mut self, bytes: usize) -> bool;
+}
