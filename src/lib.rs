@@ -80,16 +80,20 @@
 //! site/listing/row.rs              one entry of a listing, in a page and in JSON
 //! server/mod.rs                    Server: bind, start, wait for a signal, drain
 //! server/budget.rs                 what memory is for what; leases of it
-//! server/clients.rs                a worker's clients, their tokens, and a turn of one of them
+//! server/clients.rs                a worker's clients, and a turn of one of them
 //! server/colours.rs                whether colours may be used on standard output
 //! server/connection_limits.rs      how many connections there may be, and one client may hold
+//! server/exchange.rs               one request and its answer, with patience or without
 //! server/healthcheck.rs            asks a running server, for containers
 //! server/listener.rs               [::] and, where that is IPv6 only, 0.0.0.0
 //! server/local_time.rs             local time for the log, from TZ or /etc/localtime
-//! server/responder.rs              answers a client: access, site, log
+//! server/responder.rs              answers a client, or hands its request over
 //! server/root_watch.rs             whether the folder is still where it was; says so if not
 //! server/shared.rs                 what all threads share
 //! server/systemd.rs                sockets that a service manager passes; what it is told
+//! server/task_thread.rs            answers what may wait
+//! server/tasks.rs                  requests that wait for a task thread, fairly
+//! server/token.rs                  what a poller tells events by
 //! server/transport.rs              a client's socket: receive, send, never wait
 //! server/turn.rs                   when a turn is over: the time that a client gets
 //! server/urls.rs                   the URLs at which it can be reached

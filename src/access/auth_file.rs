@@ -186,6 +186,7 @@ mod tests {
     use crate::access::accounts::Outcome;
     use crate::http::authorization::Credentials;
     use crate::http::date::HttpDate;
+    use crate::http::responder::Patience;
     use crate::peer::Peer;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -249,7 +250,7 @@ mod tests {
         static CLIENTS: AtomicU32 = AtomicU32::new(0);
         let client = CLIENTS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let client = Peer::behind_proxy(client.into());
-        accounts.check(&sent, client, 0) == Outcome::User(user.into())
+        accounts.check(&sent, client, 0, Patience::Any) == Outcome::User(user.into())
     }
 
     #[test]

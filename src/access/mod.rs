@@ -17,6 +17,7 @@ use crate::http::authorization;
 use crate::http::forwarded::{self, Source};
 use crate::http::now::Now;
 use crate::http::request::{Method, Request};
+use crate::http::responder::{Patience, Unready};
 use crate::http::status::Reject;
 use crate::http::status::Status;
 use crate::peer::Peer;
@@ -157,11 +158,22 @@ impl Access {
         peer: Peer,
         request: &Request<'_>,
         now: &Now,
-    ) -> (Peer, Result<Option<Arc<str>>, Reject>) {
-        match self.client(peer, request) {
-            Ok(client) => (client, self.admit_client(client, request, now)),
-            Err(reject) => (Peer::UNKNOWN, Err(reject)),
+        patience: Patience,
+    ) -> Result<(Peer, Result<Option<Arc<str>>, Reject>), Unready> {
+        let client = match self.client(peer, request) {
+            Ok(client) => client,
+            Err(reject) => return Ok((Peer::UNKNOWN, Err(reject))),
+        };
+        if let Err(reject) = self.admit_client(client, now) {
+            return Ok((client, Err(reject)));
         }
+        let user = match &self.login {
+            Some((_, accounts)) if !is_preflight(request) => {
+                log_in(accounts, client, request, now, patience)?.map(Some)
+            }
+            _ => Ok(None),
+        };
+        Ok((client, user))
     }
 
     fn client(&self, peer: Peer, request: &Request<'_>) -> Result<Peer, Reject> {
@@ -177,27 +189,18 @@ impl Access {
         }
     }
 
-    fn admit_client(
-        &self,
-        client: Peer,
-        request: &Request<'_>,
-        now: &Now,
-    ) -> Result<Option<Arc<str>>, Reject> {
-        if let Some(list) = &self.list {
-            if !list.allows(client, now.milliseconds) {
-                let reason = match client.address {
-                    Some(_) => "Your address is not allowed to use this server.",
-                    None => "The proxy did not say what your address is.",
-                };
-                return Err(Reject::new(Status::Forbidden, reason));
-            }
+    fn admit_client(&self, client: Peer, now: &Now) -> Result<(), Reject> {
+        let Some(list) = &self.list else {
+            return Ok(());
+        };
+        if list.allows(client, now.milliseconds) {
+            return Ok(());
         }
-        match &self.login {
-            Some((_, accounts)) if !is_preflight(request) => {
-                log_in(accounts, client, request, now).map(Some)
-            }
-            _ => Ok(None),
-        }
+        let reason = match client.address {
+            Some(_) => "Your address is not allowed to use this server.",
+            None => "The proxy did not say what your address is.",
+        };
+        Err(Reject::new(Status::Forbidden, reason))
     }
 }
 
@@ -211,13 +214,15 @@ fn log_in(
     client: Peer,
     request: &Request<'_>,
     now: &Now,
-) -> Result<Arc<str>, Reject> {
+    patience: Patience,
+) -> Result<Result<Arc<str>, Reject>, Unready> {
     let outcome = match authorization::basic(request.fields) {
-        Some(sent) => accounts.check(&sent, client, now.milliseconds),
+        Some(sent) => accounts.check(&sent, client, now.milliseconds, patience),
         None => Outcome::Wrong,
     };
     let (status, reason, field) = match outcome {
-        Outcome::User(user) => return Ok(user),
+        Outcome::User(user) => return Ok(Ok(user)),
+        Outcome::Unready => return Err(Unready),
         Outcome::Wrong => (
             Status::Unauthorized,
             "Log in with a user name and a password.",
@@ -234,7 +239,7 @@ fn log_in(
             ("Retry-After", "1".to_owned()),
         ),
     };
-    Err(Reject { status, reason, field: Some(field) })
+    Ok(Err(Reject { status, reason, field: Some(field) }))
 }
 
 const USERS_KEPT: &str = "; the users stay as they were";

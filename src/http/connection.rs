@@ -4,26 +4,32 @@
 //! ```text
 //!                 header read           a head whose content is to be read
 //!  ProxyHeader ────────────────> Head ───────────────────────────────────────> Content
-//!       │                        │ ^ ^    content read: answered                  │ │
-//!       │                        └─┘ └────────────────────────────────────────────┘ │
-//!       │               head read: answered                                         │
-//!       │                         │                                                 │
-//!       │ not one                 │ the last answer: rejected, Connection: close    │
-//!       │                         v                                                 │
+//!       │                        │ ^ ^    content read: answered                │ │ │
+//!       │                        └─┘ ├──────────────────────────────────────────┘ │ │
+//!       │       head read: answered  │                                            │ │
+//!       │                         │  └── the answer ── Awaiting <─────────────────┘ │
+//!       │                         │ answer comes later ──^ │                        │
+//!       │ not one                 │                        │ too late: 503          │
+//!       │                         │ the last answer: rejected, Connection: close    │
+//!       │                         v                        v                        │
 //!       │                      Closing <────────────────────────────────────────────┘
 //!       │                         │   all is sent, and the client may be sending
 //!       v                         ├─────────────────────────────────────────────> Lingering
 //!    Closed <─────────────────────┴───────────── it has ended, or sent too much ─────┘
 //! ```
 //!
-//! | event | ProxyHeader | Head | Content | Closing | Lingering |
+//! | event | ProxyHeader | Head, Content | Awaiting | Closing | Lingering |
 //! |---|---|---|---|---|---|
-//! | bytes | header | head | content | kept unread | counted, dropped |
-//! | the client ends | Closed | Closed after what is queued | Closed after what is queued | no lingering | Closed |
-//! | all is sent | – | next head | – | Lingering or Closed | – |
-//! | file unreadable | – | another answer, or Closed | – | the same | – |
-//! | time is over | Closed | 408 if a head has begun, else Closed | 408 | Closed | Closed |
-//! | the server stops | Closed | Closed if idle, else the last answer | the last answer | as before | as before |
+//! | bytes | header | head, content | not read | ignored | counted, dropped |
+//! | the client ends | Closed | Closed once all is sent | the answer first | no lingering | Closed |
+//! | all is sent | – | reads on | – | Lingering or Closed | – |
+//! | the answer comes | – | – | Head or Closing | dropped | dropped |
+//! | a file is unreadable | – | another answer, or Closed | – | the same | – |
+//! | the time is over | Closed | 408 (a) or Closed | 503 | Closed | Closed |
+//! | the server stops | Closed | Closed if idle (b) | the last answer | as before | a second more |
+//!
+//! (a) if a request has begun, nothing is being sent, and the server does not stop.
+//! (b) otherwise the next answer is the last, or Closed if the request is not complete in a second.
 
 use super::content::{ContentDecoder, ContentLength};
 use super::head::{HeadReader, first_line};
@@ -31,8 +37,8 @@ use super::limits::Limits;
 use super::now::Now;
 use super::outgoing::{Chunk, Framing, Outgoing};
 use super::proxy_protocol;
-use super::request::{Method, Request, Version};
-use super::responder::{Answer, Answered, Responder, Unreadable};
+use super::request::{Method, Version};
+use super::responder::{Answer, Answered, Reply, Responder, Unreadable};
 use super::response::Persistence;
 use super::status::{Reject, Status};
 
@@ -43,6 +49,8 @@ pub enum Step {
     Read,
     /// Send as much of [`Connection::chunk`] as possible, then call `sent`.
     Write,
+    /// Wait for the answer, then call [`Connection::answer`]. Do not read meanwhile.
+    Await,
     /// Close the sending side, so that the client sees the end of the answer.
     ShutDownWriting,
     /// Close the connection.
@@ -81,6 +89,13 @@ enum State {
     Head,
     /// Content. The answer to its head waits until it has been read.
     Content(Box<Content>),
+    /// Nothing yet: the answer to the last request comes first.
+    Awaiting {
+        /// Of that answer.
+        framing: Framing,
+        /// How the connection closes, if it does after that answer.
+        end: End,
+    },
     /// Nothing: ignores input and closes once the queue is sent.
     Closing(End),
     /// The end of the client. Drops input until then.
@@ -156,6 +171,8 @@ impl<R> Connection<R> {
             _ if self.outgoing.is_some() => return limits.stall_milliseconds,
             State::Head if self.unread().is_empty() => limits.idle_milliseconds,
             State::ProxyHeader | State::Head | State::Content(_) => limits.head_milliseconds,
+            // A server that stops gives it as much.
+            State::Awaiting { .. } => return limits.await_milliseconds,
             State::Closing(_) | State::Lingering { .. } | State::Closed => {
                 limits.linger_milliseconds
             }
@@ -264,21 +281,48 @@ impl<R> Connection<R> {
         outgoing.push_again(answer, framing, responder);
     }
 
-    /// The deadline has passed. The next step closes the connection or sends a 408.
-    pub fn expired(&mut self, responder: &mut impl Responder<Record = R>) {
-        // An empty line alone is not a request. The client would take a 408 for the answer to its
-        // next request.
-        let line_bytes_max = responder.limits().request_line_bytes_max;
-        let unfinished = matches!(self.state, State::Head | State::Content(_))
-            && !first_line(self.unread(), line_bytes_max).is_empty();
-        if self.outgoing.is_none() && unfinished && !self.draining {
-            // RFC 9110 §15.5.9: only a part of the request has arrived.
-            let timeout = Reject::new(Status::RequestTimeout, "The request took too long.");
-            self.refuse(timeout, responder);
-        } else {
-            self.abandon(responder);
-            self.enter(State::Closed, responder);
+    /// Takes the answer to the request that it waits for. Drops an answer that comes too late.
+    pub fn answer(&mut self, answer: Answer<R>, responder: &mut impl Responder<Record = R>) {
+        let State::Awaiting { mut framing, end } = self.state else {
+            return;
+        };
+        if self.draining {
+            framing.persistence = Persistence::Close;
         }
+        self.enter(State::Head, responder);
+        self.queue(answer, framing, end, responder);
+    }
+
+    /// The deadline has passed. The next step closes the connection, or sends a 408 or a 503.
+    pub fn expired(&mut self, responder: &mut impl Responder<Record = R>) {
+        if self.outgoing.is_none() {
+            if let State::Awaiting { framing, .. } = self.state {
+                return self.give_up(framing, responder);
+            }
+            // An empty line alone is not a request. The client would take a 408 for the answer to
+            // its next request.
+            let line_bytes_max = responder.limits().request_line_bytes_max;
+            let unfinished = matches!(self.state, State::Head | State::Content(_))
+                && !first_line(self.unread(), line_bytes_max).is_empty();
+            if unfinished && !self.draining {
+                // RFC 9110 §15.5.9: only a part of the request has arrived.
+                let timeout = Reject::new(Status::RequestTimeout, "The request took too long.");
+                return self.refuse(timeout, responder);
+            }
+        }
+        self.abandon(responder);
+        self.enter(State::Closed, responder);
+    }
+
+    /// The answer takes too long: 503. Later requests on this connection would take as long.
+    fn give_up(&mut self, framing: Framing, responder: &mut impl Responder<Record = R>) {
+        let start = self.consumed.saturating_sub(self.answered_head_bytes);
+        let head = self.received.get(start..self.consumed).unwrap_or_default();
+        let line = first_line(head, responder.limits().request_line_bytes_max);
+        let answer = responder.reject(Reject::busy(), line);
+        let framing = Framing { persistence: Persistence::Close, ..framing };
+        self.enter(State::Head, responder);
+        self.queue(answer, framing, End::Lingering, responder);
     }
 
     /// The server is stopping. The connection finishes running answers and begins no others. It
@@ -287,7 +331,7 @@ impl<R> Connection<R> {
         self.draining = true;
         if self.is_idle() {
             self.enter(State::Closed, responder);
-        } else if self.outgoing.is_none() {
+        } else if self.outgoing.is_none() && !matches!(self.state, State::Awaiting { .. }) {
             let soon = responder.now().milliseconds + responder.limits().drain_milliseconds;
             self.deadline_milliseconds = self.deadline_milliseconds.min(soon);
         }
@@ -323,7 +367,10 @@ impl<R> Connection<R> {
                 State::ProxyHeader => self.read_proxy_header(responder),
                 State::Head => self.read_head(responder),
                 State::Content(_) => self.read_content(responder),
-                State::Closing(_) if self.outgoing.is_some() => Some(Step::Write),
+                State::Awaiting { .. } | State::Closing(_) if self.outgoing.is_some() => {
+                    Some(Step::Write)
+                }
+                State::Awaiting { .. } => Some(Step::Await),
                 State::Closing(End::Lingering) if !self.ended => {
                     self.received = Vec::new();
                     self.consumed = 0;
@@ -449,7 +496,7 @@ impl<R> Connection<R> {
             _ if request.method == Method::Connect => ContentLength::None,
             content => content,
         };
-        let expects = expectation(&request)?;
+        let expects = request.expects_continue()?;
         let content_bytes_max = responder.limits().content_discarded_bytes_max;
         let bearable = match content {
             ContentLength::Known(length) => length <= content_bytes_max,
@@ -469,10 +516,10 @@ impl<R> Connection<R> {
             // content or not, so we cannot tell where the next request begins.
             framing.persistence = Persistence::Close;
         }
-        let answer = responder.respond(&request);
+        let reply = responder.respond(&request);
         self.consumed += length;
         let end = if has_content { End::Lingering } else { End::AtOnce };
-        self.queue(answer, framing, end, responder);
+        self.settle(reply, framing, end, responder);
         Ok(true)
     }
 
@@ -487,7 +534,7 @@ impl<R> Connection<R> {
         let Ok(Some(parsed)) = HeadReader::default().read(head, responder.limits()) else {
             return self.enter(State::Closed, responder);
         };
-        let answer = responder.respond(&parsed.request);
+        let reply = responder.respond(&parsed.request);
         let mut framing = Framing::of(&parsed.request, self.draining);
         let is_read = content.decoder.is_done();
         if !is_read {
@@ -495,7 +542,21 @@ impl<R> Connection<R> {
         }
         self.consumed = end;
         let end = if is_read { End::AtOnce } else { End::Lingering };
-        self.queue(answer, framing, end, responder);
+        self.settle(reply, framing, end, responder);
+    }
+
+    /// Sends the answer, or waits for it.
+    fn settle(
+        &mut self,
+        reply: Reply<R>,
+        framing: Framing,
+        end: End,
+        responder: &mut impl Responder<Record = R>,
+    ) {
+        match reply {
+            Reply::Ready(answer) => self.queue(answer, framing, end, responder),
+            Reply::Later => self.enter(State::Awaiting { framing, end }, responder),
+        }
     }
 
     /// Queues an answer. `end`: how the connection closes, if this is the last answer.
@@ -536,23 +597,4 @@ impl<R> Connection<R> {
         };
         self.queue(answer, framing, End::Lingering, responder);
     }
-}
-
-/// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1). In HTTP/1.0,
-/// Expect is ignored.
-fn expectation(request: &Request<'_>) -> Result<bool, Reject> {
-    if request.version == Version::Http10 {
-        return Ok(false);
-    }
-    let mut waits = false;
-    for member in request.fields.list("Expect") {
-        if !member.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Reject::new(
-                Status::ExpectationFailed,
-                "The only supported expectation is 100-continue.",
-            ));
-        }
-        waits = true;
-    }
-    Ok(waits)
 }

@@ -27,6 +27,9 @@ pub struct Limits {
     /// Less than this in `stall_milliseconds` is no progress: 4 KiB in 30 s is 136 B/s, a tenth of
     /// the slowest modem. A client that accepts one byte a second is an attack.
     pub stall_bytes_min: u64,
+    /// For an answer that takes time, such as the page of a large folder. Longer is a disk that
+    /// hangs: 503.
+    pub await_milliseconds: u64,
     /// While the server is stopping: for the rest of a request, and for the client to read the end
     /// of its answer.
     pub drain_milliseconds: u64,
@@ -49,6 +52,7 @@ impl Default for Limits {
             idle_milliseconds: 60_000,
             stall_milliseconds: 30_000,
             stall_bytes_min: 4 << 10,
+            await_milliseconds: 30_000,
             drain_milliseconds: 1_000,
             linger_milliseconds: 10_000,
             linger_bytes_max: 1 << 20,

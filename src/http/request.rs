@@ -20,6 +20,32 @@ pub struct Request<'buf> {
     pub line: &'buf [u8],
 }
 
+impl Request<'_> {
+    /// Whether the client waits for a 100 before it sends content (RFC 9110 §10.1.1). In HTTP/1.0,
+    /// Expect is ignored.
+    pub(super) fn expects_continue(&self) -> Result<bool, Reject> {
+        if self.version == Version::Http10 {
+            return Ok(false);
+        }
+        let mut waits = false;
+        for member in self.fields.list("Expect") {
+            if !member.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Reject::new(
+                    Status::ExpectationFailed,
+                    "The only supported expectation is 100-continue.",
+                ));
+            }
+            waits = true;
+        }
+        Ok(waits)
+    }
+
+    /// The bytes of the head, without empty lines before it.
+    pub fn to_head(&self) -> Vec<u8> {
+        [self.line, b"\r\n", self.fields.lines, b"\r\n"].concat()
+    }
+}
+
 /// The methods that this server distinguishes (RFC 9110 §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

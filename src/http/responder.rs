@@ -22,7 +22,7 @@ pub trait Responder {
     /// The buffers of this thread.
     fn buffers(&mut self) -> &mut Buffers;
     /// Answers a valid request. Its content, if any, has been read or will not be.
-    fn respond(&mut self, request: &Request<'_>) -> Answer<Self::Record>;
+    fn respond(&mut self, request: &Request<'_>) -> Reply<Self::Record>;
     /// Answers the same request again: the file of the first answer is unreadable, and none of that
     /// answer has been sent.
     fn respond_again(
@@ -44,6 +44,28 @@ pub trait Responder {
         false
     }
 }
+
+/// An answer, now or later.
+#[derive(Debug)]
+pub enum Reply<R> {
+    /// The answer is here.
+    Ready(Answer<R>),
+    /// The caller will bring it by `Connection::answer`.
+    Later,
+}
+
+/// Whether an answer may wait for a disk, a large folder or a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// No: other clients would wait too.
+    None,
+    /// Yes, as long as it takes.
+    Any,
+}
+
+/// The answer needs patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unready;
 
 /// A response and its record for the log.
 #[derive(Debug)]

@@ -73,6 +73,13 @@ impl Reject {
         Reject { status, reason, field: None }
     }
 
+    /// There is too much to do at the moment.
+    pub fn busy() -> Reject {
+        let reason = "The server is busy. Try again in a moment.";
+        let field = Some(("Retry-After", "1".to_owned()));
+        Reject { status: Status::ServiceUnavailable, reason, field }
+    }
+
     pub(super) const fn bad(reason: &'static str) -> Reject {
         Reject::new(Status::BadRequest, reason)
     }

@@ -9,55 +9,8 @@ use crate::sys::Interest;
 
 use super::log::record::Record;
 use super::responder::ClientResponder;
+use super::token::{GENERATIONS, Token};
 use super::transport::{Received, Sent, TURN_BYTES_MAX, Transport};
-
-/// Whom or what a poller has found ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
-    /// The server is to stop.
-    Stop,
-    /// Another worker asks for room.
-    Call,
-    /// A listener, by its place among them.
-    Listener(u32),
-    /// A client.
-    Client {
-        /// Its place among the clients.
-        slot: u32,
-        /// Which client of that slot: an event for one that is gone must not reach the next.
-        generation: u32,
-    },
-}
-
-/// Set in all tokens that are no client's.
-const NO_CLIENT: u64 = 1 << 63;
-
-impl From<Token> for u64 {
-    fn from(token: Token) -> u64 {
-        match token {
-            Token::Stop => u64::MAX,
-            Token::Call => u64::MAX - 1,
-            Token::Listener(at) => NO_CLIENT | u64::from(at),
-            Token::Client { slot, generation } => {
-                u64::from(generation & GENERATIONS) << 32 | u64::from(slot)
-            }
-        }
-    }
-}
-
-impl From<u64> for Token {
-    fn from(number: u64) -> Token {
-        match number {
-            u64::MAX => Token::Stop,
-            _ if number == u64::MAX - 1 => Token::Call,
-            _ if number & NO_CLIENT != 0 => Token::Listener(number as u32),
-            _ => Token::Client { slot: number as u32, generation: (number >> 32) as u32 },
-        }
-    }
-}
-
-/// They are counted in 31 bits, and begin anew.
-const GENERATIONS: u32 = 0x7fff_ffff;
 
 /// A client that is connected.
 #[derive(Debug)]
@@ -94,15 +47,17 @@ pub struct Turn<'t> {
 /// What a turn ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The socket is to be waited for.
-    Wait(Interest),
+    /// The connection waits for the socket.
+    Socket(Interest),
+    /// It waits for an answer that a task thread makes.
+    Answer,
     /// There is more to do, and nothing to wait for: others come first.
     PutOff,
     /// The connection is over.
     Close,
 }
 
-/// Takes steps until the socket blocks, the turn is over, or the connection is.
+/// Takes steps until the connection has to wait, or the turn or the connection is over.
 pub fn advance(
     transport: &Transport,
     connection: &mut Connection<Record>,
@@ -117,8 +72,10 @@ pub fn advance(
         match connection.next_step(responder) {
             // Less came than there was room for: asking again would be a call for nothing,
             // unless it is for the end, which is not told again.
-            Step::Read if drained => return Ok(Next::Wait(Interest::Read)),
-            Step::Write if turn_bytes >= TURN_BYTES_MAX => return Ok(Next::Wait(Interest::Write)),
+            Step::Read if drained => return Ok(Next::Socket(Interest::Read)),
+            Step::Write if turn_bytes >= TURN_BYTES_MAX => {
+                return Ok(Next::Socket(Interest::Write));
+            }
             Step::Read | Step::Write if pieces >= PIECES_UNTIMED && responder.is_turn_over() => {
                 return Ok(Next::PutOff);
             }
@@ -130,7 +87,7 @@ pub fn advance(
                         connection.received(scratch.get(..count).unwrap_or_default(), responder);
                     }
                     Received::End => connection.ended(),
-                    Received::Blocked => return Ok(Next::Wait(Interest::Read)),
+                    Received::Blocked => return Ok(Next::Socket(Interest::Read)),
                 }
             }
             Step::Write => match transport.send(&connection.chunk(), scratch)? {
@@ -142,10 +99,11 @@ pub fn advance(
                     }
                     pieces += 1;
                 }
-                Sent::Blocked => return Ok(Next::Wait(Interest::Write)),
+                Sent::Blocked => return Ok(Next::Socket(Interest::Write)),
                 Sent::Unreadable(error) => connection.unreadable(error, responder),
             },
             Step::ShutDownWriting => transport.shut_down_writing()?,
+            Step::Await => return Ok(Next::Answer),
             Step::Close => return Ok(Next::Close),
         }
     }
@@ -225,24 +183,5 @@ impl Clients {
         taken
             .map(|(at, slot)| Token::Client { slot: at as u32, generation: slot.generation })
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_come_back() {
-        for token in [
-            Token::Stop,
-            Token::Call,
-            Token::Listener(0),
-            Token::Listener(40),
-            Token::Client { slot: 0, generation: 0 },
-            Token::Client { slot: u32::MAX, generation: GENERATIONS },
-        ] {
-            assert_eq!(Token::from(u64::from(token)), token);
-        }
     }
 }

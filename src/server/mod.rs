@@ -4,6 +4,7 @@ pub mod budget;
 mod clients;
 pub mod colours;
 pub mod connection_limits;
+mod exchange;
 pub mod healthcheck;
 pub mod listener;
 pub mod local_time;
@@ -12,6 +13,9 @@ mod responder;
 mod root_watch;
 mod shared;
 mod systemd;
+mod task_thread;
+mod tasks;
+mod token;
 mod transport;
 mod turn;
 pub mod urls;
@@ -37,8 +41,9 @@ use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
 use log::Log;
 use root_watch::RootWatch;
-use shared::Shared;
+use shared::{Mailbox, Shared};
 use systemd::Manager;
+use tasks::Tasks;
 use urls::Reachable;
 use user::Change;
 use worker::Worker;
@@ -74,7 +79,7 @@ impl Server {
         // First, before anything else gets the numbers of these descriptors.
         let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
-        let access = Access::open(&config.access, &config.root, config.workers())?;
+        let access = Access::open(&config.access, &config.root, tasks::THREADS)?;
         let listeners = match passed.is_empty() {
             true => listener::bind(&config.bind, config.port)?,
             false => passed,
@@ -90,9 +95,8 @@ impl Server {
         let manager = Manager::find();
         let shares = Shares::of(sys::memory_bytes());
         let connection_limits = ConnectionLimits::new(config, shares)?;
-        let several = if config.workers() > 1 { config.workers() } else { 0 };
-        let calls: io::Result<Vec<_>> = (0..several).map(|_| sys::wake_signal()).collect();
-        let calls = calls.map_err(|error| cannot("make a socket pair", error))?;
+        let mailboxes: io::Result<Vec<_>> = (0..config.workers()).map(|_| Mailbox::new()).collect();
+        let mailboxes = mailboxes.map_err(|error| cannot("make a socket pair", error))?;
         let (change, sandbox) = give_up_rights(config, &root, access.as_ref())?;
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
@@ -109,7 +113,8 @@ impl Server {
             connection_limits,
             listings: Arc::new(Budget::new(shares.listings)),
             room_wanted: AtomicBool::new(false),
-            calls,
+            mailboxes,
+            tasks: Tasks::default(),
             root_watch: RootWatch::default(),
             workers,
             running: AtomicUsize::new(workers),
@@ -154,6 +159,13 @@ impl Server {
             let builder = thread::Builder::new().name("worker".to_owned()).stack_size(STACK_BYTES);
             builder
                 .spawn(move || worker.run())
+                .map_err(|error| format!("cannot start a thread: {error}"))?;
+        }
+        for _ in 0..tasks::THREADS {
+            let shared = Arc::clone(&self.shared);
+            let builder = thread::Builder::new().name("task".to_owned()).stack_size(STACK_BYTES);
+            builder
+                .spawn(move || task_thread::run(&shared))
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
         self.manager.tell(&format!("READY=1\nSTATUS={}", self.place()));

@@ -1,4 +1,4 @@
-//! Answers the requests of one client: access, site, log.
+//! Answers the requests of one client, or hands them over to a task thread.
 
 use std::io;
 use std::net::{IpAddr, TcpStream};
@@ -8,20 +8,20 @@ use std::time::Instant;
 use crate::access::Access;
 use crate::http::buffers::Buffers;
 use crate::http::forwarded::Source;
-use crate::http::lease::Lease;
 use crate::http::limits::Limits;
 use crate::http::now::Now;
 use crate::http::request::Request;
-use crate::http::responder::{Answer, Answered, Responder, Unreadable};
+use crate::http::responder::{Answer, Answered, Patience, Reply, Responder, Unreadable, Unready};
 use crate::http::status::Reject;
 use crate::peer::Peer;
-use crate::site::Context;
 use crate::site::files::OpenFiles;
-use crate::site::ip_page::Client;
 
+use super::exchange::{Exchange, busy};
 use super::log::Lines;
 use super::log::record::Record;
 use super::shared::Shared;
+use super::tasks::Task;
+use super::token::Token;
 use super::turn::TurnClock;
 
 /// What the clients of one worker use, one after the other.
@@ -39,12 +39,19 @@ pub struct Resources {
     pub now: Now,
     /// When it is over.
     pub turn: TurnClock,
+    /// Which worker this is.
+    pub worker: usize,
 }
 
 impl Resources {
-    /// To answer `peer`, at the other end of `socket`.
-    pub fn responder<'r>(&'r mut self, peer: Peer, socket: &'r TcpStream) -> ClientResponder<'r> {
-        ClientResponder { resources: self, peer, socket }
+    /// To answer the client of `token`, `peer`, at the other end of `socket`.
+    pub fn responder<'r>(
+        &'r mut self,
+        token: Token,
+        peer: Peer,
+        socket: &'r TcpStream,
+    ) -> ClientResponder<'r> {
+        ClientResponder { resources: self, token, peer, socket }
     }
 
     /// Whether there is memory, or a file, that nobody may need any more.
@@ -57,6 +64,7 @@ impl Resources {
 #[derive(Debug)]
 pub struct ClientResponder<'r> {
     resources: &'r mut Resources,
+    token: Token,
     peer: Peer,
     socket: &'r TcpStream,
 }
@@ -72,45 +80,36 @@ impl ClientResponder<'_> {
         self.resources.turn.is_over()
     }
 
-    /// `unreadable`: why the answer to this request that was made before could not be sent.
     fn answer(
         &mut self,
         request: &Request<'_>,
         unreadable: Option<&Unreadable<io::Error>>,
-    ) -> Answer<Record> {
-        let Resources { shared, lines, open_files, buffers, now, .. } = &mut *self.resources;
-        let log = lines.log();
-        let (client, admitted) = match &shared.access {
-            Some(access) => {
-                if let Some(error) = access.refresh(now) {
-                    log.warn(&error);
-                }
-                access.admit(self.peer, request, now)
-            }
-            None => (self.peer, Ok(None)),
+    ) -> Result<Answer<Record>, Unready> {
+        let Resources { shared, open_files, buffers, now, .. } = &mut *self.resources;
+        let socket = self.socket;
+        let server = |client| own_address(socket, client);
+        let peer = self.peer;
+        Exchange { shared, peer, server: &server, open_files, buffers, now }.answer(
+            request,
+            unreadable,
+            Patience::None,
+        )
+    }
+
+    /// A task thread will answer it, unless there are too many tasks already.
+    fn hand_over(&self, request: &Request<'_>) -> Reply<Record> {
+        let Resources { shared, worker, .. } = &*self.resources;
+        let task = Task {
+            worker: *worker,
+            token: self.token,
+            peer: self.peer,
+            server: own_address(self.socket, self.peer),
+            head: request.to_head(),
         };
-        let is_forwarded = client.address != self.peer.address;
-        let forwarded_for = is_forwarded.then(|| client.name().to_string());
-        let (user, response) = match admitted {
-            Ok(user) => {
-                let site = &shared.site;
-                let socket = self.socket;
-                let peer = client;
-                let client = || Client { name: client.name(), server: own_address(socket, client) };
-                let lease = || -> Box<dyn Lease> { Box::new(shared.listings.lease(peer)) };
-                let context = Context { client: &client, open_files, buffers, now, lease: &lease };
-                let response = match unreadable {
-                    None => site.respond(request, context),
-                    Some(unreadable) => site.respond_again(request, context, unreadable),
-                };
-                (user, response)
-            }
-            Err(reject) => (None, shared.site.refuse(request, reject)),
-        };
-        let (forwarded_for, user) = (forwarded_for.as_deref(), user.as_deref());
-        let record = log.record(request.line, Some(request.fields), forwarded_for, user);
-        shared.root_watch.answered(&response, shared.site.root(), log, now);
-        Answer { response, record }
+        match shared.tasks.add(task) {
+            true => Reply::Later,
+            false => Reply::Ready(busy(shared, request)),
+        }
     }
 }
 
@@ -130,8 +129,11 @@ impl Responder for ClientResponder<'_> {
         &mut self.resources.buffers
     }
 
-    fn respond(&mut self, request: &Request<'_>) -> Answer<Record> {
-        self.answer(request, None)
+    fn respond(&mut self, request: &Request<'_>) -> Reply<Record> {
+        match self.answer(request, None) {
+            Ok(answer) => Reply::Ready(answer),
+            Err(Unready) => self.hand_over(request),
+        }
     }
 
     fn respond_again(
@@ -139,7 +141,9 @@ impl Responder for ClientResponder<'_> {
         request: &Request<'_>,
         unreadable: Unreadable<io::Error>,
     ) -> Answer<Record> {
-        self.answer(request, Some(&unreadable))
+        // It was a file; what has taken its place since may take its time.
+        let answer = self.answer(request, Some(&unreadable));
+        answer.unwrap_or_else(|Unready| busy(&self.resources.shared, request))
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Record> {

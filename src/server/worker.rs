@@ -6,20 +6,19 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::http::buffers::Buffers;
 use crate::http::connection::Connection;
-use crate::http::date::HttpDate;
-use crate::http::now::Now;
 use crate::peer::Peer;
 use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
-use super::clients::{Clients, ConnectedClient, Next, Token, Turn, advance};
+use super::clients::{Clients, ConnectedClient, Next, Turn, advance};
 use super::log::Lines;
 use super::responder::Resources;
 use super::shared::Shared;
+use super::token::Token;
 use super::transport::Transport;
 use super::turn::{TURN, TurnClock};
 
@@ -75,14 +74,13 @@ impl Worker {
     ) -> io::Result<Worker> {
         let mut poller = Poller::new()?;
         poller.watch(&shared.stop_signal, Token::Stop.into(), Interest::Read)?;
-        if let Some((_, signal)) = shared.calls.get(number) {
-            poller.watch(signal, Token::Call.into(), Interest::Read)?;
+        if let Some(mailbox) = shared.mailboxes.get(number) {
+            poller.watch(&mailbox.signal, Token::Call.into(), Interest::Read)?;
         }
         for (at, listener) in listeners.iter().enumerate() {
             poller.watch_shared(listener, Token::Listener(at as u32).into())?;
         }
-        let instant = Instant::now();
-        let (milliseconds, date) = read_clock(instant, shared.start);
+        let start = Instant::now();
         Ok(Worker {
             clients: Clients::default(),
             put_off: VecDeque::new(),
@@ -91,8 +89,9 @@ impl Worker {
                 lines: Lines::new(Arc::clone(&shared.log)),
                 open_files: OpenFiles::default(),
                 buffers: Buffers::default(),
-                now: Now::new(milliseconds, date),
-                turn: TurnClock::begin_round(instant),
+                now: shared.now(),
+                turn: TurnClock::begin_round(start),
+                worker: number,
                 shared,
             },
             sweep_milliseconds: u64::MAX,
@@ -115,13 +114,13 @@ impl Worker {
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
             let instant = Instant::now();
-            let (milliseconds, date) = read_clock(instant, self.resources.shared.start);
+            let (milliseconds, date) = self.resources.shared.clock(instant);
             self.resources.now.set(milliseconds, date);
             self.resources.turn = TurnClock::begin_round(instant);
             for &Ready { token, ended } in &ready {
                 match Token::from(token) {
                     Token::Stop => self.stop(),
-                    Token::Call => self.make_room_for_others(),
+                    Token::Call => self.open_mailbox(),
                     Token::Listener(at) => self.accept(at),
                     token @ Token::Client { .. } => self.serve_ready(token, ended),
                 }
@@ -276,7 +275,7 @@ impl Worker {
         };
         let ConnectedClient { transport, connection, peer, watched, ended, is_put_off } = client;
         self.resources.turn.begin_turn();
-        let mut responder = self.resources.responder(*peer, transport.socket());
+        let mut responder = self.resources.responder(token, *peer, transport.socket());
         if self.scratch.is_empty() {
             self.scratch = vec![0; SCRATCH_BYTES];
         }
@@ -284,8 +283,8 @@ impl Worker {
         let next = advance(transport, connection, &mut responder, Turn { scratch, ended: *ended });
         *peer = responder.peer();
         let result = match next {
-            Ok(Next::Wait(interest)) if *watched == Some(interest) => Ok(true),
-            Ok(Next::Wait(interest)) => {
+            Ok(Next::Socket(interest)) if *watched == Some(interest) => Ok(true),
+            Ok(Next::Socket(interest)) => {
                 let socket = transport.socket();
                 let watching = match watched {
                     None => self.poller.watch(socket, token.into(), interest),
@@ -301,6 +300,11 @@ impl Worker {
                 }
                 Ok(true)
             }
+            // Whatever comes meanwhile is not read.
+            Ok(Next::Answer) => match watched.take() {
+                Some(_) => self.poller.unwatch(transport.socket()).map(|()| true),
+                None => Ok(true),
+            },
             Ok(Next::Close) => Ok(false),
             Err(error) => Err(error),
         };
@@ -331,7 +335,7 @@ impl Worker {
             }
             if deadline <= self.resources.now.milliseconds {
                 let socket = client.transport.socket();
-                let mut responder = self.resources.responder(client.peer, socket);
+                let mut responder = self.resources.responder(token, client.peer, socket);
                 client.connection.expired(&mut responder);
                 self.serve(token);
             } else {
@@ -351,16 +355,33 @@ impl Worker {
         is_made
     }
 
-    /// Another worker has a client to accept and no room for it.
-    fn make_room_for_others(&mut self) {
-        if let Some((_, signal)) = self.resources.shared.calls.get(self.number) {
-            signal.clear();
+    /// Another worker has a client to accept and no room for it, or there are answers.
+    fn open_mailbox(&mut self) {
+        let shared = Arc::clone(&self.resources.shared);
+        let Some(mailbox) = shared.mailboxes.get(self.number) else {
+            return;
+        };
+        // First: what comes in behind it rings again.
+        mailbox.signal.clear();
+        for (token, answer) in mailbox.take() {
+            // It may be gone.
+            let Some(client) = self.clients.get(token) else {
+                continue;
+            };
+            let socket = client.transport.socket();
+            let mut responder = self.resources.responder(token, client.peer, socket);
+            client.connection.answer(answer, &mut responder);
+            if !client.is_put_off {
+                self.serve(token);
+            }
         }
-        if self.resources.shared.room_wanted.load(Ordering::Relaxed) && self.shed(1) {
-            self.resources.shared.room_wanted.store(false, Ordering::Relaxed);
+        if shared.room_wanted.load(Ordering::Relaxed) {
+            if self.shed(1) {
+                shared.room_wanted.store(false, Ordering::Relaxed);
+            }
+            // It may be descriptors that are missing.
+            self.resources.open_files.clear();
         }
-        // It may be descriptors that are missing.
-        self.resources.open_files.clear();
     }
 
     /// Closes the connections that have been idle for longest, of those of this worker, at most so
@@ -433,7 +454,7 @@ impl Worker {
         for token in self.clients.tokens() {
             if let Some(client) = self.clients.get(token) {
                 let socket = client.transport.socket();
-                client.connection.drain(&self.resources.responder(client.peer, socket));
+                client.connection.drain(&self.resources.responder(token, client.peer, socket));
             }
             self.serve(token);
         }
@@ -446,12 +467,4 @@ fn sweep_after(deadline_milliseconds: u64, stopping: bool) -> u64 {
         return deadline_milliseconds;
     }
     (deadline_milliseconds / SWEEP_MILLISECONDS + 1) * SWEEP_MILLISECONDS
-}
-
-/// The monotonic clock for deadlines, the other for dates: that one may be set at any time.
-fn read_clock(now: Instant, start: Instant) -> (u64, HttpDate) {
-    let elapsed = now.saturating_duration_since(start);
-    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    (milliseconds, HttpDate(i64::try_from(since.as_secs()).unwrap_or(0)))
 }

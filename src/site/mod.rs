@@ -22,7 +22,7 @@ use crate::http::path::{SitePath, encode_path};
 use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Request};
-use crate::http::responder::Unreadable;
+use crate::http::responder::{Patience, Unreadable, Unready};
 use crate::http::response::{Body, Response};
 use crate::http::status::{Reject, Status};
 use crate::http::target::Target;
@@ -54,6 +54,8 @@ enum Unread {
     Changed,
     /// The system cannot read it.
     Failed(Failure),
+    /// It takes its time, for which there is no patience.
+    Unready,
 }
 
 impl From<&io::Error> for Unread {
@@ -83,6 +85,8 @@ pub struct Context<'c> {
     pub now: &'c Now,
     /// Memory for what is read to answer this client: a lease that has nothing yet.
     pub lease: &'c dyn Fn() -> Box<dyn Lease>,
+    /// Whether it may wait.
+    pub patience: Patience,
 }
 
 /// Files up to this size are read into memory and sent in one write with their head. For them this
@@ -109,16 +113,20 @@ impl Site {
         &self.root
     }
 
-    /// Answers a valid request.
-    pub fn respond(&self, request: &Request<'_>, context: Context<'_>) -> Response {
+    /// The answer to a valid request.
+    pub fn respond(
+        &self,
+        request: &Request<'_>,
+        context: Context<'_>,
+    ) -> Result<Response, Unready> {
         let client = context.client;
         let mut finder = self.finder(context);
-        let mut response = self.answer(request, client, &mut finder);
+        let mut response = self.answer(request, client, &mut finder)?;
         if response.status.is_error() {
             response = self.with_own_page(request, response, &mut finder);
         }
         response.add_lines(&self.own_lines);
-        response
+        Ok(response)
     }
 
     /// Answers a request again, because the file of the first answer was unreadable. If that was a
@@ -129,15 +137,16 @@ impl Site {
         request: &Request<'_>,
         context: Context<'_>,
         unreadable: &Unreadable<io::Error>,
-    ) -> Response {
-        // A file that is kept open may be the old one.
+    ) -> Result<Response, Unready> {
+        // A file that is kept open may be the old one for as long as it is asked for.
         context.open_files.clear();
         let client = context.client;
         let mut finder = Finder { finds_siblings: false, ..self.finder(context) };
-        let another = self.answer(request, client, &mut finder);
+        let another = self.answer(request, client, &mut finder)?;
         let (may_differ, failure) = match Unread::from(&unreadable.error) {
             Unread::Changed => (true, Failure::Broken),
             Unread::Failed(failure) => (request.fields.one("Accept-Encoding").is_some(), failure),
+            Unread::Unready => return Err(Unready),
         };
         let may_be_sent = unreadable.is_first && may_differ;
         let mut response = match another.status.is_error() || may_be_sent {
@@ -145,17 +154,18 @@ impl Site {
             false => failed(request, failure),
         };
         response.add_lines(&self.own_lines);
-        response
+        Ok(response)
     }
 
     fn finder<'f>(&'f self, context: Context<'f>) -> Finder<'f> {
-        let Context { open_files, buffers, now, lease, .. } = context;
+        let Context { open_files, buffers, now, lease, patience, .. } = context;
         Finder {
             root: &self.root,
             options: &self.options,
             open_files,
             buffers,
             now,
+            patience,
             ranges_max: self.ranges_max,
             finds_siblings: true,
             lease,
@@ -176,6 +186,9 @@ impl Site {
     pub fn reject(&self, reject: &Reject) -> Response {
         let mut response = page::error(reject.status, reject.reason, PageFormat::Text);
         response.add_lines(&self.own_lines);
+        if let Some((name, value)) = &reject.field {
+            response.add(name, value);
+        }
         response
     }
 
@@ -184,42 +197,36 @@ impl Site {
         request: &Request<'_>,
         client: &dyn Fn() -> Client,
         finder: &mut Finder<'s>,
-    ) -> Response {
+    ) -> Result<Response, Unready> {
         match request.method {
             Method::Get | Method::Head => {}
-            Method::Options => return self.options(request),
+            Method::Options => return Ok(self.options(request)),
             Method::NotAllowed | Method::Connect => {
-                return error(
-                    request,
-                    Status::MethodNotAllowed,
-                    "This server only serves files. Use GET.",
-                )
-                .with("Allow", ALLOW);
+                let reason = "This server only serves files. Use GET.";
+                return Ok(error(request, Status::MethodNotAllowed, reason).with("Allow", ALLOW));
             }
             Method::Unknown => {
-                return error(
-                    request,
-                    Status::NotImplemented,
-                    "This server does not know this method. Use GET.",
-                );
+                let reason = "This server does not know this method. Use GET.";
+                return Ok(error(request, Status::NotImplemented, reason));
             }
         }
         let Target::Path { path, query } = request.target else {
-            return error(request, Status::BadRequest, NO_PATH);
+            return Ok(error(request, Status::BadRequest, NO_PATH));
         };
         if self.options.ip && ip_page::is_at(path) {
-            return ip_page::respond(&client(), request.fields);
+            return Ok(ip_page::respond(&client(), request.fields));
         }
         let path = match SitePath::parse(path) {
             Ok(path) => path,
-            Err(reject) => return error(request, reject.status, reject.reason),
+            Err(reject) => return Ok(error(request, reject.status, reject.reason)),
         };
         // A file that is rewritten in place may shrink between fstat and read. It still exists, so
         // we try again, three times in all.
         let mut failure = Failure::Broken;
         for _ in 0..3 {
             let unread = match self.find(request, &path, query, finder) {
-                Ok(response) => return response,
+                Ok(response) => return Ok(response),
+                Err(Unread::Unready) => return Err(Unready),
                 Err(unread) => unread,
             };
             finder.open_files.clear();
@@ -231,7 +238,7 @@ impl Site {
                 }
             }
         }
-        failed(request, failure)
+        Ok(failed(request, failure))
     }
 
     /// Answers OPTIONS (RFC 9110 §9.3.7), and the preflight requests of CORS.
@@ -257,6 +264,13 @@ impl Site {
     ) -> Result<Response, Unread> {
         match resource::find(finder, path) {
             Resource::File(file) => self.file(request, file, finder),
+            Resource::Directory(_)
+                if self.options.listing
+                    && finder.patience == Patience::None
+                    && request.method != Method::Head =>
+            {
+                Err(Unread::Unready)
+            }
             Resource::Directory(directory) if self.options.listing => {
                 match self.listing(request, &directory, path, finder) {
                     Ok(listing) => Ok(listing),

@@ -10,6 +10,7 @@ use crate::http::buffers::Buffers;
 use crate::http::lease::Lease;
 use crate::http::now::Now;
 use crate::http::path::SitePath;
+use crate::http::responder::Patience;
 use crate::sys::{self, Directory, Failure, FileState};
 
 use super::files::{OpenFile, OpenFiles};
@@ -42,7 +43,9 @@ pub struct Finder<'f> {
     pub buffers: &'f mut Buffers,
     /// The time of this turn.
     pub now: &'f Now,
-    /// The most ranges that a Range may have.
+    /// Whether it may wait.
+    pub patience: Patience,
+    /// Parts that a Range may have.
     pub ranges_max: usize,
     /// Whether to look for coded siblings. Not after one of them was unreadable.
     pub finds_siblings: bool,

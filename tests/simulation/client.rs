@@ -7,6 +7,7 @@ use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::responder::Answered;
+use ipv6_httpd::http::response::Body;
 use ipv6_httpd::http::status::Status;
 
 use super::Tally;
@@ -62,6 +63,8 @@ pub struct Client {
     /// So many answers had been given then: to come to the next one is progress too.
     sending_answers: usize,
     pub given: Vec<Given>,
+    /// An answer that comes later, and when.
+    pending: Option<(u64, Given, Body)>,
     pub records: Vec<Answered<Vec<u8>>>,
     pub output: Vec<u8>,
     /// Something happened for which answers may be missing at the end.
@@ -113,6 +116,7 @@ impl Client {
             sending: None,
             sending_answers: 0,
             given: Vec::new(),
+            pending: None,
             records: Vec::new(),
             output: Vec::new(),
             disturbed: false,
@@ -136,6 +140,7 @@ impl Client {
             self.disturbed = true;
             return self.gone(world);
         }
+        self.bring_answer(world);
         if self.deadline() <= now {
             let now = world.now;
             self.expirations += 1;
@@ -152,6 +157,7 @@ impl Client {
             let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
+                pending: &mut self.pending,
                 records: &mut self.records,
                 came: self.taken,
                 last_sent: self.last_activity,
@@ -169,6 +175,23 @@ impl Client {
         self.advance(world);
     }
 
+    /// Brings the answer that was to come later, if its time has come, whatever is being sent: a
+    /// worker looks at answers before deadlines.
+    fn bring_answer(&mut self, world: &mut World<'_>) {
+        let mut responder = TestResponder {
+            world,
+            given: &mut self.given,
+            pending: &mut self.pending,
+            records: &mut self.records,
+            came: self.taken,
+            last_sent: self.last_activity,
+        };
+        if let Some(answer) = responder.take_pending() {
+            self.connection.answer(answer, &mut responder);
+            world.tally.late += 1;
+        }
+    }
+
     /// When the driver will look at the deadline.
     fn deadline(&self) -> u64 {
         let deadline = self.connection.deadline_milliseconds();
@@ -182,6 +205,7 @@ impl Client {
             let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
+                pending: &mut self.pending,
                 records: &mut self.records,
                 came: self.taken,
                 last_sent: self.last_activity,
@@ -196,10 +220,7 @@ impl Client {
                 Step::Write => {
                     let chunk = self.connection.chunk();
                     assert!(self.shut_down.is_none(), "bytes after the end of the sending side");
-                    assert!(
-                        !chunk.bytes.is_empty() || chunk.file.is_some(),
-                        "nothing is to be sent"
-                    );
+                    assert!(!chunk.bytes.is_empty() || chunk.file.is_some(), "nothing to send");
                     if self.sending_answers != self.given.len() {
                         self.sending_answers = self.given.len();
                         self.sending = None;
@@ -223,11 +244,17 @@ impl Client {
                     let mut responder = TestResponder {
                         world,
                         given: &mut self.given,
+                        pending: &mut self.pending,
                         records: &mut self.records,
                         came: self.taken,
                         last_sent: self.last_activity,
                     };
                     self.connection.sent(count as usize, &mut responder);
+                }
+                Step::Await => {
+                    self.sending = None;
+                    assert!(self.pending.is_some(), "waits for no answer");
+                    return self.wait(world);
                 }
                 Step::ShutDownWriting => {
                     assert!(self.shut_down.is_none(), "the sending side is closed but once");
@@ -276,6 +303,7 @@ impl Client {
                 let mut responder = TestResponder {
                     world,
                     given: &mut self.given,
+                    pending: &mut self.pending,
                     records: &mut self.records,
                     came: self.taken,
                     last_sent: self.last_activity,
@@ -307,11 +335,8 @@ impl Client {
             // One byte a second is no progress: the limits' own figures, twice as long.
             if now - since >= 2 * world.limits.stall_milliseconds + 2_000 {
                 let least = world.limits.stall_bytes_min;
-                assert!(
-                    taken >= least || self.disturbed,
-                    "sends {taken} bytes in {} ms",
-                    now - since
-                );
+                let time = now - since;
+                assert!(taken >= least || self.disturbed, "sends {taken} bytes in {time} ms");
                 self.sending = Some((now, 0));
             }
             if self.reader != Reader::Never {
@@ -320,6 +345,8 @@ impl Client {
                 }
                 wake = wake.min(self.reads_at.max(now + 1));
             }
+        } else if let Some((due, ..)) = self.pending {
+            wake = wake.min(due.max(now + 1));
         } else {
             if let Some((moment, _)) = self.arrivals.get(self.arrived) {
                 wake = wake.min((*moment).max(now + 1));
@@ -364,6 +391,7 @@ impl Client {
         let responder = TestResponder {
             world,
             given: &mut self.given,
+            pending: &mut self.pending,
             records: &mut self.records,
             came: self.taken,
             last_sent: self.last_activity,
@@ -376,6 +404,7 @@ impl Client {
         let mut responder = TestResponder {
             world,
             given: &mut self.given,
+            pending: &mut self.pending,
             records: &mut self.records,
             came: self.taken,
             last_sent: self.last_activity,
@@ -383,6 +412,7 @@ impl Client {
         self.connection.abandon(&mut responder);
         self.ended_at = world.now.milliseconds;
         self.wake = None;
+        self.pending = None;
         if self.disturbed {
             world.tally.broken_off += 1;
         }
@@ -396,6 +426,7 @@ impl Client {
             let mut responder = TestResponder {
                 world,
                 given: &mut self.given,
+                pending: &mut self.pending,
                 records: &mut self.records,
                 came: self.taken,
                 last_sent: self.last_activity,

@@ -68,6 +68,7 @@ fn lives_of_connections() {
             ("rejects", total.rejects),
             ("time-outs", total.timeouts),
             ("lingering", total.lingered),
+            ("answers that come later", total.late),
             ("broken off", total.broken_off),
             ("shrunk files", total.shrunk),
             ("clock jumps", total.jumps),
@@ -105,6 +106,7 @@ struct Tally {
     rejects: u64,
     timeouts: u64,
     lingered: u64,
+    late: u64,
     broken_off: u64,
     shrunk: u64,
     jumps: u64,
@@ -121,6 +123,7 @@ impl Tally {
         self.rejects += other.rejects;
         self.timeouts += other.timeouts;
         self.lingered += other.lingered;
+        self.late += other.late;
         self.broken_off += other.broken_off;
         self.shrunk += other.shrunk;
         self.jumps += other.jumps;

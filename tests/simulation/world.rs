@@ -12,7 +12,7 @@ use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::{Method, Request};
-use ipv6_httpd::http::responder::{Answer, Answered, Responder, Unreadable};
+use ipv6_httpd::http::responder::{Answer, Answered, Reply, Responder, Unreadable};
 use ipv6_httpd::http::response::{Body, Produce, Response, Segment};
 use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
@@ -293,6 +293,8 @@ pub const PART_END: &[u8] = b"\r\n--part--\r\n";
 pub struct TestResponder<'w, 'h> {
     pub world: &'w mut World<'h>,
     pub given: &'w mut Vec<Given>,
+    /// An answer that comes later, and when.
+    pub pending: &'w mut Option<(u64, Given, Body)>,
     pub records: &'w mut Vec<Answered<Vec<u8>>>,
     pub came: u64,
     pub last_sent: u64,
@@ -322,7 +324,7 @@ impl Responder for TestResponder<'_, '_> {
         panic!("a file that cannot be read is gone here")
     }
 
-    fn respond(&mut self, request: &Request<'_>) -> Answer<Vec<u8>> {
+    fn respond(&mut self, request: &Request<'_>) -> Reply<Vec<u8>> {
         let now = self.world.now;
         let world = &mut *self.world;
         let name = match request.target {
@@ -386,7 +388,12 @@ impl Responder for TestResponder<'_, '_> {
             came: self.came,
             last_sent: self.last_sent,
         };
-        self.give(given, body)
+        if world.random.one_in(8) {
+            assert!(self.pending.is_none(), "asks before the answer has come");
+            *self.pending = Some((now.milliseconds + world.random.below(5_000), given, body));
+            return Reply::Later;
+        }
+        Reply::Ready(self.give(given, body))
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Vec<u8>> {
@@ -414,6 +421,13 @@ impl Responder for TestResponder<'_, '_> {
 }
 
 impl TestResponder<'_, '_> {
+    /// The answer that was to come later, if its time has come.
+    pub fn take_pending(&mut self) -> Option<Answer<Vec<u8>>> {
+        let now = self.world.now;
+        let (_, given, body) = self.pending.take_if(|(due, ..)| *due <= now.milliseconds)?;
+        Some(self.give(Given { date: now.date, ..given }, body))
+    }
+
     fn give(&mut self, given: Given, body: Body) -> Answer<Vec<u8>> {
         let number = self.given.len().to_string();
         let response = Response::new(given.status).with("X-Number", &number).with_body(body);

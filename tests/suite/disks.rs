@@ -99,7 +99,7 @@ fn drive(
                 output.extend_from_slice(&chunk.bytes[..some]);
                 some
             }
-            Step::Read | Step::ShutDownWriting => break client.drive(),
+            Step::Read | Step::Await | Step::ShutDownWriting => break client.drive(),
             Step::Close => break End::Closed,
         };
         client.output.extend_from_slice(&output);

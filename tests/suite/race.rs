@@ -24,6 +24,7 @@ use ipv6_httpd::http::head::HeadReader;
 use ipv6_httpd::http::lease::Lease;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
+use ipv6_httpd::http::responder::Patience;
 use ipv6_httpd::http::response::{Body, Response, Segment};
 use ipv6_httpd::http::status::Status;
 use ipv6_httpd::peer::Peer;
@@ -211,9 +212,10 @@ impl Asker {
             let request = head.expect("a complete head").request;
             let (open_files, buffers) = (&mut self.open_files, &mut self.buffers);
             let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
-            let (lease, now) = (&lease, &now);
-            self.site
-                .respond(&request, Context { client: &client, open_files, buffers, now, lease })
+            let (lease, patience) = (&lease, Patience::Any);
+            let context =
+                Context { client: &client, open_files, buffers, now: &now, lease, patience };
+            self.site.respond(&request, context).expect("it may wait")
         });
         let response = head.expect("a valid request");
         (response.status, everything(response))

@@ -11,7 +11,7 @@ use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::outgoing::Chunk;
 use ipv6_httpd::http::request::Request;
-use ipv6_httpd::http::responder::{self, Answered, Responder, Unreadable};
+use ipv6_httpd::http::responder::{self, Answered, Reply, Responder, Unreadable};
 use ipv6_httpd::http::response::Response;
 use ipv6_httpd::http::status::Reject;
 
@@ -36,6 +36,9 @@ pub struct TestResponder<'s> {
     pub wants_source: bool,
     pub limits: Limits,
     pub now: Now,
+    /// Every answer comes when the connection waits for it.
+    pub answers_later: bool,
+    pub pending: Option<responder::Answer<Vec<u8>>>,
     buffers: Buffers,
 }
 
@@ -59,8 +62,14 @@ impl Responder for TestResponder<'_> {
         &mut self.buffers
     }
 
-    fn respond(&mut self, request: &Request<'_>) -> responder::Answer<Vec<u8>> {
-        recorded((self.answer)(request, &self.now), request.line.to_vec())
+    fn respond(&mut self, request: &Request<'_>) -> Reply<Vec<u8>> {
+        let answer = recorded((self.answer)(request, &self.now), request.line.to_vec());
+        if !self.answers_later {
+            return Reply::Ready(answer);
+        }
+        assert!(self.pending.is_none(), "asks before the answer has come");
+        self.pending = Some(answer);
+        Reply::Later
     }
 
     fn respond_again(
@@ -104,6 +113,8 @@ impl Served<'_> {
             wants_source: true,
             limits: *limits,
             now: now(),
+            answers_later: false,
+            pending: None,
             buffers: Buffers::default(),
         }
     }
@@ -211,6 +222,11 @@ impl<'s> Client<'s> {
                 Step::Write => take(&self.connection.chunk(), self.sends, &mut self.output),
                 Step::Read if self.shut => return End::Lingers,
                 Step::Read => break,
+                Step::Await => {
+                    let answer = self.responder.pending.take().expect("an answer to wait for");
+                    self.connection.answer(answer, &mut self.responder);
+                    continue;
+                }
                 Step::ShutDownWriting => {
                     assert!(!self.shut, "the sending side was closed twice");
                     self.shut = true;
@@ -263,6 +279,17 @@ fn take(chunk: &Chunk<'_>, most: usize, output: &mut Vec<u8>) -> usize {
 pub fn run(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]], sends: usize) -> Outcome {
     let mut client = Client::new(served, limits);
     client.sends = sends;
+    run_client(client, pieces)
+}
+
+/// The same, if no answer is there at once.
+fn run_later(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]]) -> Outcome {
+    let mut client = Client::new(served, limits);
+    client.responder.answers_later = true;
+    run_client(client, pieces)
+}
+
+fn run_client(mut client: Client<'_>, pieces: &[&[u8]]) -> Outcome {
     let mut end = client.drive();
     for piece in pieces {
         if end == End::Closed {
@@ -306,6 +333,12 @@ pub fn check(
     };
     let whole = run(served, limits, &[input], usize::MAX);
     compare("whole", &whole, output, &[end]);
+    let middle = input.split_at(input.len() / 2);
+    for pieces in [&[input][..], &[middle.0, middle.1][..]] {
+        let found = run_later(served, limits, pieces);
+        compare("answered later", &found, output, &[end]);
+        assert_eq!(found.answered, whole.answered, "{rule}, answered later");
+    }
     for cut in 1..input.len() {
         let (first, second) = input.split_at(cut);
         let found = run(served, limits, &[first, second], usize::MAX);

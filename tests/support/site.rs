@@ -9,6 +9,7 @@ use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::lease::Lease;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::Request;
+use ipv6_httpd::http::responder::Patience;
 use ipv6_httpd::http::status::Reject;
 use ipv6_httpd::peer::Peer;
 use ipv6_httpd::site::files::OpenFiles;
@@ -28,8 +29,9 @@ impl Folder {
         let answer = |request: &Request<'_>, now: &Now| {
             let (open_files, buffers) = &mut *shared.borrow_mut();
             let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
-            let lease = &lease;
-            site.respond(request, Context { client: &client, open_files, buffers, now, lease })
+            let (lease, patience) = (&lease, Patience::Any);
+            let context = Context { client: &client, open_files, buffers, now, lease, patience };
+            site.respond(request, context).expect("it may wait")
         };
         let refuse = |reject: &Reject| site.reject(reject);
         drive(&Served { answer: &answer, refuse: &refuse });

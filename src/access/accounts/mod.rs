@@ -27,6 +27,7 @@ use std::hint::black_box;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::http::authorization::Credentials;
+use crate::http::responder::Patience;
 use crate::peer::{Household, Peer};
 
 use super::sha256::{Digest, Sha256, digest_of};
@@ -68,6 +69,8 @@ pub enum Outcome {
     Wait(u64),
     /// They were not checked: too many others are being checked.
     Busy,
+    /// It takes a hash, for which there was no patience.
+    Unready,
 }
 
 /// Longer passwords are wrong. The empty one is hashed in their place.
@@ -121,8 +124,14 @@ impl Accounts {
     }
 
     /// Checks credentials. Takes the time of a hash, unless they have been correct before or are
-    /// not checked.
-    pub fn check(&self, sent: &Credentials, client: Peer, now_milliseconds: u64) -> Outcome {
+    /// not checked. Without patience nothing is hashed, and nothing counted.
+    pub fn check(
+        &self,
+        sent: &Credentials,
+        client: Peer,
+        now_milliseconds: u64,
+        patience: Patience,
+    ) -> Outcome {
         let is_possible = sent.password.len() <= PASSWORD_BYTES_MAX;
         let password: &[u8] = if is_possible { &sent.password } else { b"" };
         let attempt = Attempt {
@@ -134,7 +143,7 @@ impl Accounts {
             place: Place::of(client),
             now_milliseconds,
         };
-        let (hash, before) = match self.begin(&attempt) {
+        let (hash, before) = match self.begin(&attempt, patience) {
             Ok(begun) => begun,
             Err(outcome) => return outcome,
         };
@@ -144,7 +153,11 @@ impl Accounts {
 
     /// The hash that the password is to be compared with, and what was held against the household
     /// before; or the outcome, if it does not take a hash.
-    fn begin(&self, attempt: &Attempt<'_>) -> Result<(PasswordHash, Failures), Outcome> {
+    fn begin(
+        &self,
+        attempt: &Attempt<'_>,
+        patience: Patience,
+    ) -> Result<(PasswordHash, Failures), Outcome> {
         let &Attempt { household, place, now_milliseconds, .. } = attempt;
         let mut state = self.state();
         let State { users, hashing, lockout } = &mut *state;
@@ -169,6 +182,7 @@ impl Accounts {
                 }
                 return Err(Outcome::Wait(seconds));
             }
+            _ if patience == Patience::None => return Err(Outcome::Unready),
             _ if *hashing >= self.hashing_max => return Err(Outcome::Busy),
             (account, None) => {
                 // For known names too, or they would be cheaper by this.

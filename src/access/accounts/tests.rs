@@ -3,6 +3,7 @@
 use std::thread;
 
 use crate::access::sha256::compressions;
+use crate::http::responder::Patience;
 
 use super::lockout::FORGOTTEN_MILLISECONDS;
 use super::*;
@@ -47,7 +48,7 @@ fn credentials_are_right_or_wrong() {
     for turn in 0..2_u32 {
         for (number, (sent, expected)) in rows.iter().enumerate() {
             let client = client(&format!("192.0.2.{}", number as u32 + 100 * turn));
-            let found = accounts.check(&credentials(*sent), client, 0);
+            let found = accounts.check(&credentials(*sent), client, 0, Patience::Any);
             assert_eq!(found, *expected, "{sent:?}");
         }
     }
@@ -59,34 +60,37 @@ fn who_guesses_waits() {
     let ana = credentials(ANA);
     let wrong = credentials(("ana", "guess"));
     let guesser = client("2001:db8::1");
-    assert_eq!(accounts.check(&ana, guesser, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, guesser, 0, Patience::Any), user("ana"));
     for _ in 0..FAILURES_FREE {
-        assert_eq!(accounts.check(&wrong, guesser, 0), Outcome::Wrong);
+        assert_eq!(accounts.check(&wrong, guesser, 0, Patience::Any), Outcome::Wrong);
     }
     // Whatever it sends, from anywhere in its /64, right or not.
-    assert_eq!(accounts.check(&wrong, guesser, 0), Outcome::Wait(4));
-    assert_eq!(accounts.check(&ana, client("2001:db8::ffff"), 3_001), Outcome::Wait(1));
+    assert_eq!(accounts.check(&wrong, guesser, 0, Patience::Any), Outcome::Wait(4));
+    assert_eq!(
+        accounts.check(&ana, client("2001:db8::ffff"), 3_001, Patience::Any),
+        Outcome::Wait(1)
+    );
     // Others do not.
-    assert_eq!(accounts.check(&ana, client("2001:db8:0:1::1"), 0), user("ana"));
+    assert_eq!(accounts.check(&ana, client("2001:db8:0:1::1"), 0, Patience::Any), user("ana"));
     // To wait is no failure.
-    assert_eq!(accounts.check(&wrong, guesser, 4_000), Outcome::Wrong);
-    assert_eq!(accounts.check(&wrong, guesser, 4_000), Outcome::Wait(8));
+    assert_eq!(accounts.check(&wrong, guesser, 4_000, Patience::Any), Outcome::Wrong);
+    assert_eq!(accounts.check(&wrong, guesser, 4_000, Patience::Any), Outcome::Wait(8));
     // A right password is no failure either, and does not make good for those before it.
-    assert_eq!(accounts.check(&credentials(BO), guesser, 12_000), user(BO.0));
-    assert_eq!(accounts.check(&ana, guesser, 12_000), user("ana"));
-    assert_eq!(accounts.check(&wrong, guesser, 12_000), Outcome::Wrong);
-    assert_eq!(accounts.check(&ana, guesser, 12_000), Outcome::Wait(16));
+    assert_eq!(accounts.check(&credentials(BO), guesser, 12_000, Patience::Any), user(BO.0));
+    assert_eq!(accounts.check(&ana, guesser, 12_000, Patience::Any), user("ana"));
+    assert_eq!(accounts.check(&wrong, guesser, 12_000, Patience::Any), Outcome::Wrong);
+    assert_eq!(accounts.check(&ana, guesser, 12_000, Patience::Any), Outcome::Wait(16));
     let mut now = 12_000;
     for wait in [16, 32, 64, 128, 256, 256, 256] {
-        assert_eq!(accounts.check(&wrong, guesser, now), Outcome::Wait(wait));
+        assert_eq!(accounts.check(&wrong, guesser, now, Patience::Any), Outcome::Wait(wait));
         now += wait * 1_000;
-        assert_eq!(accounts.check(&wrong, guesser, now), Outcome::Wrong);
+        assert_eq!(accounts.check(&wrong, guesser, now, Patience::Any), Outcome::Wrong);
     }
     now += FORGOTTEN_MILLISECONDS;
     for _ in 0..FAILURES_FREE {
-        assert_eq!(accounts.check(&wrong, guesser, now), Outcome::Wrong);
+        assert_eq!(accounts.check(&wrong, guesser, now, Patience::Any), Outcome::Wrong);
     }
-    assert_eq!(accounts.check(&wrong, guesser, now), Outcome::Wait(4));
+    assert_eq!(accounts.check(&wrong, guesser, now, Patience::Any), Outcome::Wait(4));
 }
 
 #[test]
@@ -95,9 +99,9 @@ fn who_has_logged_in_is_not_locked_out_by_neighbours() {
     let (ana, bo) = (credentials(ANA), credentials(BO));
     let wrong = |user: &str| credentials((user, "guess"));
     let (home, neighbour) = (client("2001:db8::1"), client("2001:db8::2"));
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
     for _ in 0..FAILURES_FREE {
-        assert_eq!(accounts.check(&wrong("ana"), neighbour, 0), Outcome::Wrong);
+        assert_eq!(accounts.check(&wrong("ana"), neighbour, 0, Patience::Any), Outcome::Wrong);
     }
     // (who asks, from where, what comes of it)
     let rows = [
@@ -110,43 +114,43 @@ fn who_has_logged_in_is_not_locked_out_by_neighbours() {
         (&ana, home, user("ana")),
     ];
     for (sent, from, expected) in rows {
-        let found = accounts.check(sent, from, 0);
+        let found = accounts.check(sent, from, 0, Patience::Any);
         assert_eq!(found, expected, "{:?} from {from:?}", sent.user);
     }
     // A client at the very address may guess this user's password as often as anybody else may.
     // Nothing but the right one is answered otherwise than an unknown name.
     for _ in 0..FAILURES_FREE {
         for name in ["ana", "nobody"] {
-            let found = accounts.check(&wrong(name), home, 1_000);
+            let found = accounts.check(&wrong(name), home, 1_000, Patience::Any);
             assert_eq!(found, Outcome::Wait(3), "{name}");
         }
     }
-    assert_eq!(accounts.check(&ana, home, 1_000), Outcome::Wait(3));
-    assert_eq!(accounts.check(&ana, home, 4_000), user("ana"));
+    assert_eq!(accounts.check(&ana, home, 1_000, Patience::Any), Outcome::Wait(3));
+    assert_eq!(accounts.check(&ana, home, 4_000, Patience::Any), user("ana"));
     // The household waits again, and for the user nothing is forgotten.
-    assert_eq!(accounts.check(&wrong("nobody"), neighbour, 4_000), Outcome::Wrong);
-    assert_eq!(accounts.check(&ana, home, 4_999), Outcome::Wait(8));
-    assert_eq!(accounts.check(&ana, home, 5_000), user("ana"));
-    assert_eq!(accounts.check(&wrong("ana"), home, 5_000), Outcome::Wait(7));
-    assert_eq!(accounts.check(&ana, home, 5_000), Outcome::Wait(7));
+    assert_eq!(accounts.check(&wrong("nobody"), neighbour, 4_000, Patience::Any), Outcome::Wrong);
+    assert_eq!(accounts.check(&ana, home, 4_999, Patience::Any), Outcome::Wait(8));
+    assert_eq!(accounts.check(&ana, home, 5_000, Patience::Any), user("ana"));
+    assert_eq!(accounts.check(&wrong("ana"), home, 5_000, Patience::Any), Outcome::Wait(7));
+    assert_eq!(accounts.check(&ana, home, 5_000, Patience::Any), Outcome::Wait(7));
 }
 
 #[test]
 fn own_wrong_passwords_count_where_one_has_logged_in() {
     let accounts = accounts();
     let (ana, home) = (credentials(ANA), client("192.0.2.1"));
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
     for name in ["nobody", "bo", "x", "y", "z"] {
         let guess = credentials((name, "guess"));
-        assert_eq!(accounts.check(&guess, home, 0), Outcome::Wrong);
+        assert_eq!(accounts.check(&guess, home, 0, Patience::Any), Outcome::Wrong);
     }
     // Not her own.
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
     for _ in 0..FAILURES_FREE {
         let guess = credentials(("ana", "guess"));
-        assert_eq!(accounts.check(&guess, home, 0), Outcome::Wait(4));
+        assert_eq!(accounts.check(&guess, home, 0, Patience::Any), Outcome::Wait(4));
     }
-    assert_eq!(accounts.check(&ana, home, 0), Outcome::Wait(4));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), Outcome::Wait(4));
 }
 
 #[test]
@@ -155,11 +159,11 @@ fn neighbours_on_a_link_do_not_wait_for_each_other() {
     let wrong = credentials(("ana", "guess"));
     let on = |address: &str, zone| Peer { zone, ..client(address) };
     for _ in 0..FAILURES_FREE {
-        assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0), Outcome::Wrong);
+        assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0, Patience::Any), Outcome::Wrong);
     }
-    assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0), Outcome::Wait(4));
+    assert_eq!(accounts.check(&wrong, on("fe80::1", 2), 0, Patience::Any), Outcome::Wait(4));
     for other in [on("fe80::2", 2), on("fe80::1", 3), Peer::UNKNOWN] {
-        assert_eq!(accounts.check(&wrong, other, 0), Outcome::Wrong, "{other:?}");
+        assert_eq!(accounts.check(&wrong, other, 0, Patience::Any), Outcome::Wrong, "{other:?}");
     }
 }
 
@@ -177,7 +181,7 @@ fn cost(accounts: &Accounts, user: &str, password_bytes: usize) -> u64 {
     accounts.state().lockout = Lockout::default();
     let sent = credentials((user, &"x".repeat(password_bytes)));
     compressions(|| {
-        let outcome = accounts.check(&sent, client("192.0.2.1"), 0);
+        let outcome = accounts.check(&sent, client("192.0.2.1"), 0, Patience::Any);
         assert_eq!(outcome, Outcome::Wrong);
     })
 }
@@ -227,9 +231,11 @@ fn a_password_that_is_too_long_is_never_the_empty_one() {
     let accounts = Accounts::parse(text.as_bytes(), 2).expect("an auth file");
     let long = "x".repeat(PASSWORD_BYTES_MAX + 1);
     for _ in 0..2 {
-        let found = accounts.check(&credentials(("ana", &long)), client("192.0.2.1"), 0);
+        let found =
+            accounts.check(&credentials(("ana", &long)), client("192.0.2.1"), 0, Patience::Any);
         assert_eq!(found, Outcome::Wrong);
-        let found = accounts.check(&credentials(("ana", "")), client("192.0.2.1"), 0);
+        let found =
+            accounts.check(&credentials(("ana", "")), client("192.0.2.1"), 0, Patience::Any);
         assert_eq!(found, user("ana"));
     }
 }
@@ -266,8 +272,8 @@ fn another_file_counts_at_once() {
     let accounts = accounts();
     let (ana, bo) = (credentials(ANA), credentials(BO));
     let home = client("192.0.2.1");
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
-    assert_eq!(accounts.check(&bo, home, 0), user("bo b\u{e4}r"));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
+    assert_eq!(accounts.check(&bo, home, 0, Patience::Any), user("bo b\u{e4}r"));
     // Nothing is hashed from here on: who has logged in stays so while the hash is the same.
     accounts.state().hashing = 2;
     let line = |name: &str| {
@@ -278,28 +284,28 @@ fn another_file_counts_at_once() {
     let wrong = Err("line 2: it must be USER:HASH".to_owned());
     assert_eq!(accounts.replace(b"\nana\n"), wrong);
     for _ in 0..2 {
-        assert_eq!(accounts.check(&ana, home, 0), user("ana"));
-        assert_eq!(accounts.check(&bo, home, 0), user("bo b\u{e4}r"));
+        assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
+        assert_eq!(accounts.check(&bo, home, 0, Patience::Any), user("bo b\u{e4}r"));
         assert_eq!(accounts.replace(FILE.as_bytes()), Ok(()));
     }
     let text = [line("ana"), other].join("\n");
     assert_eq!(accounts.replace(text.as_bytes()), Ok(()));
     assert_eq!(accounts.count(), 2);
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
-    assert_eq!(accounts.check(&bo, home, 0), Outcome::Busy);
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
+    assert_eq!(accounts.check(&bo, home, 0, Patience::Any), Outcome::Busy);
     let eve = credentials(("eve", BO.1));
-    assert_eq!(accounts.check(&eve, home, 0), Outcome::Busy);
+    assert_eq!(accounts.check(&eve, home, 0, Patience::Any), Outcome::Busy);
     accounts.state().hashing = 0;
-    assert_eq!(accounts.check(&eve, home, 0), user("eve"));
-    assert_eq!(accounts.check(&bo, home, 0), Outcome::Wrong);
+    assert_eq!(accounts.check(&eve, home, 0, Patience::Any), user("eve"));
+    assert_eq!(accounts.check(&bo, home, 0, Patience::Any), Outcome::Wrong);
     // The same user with another password, and with the old one again.
     let changed = text.replace(&line("ana"), &line("bo").replace("bo b\u{e4}r", "ana"));
     assert_eq!(accounts.replace(changed.as_bytes()), Ok(()));
-    assert_eq!(accounts.check(&ana, home, 0), Outcome::Wrong);
-    assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), Outcome::Wrong);
+    assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0, Patience::Any), user("ana"));
     assert_eq!(accounts.replace(FILE.as_bytes()), Ok(()));
-    assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0), Outcome::Wrong);
-    assert_eq!(accounts.check(&ana, home, 0), user("ana"));
+    assert_eq!(accounts.check(&credentials(("ana", BO.1)), home, 0, Patience::Any), Outcome::Wrong);
+    assert_eq!(accounts.check(&ana, home, 0, Patience::Any), user("ana"));
 }
 
 #[test]
@@ -309,7 +315,7 @@ fn right_credentials_are_never_held_against_a_client_however_many_come_at_once()
         .map(|_| {
             let accounts = Arc::clone(&accounts);
             thread::spawn(move || {
-                let found = accounts.check(&credentials(BO), client("192.0.2.1"), 0);
+                let found = accounts.check(&credentials(BO), client("192.0.2.1"), 0, Patience::Any);
                 assert!(matches!(found, Outcome::User(_) | Outcome::Busy), "{found:?}");
             })
         })
@@ -326,12 +332,12 @@ fn only_so_many_are_hashed_at_a_time() {
     let accounts = accounts();
     accounts.state().hashing = 2;
     let (ana, client) = (credentials(ANA), client("192.0.2.1"));
-    assert_eq!(accounts.check(&ana, client, 0), Outcome::Busy);
+    assert_eq!(accounts.check(&ana, client, 0, Patience::Any), Outcome::Busy);
     accounts.state().hashing = 1;
-    assert_eq!(accounts.check(&ana, client, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, client, 0, Patience::Any), user("ana"));
     // Whoever has been let in once does not stand in that queue.
     accounts.state().hashing = 2;
-    assert_eq!(accounts.check(&ana, client, 0), user("ana"));
+    assert_eq!(accounts.check(&ana, client, 0, Patience::Any), user("ana"));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use crate::support::drive::{
     Client, End, NEXT, check, check_answers, head, head_length, last, run, show,
 };
 
+use ipv6_httpd::http::connection::Step;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::responder::Answered;
-use ipv6_httpd::http::status::Status;
+use ipv6_httpd::http::status::{Reject, Status};
 
 use super::{FIXED, half_sent, ok, refused, small};
 
@@ -271,4 +272,46 @@ fn draining_gives_up_what_is_not_complete() {
     let mut client = half_sent(&[LARGE, &NEXT[..9]].concat(), 1_000);
     assert_eq!(client.drain(), End::Partial);
     assert_eq!(client.wait(limits.drain_milliseconds), Some(End::Closed));
+}
+
+/// An answer that comes later comes in its order. One that does not come is 503, and what comes for
+/// it then is dropped.
+#[test]
+fn answers_that_take_their_time() {
+    let mut client = Client::new(&FIXED, &Limits::default());
+    client.responder.answers_later = true;
+    client.receive(&NEXT.repeat(2));
+    assert_eq!(client.step(), Step::Await);
+    // Not read meanwhile, and not forgotten: the answer comes after 29 s, the next one then.
+    client.responder.now.set(29_999, client.responder.now.date);
+    assert!(client.connection.deadline_milliseconds() > 29_999);
+    assert_eq!(client.drive(), End::Idle);
+    assert_eq!(client.output, ok("/next").repeat(2));
+
+    let mut client = Client::new(&FIXED, &Limits::default());
+    client.responder.answers_later = true;
+    client.receive(&NEXT.repeat(2));
+    assert_eq!(client.step(), Step::Await);
+    let late = client.responder.pending.take().expect("an answer");
+    assert_eq!(client.wait(29_000), None);
+    assert_eq!(client.wait(1_000), Some(End::Lingers));
+    let busy = Reject::busy();
+    assert_eq!(client.output, refused("503 Service Unavailable", busy.reason));
+    client.connection.answer(late, &mut client.responder);
+    assert_eq!(client.drive(), End::Lingers);
+    assert_eq!(client.responder.answered.len(), 1, "one record, of the 503");
+}
+
+/// A server that stops waits for the answer, and it is the last.
+#[test]
+fn a_server_that_stops_waits_for_an_answer() {
+    let mut client = Client::new(&FIXED, &Limits::default());
+    client.responder.answers_later = true;
+    client.receive(&NEXT.repeat(2));
+    assert_eq!(client.step(), Step::Await);
+    client.connection.drain(&client.responder);
+    let then = client.responder.now.milliseconds + 5_000;
+    assert!(client.connection.deadline_milliseconds() > then);
+    assert_eq!(client.drive(), End::Lingers);
+    assert_eq!(client.output, last(ok("/next")));
 }
