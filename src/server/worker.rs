@@ -37,7 +37,7 @@ pub struct Worker {
     /// busy.
     scratch: Vec<u8>,
     resources: Resources,
-    /// When the next deadline is looked for, in the milliseconds of [`Now`].
+    /// When the next deadline is looked for, in the milliseconds of the core's clock.
     sweep_milliseconds: u64,
     /// While there are no descriptors left: when to accept again.
     resume_milliseconds: Option<u64>,
