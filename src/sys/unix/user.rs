@@ -33,48 +33,50 @@ pub fn become_user(user: &User) -> io::Result<()> {
 
 /// `NAME:PASSWORD:UID:GID:...` and `NAME:PASSWORD:GID:MEMBER,MEMBER...`, see passwd(5) and group(5).
 fn find(passwd: &[u8], groups: &[u8], user: &str, group: Option<&str>) -> Result<User, String> {
-    let mut lines = rows(passwd);
-    let known = match user.parse::<u32>() {
-        Ok(id) => lines.find(|row| row.get(2).and_then(number) == Some(id)),
-        Err(_) => lines.find(|row| row.first() == Some(&user.as_bytes())),
-    };
-    let number_at = |at: usize| known.as_ref().and_then(|row| row.get(at)).and_then(number);
-    let id = user.parse().ok().or_else(|| number_at(2)).or(match user {
+    let given = number(user.as_bytes());
+    let key_at = if given.is_some() { 2 } else { 0 };
+    let line = line_with(passwd, key_at, user.as_bytes());
+    let id = given.or_else(|| number(field(line, 2))).or(match user {
         "root" => Some(0),
         "nobody" => Some(NOBODY),
         _ => None,
     });
     let id = id.ok_or_else(|| format!("there is no user '{user}' in /etc/passwd"))?;
-    let own = match group {
-        None => number_at(3).unwrap_or(id),
-        Some(name) => {
-            let mut rows = rows(groups);
-            let found =
-                || rows.find(|row| row.first() == Some(&name.as_bytes()))?.get(2).and_then(number);
-            let found = name.parse().ok().or_else(found);
-            found.ok_or_else(|| format!("there is no group '{name}' in /etc/group"))?
+    let Some(group) = group else {
+        let own = number(field(line, 3)).unwrap_or(id);
+        let mut all = vec![own];
+        let name = field(line, 0);
+        for line in groups.split(|&byte| byte == b'\n') {
+            let mut members = field(line, 3).split(|&byte| byte == b',');
+            if !name.is_empty() && members.any(|member| member == name) {
+                all.extend(number(field(line, 2)).filter(|&group| group != own));
+            }
         }
+        return Ok(User { id, group: own, groups: all });
     };
-    let mut all = vec![own];
-    // The group that the operator names is the only one. The others are those that name the user.
-    if let (None, Some(name)) = (group, known.as_ref().and_then(|row| row.first())) {
-        for row in rows(groups) {
-            let is_member =
-                row.get(3).is_some_and(|names| names.split(|&b| b == b',').any(|one| one == *name));
-            all.extend(row.get(2).and_then(number).filter(|id| is_member && *id != own));
-        }
-    }
-    Ok(User { id, group: own, groups: all })
+    let found = || number(field(line_with(groups, 0, group.as_bytes()), 2));
+    let own = number(group.as_bytes()).or_else(found);
+    let own = own.ok_or_else(|| format!("there is no group '{group}' in /etc/group"))?;
+    Ok(User { id, group: own, groups: vec![own] })
 }
 
 /// The id of `nobody` where no file says another.
 const NOBODY: u32 = 65_534;
 
-fn rows(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
-    text.split(|&byte| byte == b'\n').map(|line| line.split(|&byte| byte == b':').collect())
+/// The first line that has this field. Empty: there is none.
+#[inline(never)] // Small, not fast: so it is there once.
+fn line_with<'a>(text: &'a [u8], at: usize, wanted: &[u8]) -> &'a [u8] {
+    let mut lines = text.split(|&byte| byte == b'\n');
+    lines.find(|line| field(line, at) == wanted).unwrap_or_default()
 }
 
-fn number(text: &&[u8]) -> Option<u32> {
+#[inline(never)] // The same.
+fn field(line: &[u8], at: usize) -> &[u8] {
+    line.split(|&byte| byte == b':').nth(at).unwrap_or_default()
+}
+
+#[inline(never)] // The same.
+fn number(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
