@@ -42,7 +42,7 @@ use local_time::LocalTime;
 use log::Log;
 use root_watch::RootWatch;
 use shared::{Mailbox, Shared};
-use systemd::Manager;
+use systemd::{Manager, Watch};
 use tasks::Tasks;
 use urls::Reachable;
 use user::Change;
@@ -117,6 +117,7 @@ impl Server {
             tasks: Tasks::default(),
             root_watch: RootWatch::default(),
             workers,
+            turns: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             running: AtomicUsize::new(workers),
             start: Instant::now(),
             stop_signal,
@@ -169,9 +170,9 @@ impl Server {
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
         self.manager.tell(&format!("READY=1\nSTATUS={}", self.place()));
+        let mut watch = Watch::default();
+        self.look_after_workers(&mut watch);
         loop {
-            self.manager.alive();
-            Signals::alarm(self.manager.watchdog_seconds());
             match self.signals.wait() {
                 Signal::Interrupt => {
                     self.shared.log.say("Caught SIGINT, dying\n");
@@ -183,12 +184,40 @@ impl Server {
                         self.shared.log.warn(&error);
                     }
                 }
-                Signal::Alarm => {}
+                Signal::Alarm => self.look_after_workers(&mut watch),
             }
         }
         self.drain();
         self.shared.log.finish();
         Ok(())
+    }
+
+    /// Tells the watchdog that the server is alive, if every worker has turned since it was told
+    /// last. Otherwise it is told nothing, and ends the service in time.
+    fn look_after_workers(&self, watch: &mut Watch) {
+        let seconds = self.manager.watchdog_seconds();
+        if seconds == 0 {
+            return;
+        }
+        let was_stuck = watch.is_stuck();
+        match watch.look(self.shared.turns()) {
+            None => {
+                self.manager.alive();
+                if was_stuck {
+                    self.manager.tell(&format!("STATUS={}", self.place()));
+                }
+                self.shared.call();
+                Signals::alarm(seconds);
+            }
+            Some(stuck) => {
+                if !was_stuck {
+                    self.shared.log.warn(&stuck);
+                    self.manager.tell(&format!("STATUS={stuck}"));
+                }
+                // It may be over soon.
+                Signals::alarm(1);
+            }
+        }
     }
 
     /// Prints the words of `ipv6-httpd.py`, with the URLs between them.

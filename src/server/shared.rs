@@ -40,6 +40,8 @@ pub struct Shared {
     pub tasks: Tasks,
     pub root_watch: RootWatch,
     pub workers: usize,
+    /// How often each worker has looked for what has come.
+    pub turns: Vec<AtomicUsize>,
     /// How many workers have not ended.
     pub running: AtomicUsize,
     pub start: Instant,
@@ -50,10 +52,29 @@ pub struct Shared {
 impl Shared {
     /// Asks all workers to close an idle connection: the worker that wants to accept has none.
     pub fn ask_for_room(&self) {
-        self.room_wanted.store(true, Ordering::Relaxed);
+        if self.workers > 1 {
+            self.room_wanted.store(true, Ordering::Relaxed);
+            self.call();
+        }
+    }
+
+    /// Has each worker turn, unless it is stuck.
+    pub fn call(&self) {
         for mailbox in &self.mailboxes {
             mailbox.waker.wake();
         }
+    }
+
+    /// That worker, which alone calls this for itself, has turned.
+    pub fn turned(&self, worker: usize) {
+        if let Some(turns) = self.turns.get(worker) {
+            turns.store(turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// How often each worker has turned.
+    pub fn turns(&self) -> Vec<usize> {
+        self.turns.iter().map(|turns| turns.load(Ordering::Relaxed)).collect()
     }
 
     /// The time. The monotonic clock is for deadlines, the other for dates: that one may be set at

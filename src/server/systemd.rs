@@ -78,10 +78,69 @@ impl Manager {
     }
 }
 
+/// Which workers have turned since the watchdog was told last that all do.
+#[derive(Debug, Default)]
+pub struct Watch {
+    turns: Vec<usize>,
+    is_stuck: bool,
+}
+
+impl Watch {
+    /// Whether one had not turned at the last look.
+    pub fn is_stuck(&self) -> bool {
+        self.is_stuck
+    }
+
+    /// Looks how often each of them has turned. If one has not since the look at which all had, says
+    /// which.
+    pub fn look(&mut self, turns: Vec<usize>) -> Option<String> {
+        let is_stuck = |&(_, (now, then)): &(usize, (&usize, &usize))| now == then;
+        let pairs = turns.iter().zip(&self.turns).enumerate();
+        let stuck: Vec<String> =
+            pairs.filter(is_stuck).map(|(worker, _)| (worker + 1).to_string()).collect();
+        self.is_stuck = !stuck.is_empty();
+        if self.is_stuck {
+            return Some(format!(
+                "stuck in a call: worker {} of {}",
+                stuck.join(", "),
+                turns.len()
+            ));
+        }
+        self.turns = turns;
+        None
+    }
+}
+
 fn prepared(listener: Listener) -> std::io::Result<Listener> {
     prepare(&listener).map(|()| listener)
 }
 
 fn variable(name: &str) -> Option<String> {
     env::var_os(name)?.into_string().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_have_to_turn_between_two_words_to_the_watchdog() {
+        let mut watch = Watch::default();
+        // How often each has turned, and who is stuck.
+        let rows: [(&[usize], Option<&str>); 7] = [
+            (&[0, 0, 0], None),
+            (&[1, 2, 1], None),
+            (&[2, 2, 2], Some("2")),
+            // What the others did before does not count twice, and what they did since does.
+            (&[2, 2, 9], Some("2")),
+            (&[2, 3, 9], None),
+            (&[2, 3, 9], Some("1, 2, 3")),
+            (&[3, usize::MAX, 0], None),
+        ];
+        for (turns, wanted) in rows {
+            let wanted = wanted.map(|who| format!("stuck in a call: worker {who} of 3"));
+            assert_eq!(watch.look(turns.to_vec()), wanted, "{turns:?}");
+            assert_eq!(watch.is_stuck(), wanted.is_some());
+        }
+    }
 }

@@ -113,6 +113,7 @@ impl Worker {
                 self.resources.shared.log.warn(&format!("cannot wait for clients: {error}"));
                 std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
             }
+            self.resources.shared.turned(self.number);
             let instant = Instant::now();
             let (milliseconds, date) = self.resources.shared.clock(instant);
             self.resources.now.set(milliseconds, date);
@@ -355,7 +356,8 @@ impl Worker {
         is_made
     }
 
-    /// Another worker has a client to accept and no room for it, or there are answers.
+    /// Another worker has a client to accept and no room for it, there are answers, or the main
+    /// thread looks whether this one still turns.
     fn open_mailbox(&mut self) {
         let shared = Arc::clone(&self.resources.shared);
         let Some(mailbox) = shared.mailboxes.get(self.number) else {
