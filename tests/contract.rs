@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         check();
         None
     };
-    let rows: [(&str, &dyn Fn() -> Ignored); 17] = [
+    let rows: [(&str, &dyn Fn() -> Ignored); 18] = [
         ("an alarm comes once, after its time, and 0 is never", &|| checked(&|| alarms(&signals))),
         ("a poller waits as long as it is told", &|| checked(&time_outs)),
         ("who waits takes no processor time", &|| checked(&|| idling(&signals))),
@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         ("an end is told", &|| checked(&ends)),
         ("a wake signal is readable until it is cleared, or for good", &|| checked(&wake_signals)),
         ("an option is set, or there is none", &|| checked(&options)),
+        ("listening ends for all descriptors", &|| checked(&listening_ends)),
         ("a file is sent, whole or in part, and not past its end", &sending),
         ("a file is read at a place, and not past its end", &|| checked(&reading)),
         ("a directory opens what is beneath it, and nothing else", &|| checked(&opening)),
@@ -294,6 +295,20 @@ fn options() {
     let mut bytes = Vec::new();
     near.read_to_end(&mut bytes).expect("bytes");
     assert_eq!(bytes, b"headbody");
+}
+
+fn listening_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("its address");
+    let other = listener.try_clone().expect("another descriptor");
+    match sys::stop_listening(&listener) {
+        Ok(()) => {
+            assert!(TcpStream::connect(address).is_err());
+            assert!(other.accept().is_err());
+            TcpListener::bind(address).expect("the address is free");
+        }
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported),
+    }
 }
 
 /// Sends as much of a part of a file as the socket takes, waiting for room if `poller` may. Returns

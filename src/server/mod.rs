@@ -60,6 +60,8 @@ pub struct Server {
     shared: Arc<Shared>,
     /// They close once the workers have dropped them too: then no client is accepted any more.
     listeners: Arc<[Listener]>,
+    /// They were passed by a service manager, whose they stay.
+    are_passed: bool,
     /// Where it can be reached, as known at the start.
     urls: Vec<Reachable>,
     /// Whether to print the best URL as a QR code.
@@ -80,9 +82,10 @@ impl Server {
         let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
         let access = Access::open(&config.access, &config.root, tasks::THREADS)?;
-        let listeners = match passed.is_empty() {
-            true => listener::bind(&config.bind, config.port)?,
-            false => passed,
+        let are_passed = !passed.is_empty();
+        let listeners = match are_passed {
+            true => passed,
+            false => listener::bind(&config.bind, config.port)?,
         };
         // Before any thread starts, so that the signals are blocked in all of them.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
@@ -125,6 +128,7 @@ impl Server {
         Ok(Server {
             shared: Arc::new(shared),
             listeners: listeners.into(),
+            are_passed,
             urls,
             qr: config.qr,
             signals,
@@ -263,11 +267,21 @@ impl Server {
         }
     }
 
+    /// Now, and not when the last worker lets go of the listeners: one may be stuck in a call.
+    fn stop_listening(&mut self) {
+        let listeners = std::mem::take(&mut self.listeners);
+        if !self.are_passed {
+            for listener in listeners.iter() {
+                let _ = sys::stop_listening(listener);
+            }
+        }
+    }
+
     fn drain(&mut self) {
-        self.listeners = Arc::default();
         let deadline = Instant::now() + DRAIN;
         self.manager.tell("STOPPING=1\nSTATUS=Finishing what is running");
         self.stop_sender.wake_for_good();
+        self.stop_listening();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if self.shared.all_ended() || left.is_zero() {

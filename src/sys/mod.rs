@@ -113,6 +113,11 @@ pub use system::WakeSignal;
 /// - `wake()` makes it readable until it is cleared. Several calls before that are as good as one.
 pub use system::Waker;
 
+/// Ends listening for good, in each thread: new clients are refused, whoever waits to be accepted is
+/// reset, and another process can listen at the same address, although descriptors of the listener
+/// are still open. [`io::ErrorKind::Unsupported`] where only closing them all does that.
+pub use system::stop_listening;
+
 // What a service manager passes and is told
 
 /// A socket that waits for connections, of an address or of a path.

@@ -1,7 +1,7 @@
 //! What other clients, the watchdog and the end of the server see of calls that take long. strace
 //! makes them long: so all is counted, and no time is measured.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::DEADLINE;
-use crate::support::client::{Conversation, connect, fetch, get};
+use crate::support::client::{Conversation, connect, fetch, get, try_connect};
 use crate::support::folder::Folder;
 use crate::support::server::{TestServer, command_behind, works};
+use crate::support::{DEADLINE, wait_until};
 
 /// A server in which the calls that open a file take longer. `delay`: how many microseconds, and
 /// which calls of each thread. `None`, and said, where nothing can be traced.
@@ -113,5 +113,35 @@ fn the_watchdog_is_told_nothing_while_a_worker_is_stuck() {
         assert_eq!(told(), place);
         assert_eq!(told(), "WATCHDOG=1");
         assert!(server.err.text().contains(&stuck["STATUS=".len()..]), "{}", server.err.text());
+    }
+}
+
+#[test]
+fn the_port_is_free_whatever_hangs() {
+    let site = Folder::with(&[("a", "one")]);
+    site.write_pattern("large", 32 << 20, &[]);
+    let mut rows = vec![None];
+    rows.extend(slow(STUCK_ONCE, &["-w", "2"], &site).map(Some));
+    for slow in rows {
+        let is_slow = slow.is_some();
+        let first = match slow {
+            Some(command) => TestServer::launch(command),
+            None => TestServer::start(&["-w", "2"], site.path()),
+        };
+        let mut running = connect(first.address());
+        running.write_all(get("/large").as_bytes()).expect("sent");
+        if !is_slow {
+            running.read_exact(&mut [0; 1000]).expect("the beginning");
+        }
+        first.signal("TERM");
+        wait_until("no one listens", || try_connect(first.address()).is_err());
+        let port = first.port.to_string();
+        let second = TestServer::start(&["--port", &port], site.path());
+        assert_eq!(fetch(second.address(), "/a").text(), "one");
+        assert!(first.is_running());
+        assert_eq!(has_come(&running), !is_slow);
+        // At once, beside a thread that does not.
+        first.signal("TERM");
+        assert_eq!(first.wait().code(), Some(0));
     }
 }

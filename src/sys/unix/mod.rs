@@ -28,7 +28,7 @@ pub use output::{standard_length, survive_limits, write_standard};
 pub use signal::Signals;
 pub use socket::{
     AsSocket, RawSocket, raw, send_more, set_accept_deferred, set_backlog, set_no_delay,
-    set_unsent_bytes_max,
+    set_unsent_bytes_max, stop_listening,
 };
 pub use user::{become_user, find_user, user_id};
 pub use waker::{WakeSignal, Waker, wake_signal};

@@ -38,6 +38,13 @@ pub fn set_no_delay(listener: &impl AsSocket) -> io::Result<()> {
     set_tcp_option(listener, Some(TCP_NODELAY), 1)
 }
 
+/// The BSDs may know no such end of a listener, and say so.
+pub fn stop_listening(listener: &impl AsSocket) -> io::Result<()> {
+    const SHUT_RDWR: c_int = 2;
+    cvt(shutdown(raw(listener), SHUT_RDWR)).map_err(|_| io::ErrorKind::Unsupported)?;
+    Ok(())
+}
+
 pub fn send_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let Some(flags) = SEND_MORE else {
         return (&mut &*stream).write(bytes);
@@ -54,5 +61,6 @@ pub fn raw(socket: &impl AsSocket) -> RawSocket {
 unsafe extern "C" {
     fn send(fd: c_int, bytes: *const c_void, size: usize, flags: c_int) -> isize;
     safe fn listen(fd: c_int, backlog: c_int) -> c_int;
+    safe fn shutdown(fd: c_int, how: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, size: u32) -> c_int;
 }

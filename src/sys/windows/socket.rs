@@ -27,6 +27,11 @@ pub fn set_no_delay(listener: &TcpListener) -> io::Result<()> {
     TcpStream::from(OwnedSocket::from(listener.try_clone()?)).set_nodelay(true)
 }
 
+/// What listens cannot be shut down here.
+pub fn stop_listening(_listener: &impl AsSocket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub fn send_more(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     (&mut &*stream).write(bytes)
 }
