@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::support::client::connect;
 use crate::support::folder::Folder;
-use crate::support::server::{TestServer, command_in_shell, finish};
-use crate::support::wait_until;
+use crate::support::server::{TestServer, command_in_shell, finish, is_emulated};
+use crate::support::{skip, wait_until};
 
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::server::connection_limits::CONNECTION_BYTES_MAX;
@@ -270,4 +270,79 @@ fn a_limit_of_open_files_that_cannot_work_is_refused() {
         );
         assert_eq!((status, said), (Some(1), expected));
     }
+}
+
+/// What `--check` says that listings may take, with the limits of this script.
+fn listings_bytes(script: &str) -> u64 {
+    let mut command = command_in_shell(script);
+    command.args(["--check", "--bind", "127.0.0.1", "--port", "0", "."]);
+    let (_, said, _) = finish(command);
+    let line = said.lines().find_map(|line| line.strip_prefix("Listings: ")).expect("a line");
+    line.trim_end_matches(" bytes at most").parse().expect("a number of bytes")
+}
+
+/// Clients ask for a folder of `entries` and read nothing. The server lives and serves others, takes
+/// no more memory for listings than it says, and tells each client that it has none left for it.
+fn check_unread_listings(entries: usize, clients: usize) -> usize {
+    /// In KiB, as `ulimit -v` counts.
+    const ADDRESS_SPACE: u64 = 600_000;
+    let folder = hello();
+    for number in 0..entries {
+        folder.write(format!("many/{number}-{}", "n".repeat(200)), "");
+    }
+    let script = format!("ulimit -n 4096 2>/dev/null; ulimit -v {ADDRESS_SPACE}");
+    let most = listings_bytes(&script);
+    assert!(most <= ADDRESS_SPACE << 10 >> 3, "{most} bytes for listings");
+    let server = start(&folder, &script, &["--log", "off"]);
+    let resident = server.resident_bytes();
+    let mut streams: Vec<TcpStream> = Vec::new();
+    let mut served = 0;
+    // One after the other: more at a time than may wait for a task are told 503 as well.
+    for _ in 0..clients {
+        let mut stream = connect(server.address());
+        stream.write_all(b"GET /many/ HTTP/1.1\r\nHost: h\r\n\r\n").expect("sent");
+        let mut head = [0; 1_024];
+        let count = stream.peek(&mut head).expect("an answer");
+        let head = String::from_utf8_lossy(&head[..count]);
+        if head.starts_with("HTTP/1.1 200 OK\r\n") {
+            served += 1;
+        } else {
+            assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{head}");
+            assert!(head.contains("\r\nRetry-After: 1\r\n"), "{head}");
+            assert!(head.ends_with("The server is busy. Try again in a moment.\n"), "{head}");
+        }
+        streams.push(stream);
+    }
+    assert!(served > 0, "nobody was served");
+    assert!(server.try_ask("/a.txt").ends_with(b"hello\n"), "others are served");
+    let grown = server.resident_bytes().saturating_sub(resident);
+    println!("{entries} entries: {served} of {clients} served, {} bytes each", grown / served);
+    let connections = clients as u64 * CONNECTION_BYTES_MAX;
+    // glibc leaves holes between buffers that grow at the same time.
+    let most_resident = most + most / 4 + connections + ONCE_BYTES;
+    assert!(grown < most_resident, "{grown} bytes, {most} for listings");
+    // An entry takes its name, which has 200 letters and a number, and little more.
+    assert!(served * (entries as u64 * 200) <= most, "{served} listings in {most} bytes");
+    drop(streams);
+    wait_until("the memory is given back", || {
+        server.try_ask("/many/").starts_with(b"HTTP/1.1 200 OK\r\n")
+    });
+    served as usize
+}
+
+#[test]
+fn listings_that_nobody_reads_stay_within_their_budget() {
+    if is_emulated() {
+        return skip("an emulator needs more address space than the test leaves");
+    }
+    for (entries, clients, all) in [(100, 100, true), (5_000, 100, false), (20_000, 40, false)] {
+        let served = check_unread_listings(entries, clients);
+        assert_eq!(served == clients, all, "{entries} entries");
+    }
+}
+
+#[test]
+#[ignore = "it makes 200,000 files"]
+fn the_largest_listings_stay_within_their_budget() {
+    check_unread_listings(200_000, 1_000);
 }

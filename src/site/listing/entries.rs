@@ -10,7 +10,8 @@ use super::row::{Entry, SIZE_UNKNOWN};
 /// The entries of a folder.
 #[derive(Debug)]
 pub(super) struct Entries {
-    /// Of each entry the length of its name in two bytes, its flags, its name, size and date.
+    /// Of each entry a head of eight bytes, its name and its size. The head is a number: from its
+    /// lowest byte on the length of the name in two bytes, the flags, and the date in five.
     records: Vec<u8>,
     /// Where each record begins, in the order of the listing.
     places: Vec<u32>,
@@ -38,10 +39,13 @@ pub(super) struct SortKey {
 
 const IS_DIRECTORY: u8 = 1;
 const IS_PLAIN: u8 = 2;
-/// In front of the name.
-const HEAD_BYTES: usize = 3;
-/// A number has at most ten bytes.
-const RECORD_BYTES_MAX: usize = HEAD_BYTES + 2 * 10;
+const HEAD_BYTES: usize = 8;
+const FLAGS_SHIFT: u32 = 16;
+const DATE_SHIFT: u32 = 24;
+/// Beside the name: the size has at most ten bytes.
+const RECORD_BYTES_MAX: usize = HEAD_BYTES + 10;
+/// What fits into five bytes: dates 17,000 years away from 1970. No listing shows them anyway.
+const DATE_MAX: i64 = i64::MAX >> DATE_SHIFT;
 
 impl Entries {
     pub(super) fn new(lease: Box<dyn Lease>) -> Entries {
@@ -59,13 +63,13 @@ impl Entries {
         self.places.push(place);
         let directory = if entry.is_directory { IS_DIRECTORY } else { 0 };
         let plain = if entry.is_plain { IS_PLAIN } else { 0 };
-        self.records.extend_from_slice(&name_bytes.to_le_bytes());
-        self.records.push(directory | plain);
+        let date = entry.modified.clamp(-DATE_MAX, DATE_MAX) as u64;
+        let flags = u64::from(directory | plain);
+        let head = u64::from(name_bytes) | flags << FLAGS_SHIFT | date << DATE_SHIFT;
+        self.records.extend_from_slice(&head.to_le_bytes());
         self.records.extend_from_slice(name);
         // An unknown size is the smallest, so that it takes one byte.
         write_number(entry.size.wrapping_add(1), &mut self.records);
-        let sign = (entry.modified >> 63) as u64;
-        write_number(((entry.modified as u64) << 1) ^ sign, &mut self.records);
         match entry.is_directory {
             true => self.totals.folders += 1,
             false => self.totals.files += 1,
@@ -107,8 +111,8 @@ impl Entries {
         let mut keys = Vec::new();
         keys.try_reserve_exact(self.places.len())?;
         keys.extend(self.places.iter().map(|&place| {
-            let flags = self.records.get(place as usize + 2).copied().unwrap_or_default();
-            SortKey { key: 0, place, is_directory: flags & IS_DIRECTORY != 0 }
+            let (head, _) = self.split(place);
+            SortKey { key: 0, place, is_directory: flags(head) & IS_DIRECTORY != 0 }
         }));
         Ok(keys)
     }
@@ -140,43 +144,55 @@ impl Entries {
     }
 
     /// The entry at this place of the order, and its name.
+    #[inline]
     pub(super) fn get(&self, index: usize) -> Option<(&[u8], Entry)> {
         self.places.get(index).map(|&place| self.at(place))
     }
 
     /// The entry whose record begins there, and its name.
+    #[inline]
     pub(super) fn at(&self, place: u32) -> (&[u8], Entry) {
-        let (flags, name, rest) = self.split(place);
-        let (size, rest) = read_number(rest);
-        let (date, _) = read_number(rest);
+        let (head, rest) = self.split(place);
+        let (name, size) = rest.split_at_checked(name_bytes(head)).unwrap_or_default();
         let entry = Entry {
-            size: size.wrapping_sub(1),
-            modified: (date >> 1) as i64 ^ -((date & 1) as i64),
-            is_directory: flags & IS_DIRECTORY != 0,
-            is_plain: flags & IS_PLAIN != 0,
+            size: read_number(size).wrapping_sub(1),
+            modified: head as i64 >> DATE_SHIFT,
+            is_directory: flags(head) & IS_DIRECTORY != 0,
+            is_plain: flags(head) & IS_PLAIN != 0,
         };
         (name, entry)
     }
 
     /// The name in the record that begins there.
+    #[inline]
     pub(super) fn name(&self, place: u32) -> &[u8] {
-        self.split(place).1
+        let (head, rest) = self.split(place);
+        rest.get(..name_bytes(head)).unwrap_or_default()
     }
 
-    /// Flags, name, and what follows.
-    fn split(&self, place: u32) -> (u8, &[u8], &[u8]) {
+    /// The head of a record, and what follows.
+    #[inline]
+    fn split(&self, place: u32) -> (u64, &[u8]) {
         let record = self.records.get(place as usize..).unwrap_or_default();
-        let [low, high, flags, rest @ ..] = record else {
-            return (0, &[], &[]);
-        };
-        let name_bytes = usize::from(u16::from_le_bytes([*low, *high]));
-        let (name, rest) = rest.split_at_checked(name_bytes).unwrap_or_default();
-        (*flags, name, rest)
+        record
+            .split_first_chunk()
+            .map_or((0, &[]), |(head, rest)| (u64::from_le_bytes(*head), rest))
     }
+}
+
+#[inline]
+fn name_bytes(head: u64) -> usize {
+    usize::from(head as u16)
+}
+
+#[inline]
+fn flags(head: u64) -> u8 {
+    (head >> FLAGS_SHIFT) as u8
 }
 
 /// A capacity with room for `more`. It grows by a quarter, so that little of it is never used; the
 /// C library moves pages of a large one, and copies none.
+#[inline]
 fn grown_capacity<T>(items: &Vec<T>, more: usize) -> usize {
     let capacity = items.capacity();
     if capacity - items.len() >= more {
@@ -194,20 +210,15 @@ fn write_number(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-fn read_number(bytes: &[u8]) -> (u64, &[u8]) {
+fn read_number(bytes: &[u8]) -> u64 {
     let mut number = 0;
-    let mut rest = bytes;
-    for shift in (0..64).step_by(7) {
-        let Some((&byte, after)) = rest.split_first() else {
-            break;
-        };
-        rest = after;
+    for (byte, shift) in bytes.iter().zip((0..64).step_by(7)) {
         number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
+        if *byte < 0x80 {
             break;
         }
     }
-    (number, rest)
+    number
 }
 
 #[cfg(test)]
@@ -228,7 +239,8 @@ mod tests {
     fn entries_come_back_as_they_were() {
         let mut entries = Entries::new(Box::new(AtMost(1 << 20)));
         let sizes = [0, 1, 126, 127, 128, 1 << 40, u64::MAX - 1, SIZE_UNKNOWN];
-        let dates = [0, 1, -1, 63, 64, 1_795_435_200, i64::MAX, i64::MIN];
+        let dates = [0, 1, -1, 63, 64, 1_795_435_200, DATE_MAX, -DATE_MAX];
+        let far = |modified| Entry { size: 1, modified, is_directory: false, is_plain: true };
         let mut expected = Vec::new();
         for size in sizes {
             for modified in dates {
@@ -246,8 +258,12 @@ mod tests {
         }
         assert_eq!(entries.get(expected.len()).map(|(name, _)| name.len()), Some(65_535));
         assert_eq!(entries.get(expected.len() + 1), None);
+        for (modified, kept) in [(i64::MAX, DATE_MAX), (i64::MIN, -DATE_MAX)] {
+            entries.add(b"far", &far(modified)).expect("room");
+            assert_eq!(entries.get(entries.len() - 1), Some((&b"far"[..], far(kept))));
+        }
         let totals = entries.totals();
-        assert_eq!((totals.folders, totals.files), (64, 65));
+        assert_eq!((totals.folders, totals.files), (64, 67));
     }
 
     #[test]
