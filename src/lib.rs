@@ -26,9 +26,9 @@
 //! peer.rs                          who sends a request: address, household, name
 //! qr.rs                            QR codes for --qr · ISO/IEC 18004
 //! cli/mod.rs                       words -> Command; the help, the hints
-//! cli/flags.rs                     the options, one row each: names, value, setter, description
+//! cli/flags.rs                     the options, one row each: names, value and its words, setter, description
 //! cli/rows.rs                      the options as the program keeps them: one text, and the setters
-//! cli/values.rs                    values: text -> what the server needs
+//! cli/values.rs                    values that need a reader: numbers, paths, addresses; words are in flags.rs
 //! cli/words.rs                     a command line as words: options, values
 //! access/mod.rs                    Access: decides about a request before the site sees it
 //! access/auth_file.rs              the auth file: read, and read again when it changes
@@ -43,13 +43,13 @@
 //! access/accounts/users.rs         users and hashes; what stands in for unknown users
 //! http/mod.rs                      the order of its layers
 //! http/grammar.rs                  tokens, white space, lists, numbers · RFC 9110 §5.6
-//! http/limits.rs                   every bound the core enforces, with unit and reason
+//! http/limits.rs                   bounds on what clients send and how long they take, with unit and reason
 //! http/buffers.rs                  memory that connections use one after the other
 //! http/date.rs                     HTTP-date, both ways · RFC 9110 §5.6.7
 //! http/now.rs                      the time, as the core is told it
 //! http/status.rs                   status codes; Reject: why a request is rejected · RFC 9110 §15
-//! http/fields.rs                   field lines: syntax and look-up · RFC 9110 §5
-//! http/path.rs                     SitePath: the path decoded once, without dot segments · RFC 3986 §5.2.4
+//! http/fields.rs                   field lines: syntax and look-up; what of one that stands twice · RFC 9110 §5
+//! http/path.rs                     SitePath: decoded once, no dot segments; which paths are hidden · RFC 3986 §5.2.4
 //! http/target.rs                   the four forms of the request-target; host · RFC 9112 §3.2
 //! http/request.rs                  Request, Method, Version; the request-line · RFC 9112 §3
 //! http/head.rs                     request heads: bytes in pieces -> Request · RFC 9112 §2
@@ -65,6 +65,7 @@
 //! http/multipart.rs                several parts of a file in one body · RFC 9110 §14.6
 //! http/responder.rs                what a connection needs of whoever drives it
 //! http/outgoing.rs                 answers on their way, in the order of the requests
+//! http/state.rs                    the states of a connection
 //! http/connection.rs               one connection: bytes in, steps out · RFC 9112 §9
 //! site/mod.rs                      Site: from a request to the response
 //! site/files.rs                    open files, what their answers share; those kept open for a moment
@@ -98,7 +99,7 @@
 //! server/turn.rs                   when a turn is over: the time that a client gets
 //! server/urls.rs                   the URLs at which it can be reached
 //! server/user.rs                   whom the server runs as: --user
-//! server/worker.rs                 one thread: poller, listeners in turn, deadlines
+//! server/worker.rs                 one thread: poller, listeners in turn, deadlines; whom it closes, when it pauses
 //! server/log/mod.rs                Log; Lines: those of one worker's turn
 //! server/log/escape.rs             what clients sent, made safe and cut where it is too long
 //! server/log/line.rs               a line of the access log, in each format
@@ -112,14 +113,14 @@
 //! sys/file_state.rs                what tells one state of a file from another
 //! sys/linux/mod.rs                 what only Linux has, in place of what unix/ has
 //! sys/linux/connected.rs           the networks of routing tables
-//! sys/linux/constants.rs           numbers of Linux's headers
+//! sys/linux/constants.rs           numbers of Linux that several files need
 //! sys/linux/entries.rs             what an open directory holds: getdents64
 //! sys/linux/epoll.rs               Poller
 //! sys/linux/memory.rs              how much memory there is, by sysinfo, control groups and limits
 //! sys/linux/netlink.rs             asks the kernel for networks and interfaces
 //! sys/linux/numbers.rs             numbers of system calls, by architecture
 //! sys/linux/open_files_max.rs      how many descriptors there may be, by prlimit64
-//! sys/linux/openat2.rs             open beneath a directory, in one call
+//! sys/linux/openat2.rs             the call itself; unix/beneath.rs says who falls back
 //! sys/linux/processors.rs          how many processors there are
 //! sys/linux/sandbox.rs             Landlock, best effort; enters both
 //! sys/linux/seccomp.rs             a filter of system calls, best effort
@@ -141,7 +142,7 @@
 //! sys/unix/mod.rs                  what Linux, macOS and the BSDs share
 //! sys/unix/user.rs                 users and groups, and becoming one of them
 //! sys/unix/waker.rs                what tells all workers to stop
-//! sys/unix/beneath.rs              open beneath a directory, and never outside
+//! sys/unix/beneath.rs              open beneath a directory: by openat2, else name by name
 //! sys/unix/descriptor.rs           descriptors that a call has just made
 //! sys/unix/file.rs                 what std has of files under another name
 //! sys/unix/interfaces.rs           interfaces and their addresses

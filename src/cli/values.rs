@@ -1,4 +1,5 @@
-//! The values of options: text -> what the server needs.
+//! Values of options that need a reader: numbers, paths, addresses. Choices of words are in
+//! `flags.rs`.
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

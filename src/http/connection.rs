@@ -40,6 +40,7 @@ use super::proxy_protocol;
 use super::request::{Method, Version};
 use super::responder::{Answer, Answered, Reply, Responder, Unreadable};
 use super::response::Persistence;
+use super::state::{Content, End, State};
 use super::status::{Reject, Status};
 
 /// What the caller does next.
@@ -66,8 +67,8 @@ pub struct Connection<R> {
     /// How many of them have been consumed.
     consumed: usize,
     head: HeadReader,
-    /// The length of the head that was answered last. It ends at `consumed`.
-    answered_head_bytes: usize,
+    /// The length of the head that was read last: it ends at `consumed` once it is answered.
+    last_head_bytes: usize,
     state: State,
     outgoing: Option<Box<Outgoing<R>>>,
     /// On the clock of [`Now`].
@@ -78,51 +79,6 @@ pub struct Connection<R> {
     ended: bool,
     /// The server is stopping: the next answer is the last.
     draining: bool,
-}
-
-/// What the connection expects next from the client.
-#[derive(Debug)]
-enum State {
-    /// A PROXY header, before the first request.
-    ProxyHeader,
-    /// A request head.
-    Head,
-    /// Content. The answer to its head waits until it has been read.
-    Content(Box<Content>),
-    /// Nothing yet: the answer to the last request comes first.
-    Awaiting {
-        /// Of that answer.
-        framing: Framing,
-        /// How the connection closes, if it does after that answer.
-        end: End,
-    },
-    /// Nothing: ignores input and closes once the queue is sent.
-    Closing(End),
-    /// The end of the client. Drops input until then.
-    Lingering {
-        /// How many more bytes it drops before it closes.
-        left: u64,
-    },
-    /// The caller must close the connection.
-    Closed,
-}
-
-/// How a connection closes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    AtOnce,
-    /// The client may still be sending. A reset would make it lose the answer (RFC 9112 §9.6).
-    Lingering,
-}
-
-/// Content that is being discarded.
-#[derive(Debug)]
-struct Content {
-    decoder: ContentDecoder,
-    /// The length of its head, which is the first of the unconsumed bytes.
-    head: usize,
-    /// How many more bytes we read. After that we answer without waiting for the end.
-    bearable: u64,
 }
 
 /// The log has at most this many bytes of an invalid PROXY header.
@@ -144,7 +100,7 @@ impl<R> Connection<R> {
             received: Vec::new(),
             consumed: 0,
             head: HeadReader::default(),
-            answered_head_bytes: 0,
+            last_head_bytes: 0,
             state,
             outgoing: None,
             deadline_milliseconds: 0,
@@ -199,6 +155,11 @@ impl<R> Connection<R> {
             && self.outgoing.is_none();
         debug_assert!(!is_idle || self.received.capacity() == 0, "idle, and holds memory");
         is_idle
+    }
+
+    /// Since when it is idle, if it is, in the milliseconds of [`Now`].
+    pub fn idle_since_milliseconds(&self, limits: &Limits) -> u64 {
+        self.deadline_milliseconds.saturating_sub(self.timeout(limits))
     }
 
     /// Bytes of heap memory in its buffers now.
@@ -259,7 +220,7 @@ impl<R> Connection<R> {
     /// request gets another answer. Otherwise the connection closes, so that the client knows that
     /// content is missing (RFC 9112 §8).
     pub fn unreadable<S: Responder<Record = R>>(&mut self, error: S::ReadError, responder: &mut S) {
-        let start = self.consumed.checked_sub(self.answered_head_bytes);
+        let start = self.consumed.checked_sub(self.last_head_bytes);
         let head = start.and_then(|start| self.received.get(start..self.consumed));
         let outgoing =
             self.outgoing.as_mut().and_then(|outgoing| outgoing.take_back().then_some(outgoing));
@@ -271,13 +232,15 @@ impl<R> Connection<R> {
         };
         let unreadable = Unreadable { error, is_first: !outgoing.is_remade() };
         let answer = responder.respond_again(&parsed.request, unreadable);
-        let framing = Framing {
-            persistence: match self.state {
-                State::Closing(_) => Persistence::Close,
-                _ => Persistence::Persist,
-            },
-            ..Framing::of(&parsed.request, self.draining)
-        };
+        let mut framing = Framing::of(&parsed.request, self.draining);
+        match self.state {
+            State::Closing(_) => framing.persistence = Persistence::Close,
+            // The server was told to stop in between.
+            _ if framing.persistence == Persistence::Close => {
+                self.state = State::Closing(End::AtOnce);
+            }
+            _ => {}
+        }
         outgoing.push_again(answer, framing, responder);
     }
 
@@ -316,7 +279,7 @@ impl<R> Connection<R> {
 
     /// The answer takes too long: 503. Later requests on this connection would take as long.
     fn give_up(&mut self, framing: Framing, responder: &mut impl Responder<Record = R>) {
-        let start = self.consumed.saturating_sub(self.answered_head_bytes);
+        let start = self.consumed.saturating_sub(self.last_head_bytes);
         let head = self.received.get(start..self.consumed).unwrap_or_default();
         let line = first_line(head, responder.limits().request_line_bytes_max);
         let answer = responder.reject(Reject::busy(), line);
@@ -489,7 +452,7 @@ impl<R> Connection<R> {
         };
         let (request, length) = (head.request, head.length);
         self.head = HeadReader::default();
-        self.answered_head_bytes = length;
+        self.last_head_bytes = length;
         let content = match ContentLength::of(request.version, request.fields)? {
             // RFC 9110 §9.3.6: CONNECT has no content, whatever its fields say. The bytes that
             // follow are for a tunnel, so we do not wait for them.

@@ -1,5 +1,6 @@
 //! Field lines and the field section (RFC 9110 §5, RFC 9112 §5): syntax and look-up. The meaning of
-//! a field belongs in the module named after it.
+//! a field belongs in the module named after it; [`Fields::one`] says what a field is worth that
+//! stands twice.
 
 use super::grammar::{is_field_content, is_token, list, split_once, trim_ows};
 use super::status::Reject;

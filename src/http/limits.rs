@@ -1,4 +1,4 @@
-//! Every bound that the protocol core enforces, with its unit and its reason.
+//! The bounds on what clients send and how long they take, each with its unit and its reason.
 
 /// The bounds. The server uses `Limits::default()`; tests use smaller ones.
 #[derive(Clone, Copy, Debug)]

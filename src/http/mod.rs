@@ -4,7 +4,7 @@
 //! The files are layers. Each imports only files before it in this list (`tests/tidy.rs`):
 //! grammar, limits, buffers, date, now, status, fields, path, target, request, head, content,
 //! precondition, range, accept, authorization, forwarded, proxy_protocol, lease, response,
-//! multipart, responder, outgoing, connection.
+//! multipart, responder, outgoing, state, connection.
 #![forbid(unsafe_code)]
 
 pub mod accept;
@@ -29,5 +29,6 @@ pub mod range;
 pub mod request;
 pub mod responder;
 pub mod response;
+mod state;
 pub mod status;
 pub mod target;

@@ -109,15 +109,18 @@ pub fn advance(
     }
 }
 
-/// Clients, each under a token that no earlier one had.
+/// Clients, each under a token that no earlier one had: an answer of a task thread must never reach
+/// somebody else.
 #[derive(Debug, Default)]
 pub struct Clients {
     slots: Vec<Slot>,
+    /// The generation of new slots: higher than any that a slot had which is no more.
+    first_generation: u32,
     free: Vec<u32>,
     count: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     /// Counts the clients that had this slot.
     generation: u32,
@@ -149,7 +152,7 @@ impl Clients {
     pub fn insert(&mut self, client: ConnectedClient) -> Token {
         self.count += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
+            self.slots.push(Slot { generation: self.first_generation, client: None });
             (self.slots.len() - 1) as u32
         });
         let mut generation = 0;
@@ -171,7 +174,9 @@ impl Clients {
             self.free.push(slot);
         }
         if self.count == 0 && self.slots.len() > SLOTS_KEPT {
-            // After a rush the memory goes back. Tokens still on their way find no slot.
+            // After a rush the memory goes back.
+            let generations = self.slots.iter().map(|slot| slot.generation);
+            self.first_generation = generations.max().unwrap_or(self.first_generation);
             self.slots = Vec::new();
             self.free = Vec::new();
         }
@@ -183,5 +188,46 @@ impl Clients {
         taken
             .map(|(at, slot)| Token::Client { slot: at as u32, generation: slot.generation })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::net::{TcpListener, TcpStream};
+
+    use crate::http::date::HttpDate;
+    use crate::http::limits::Limits;
+    use crate::http::now::Now;
+
+    fn client() -> ConnectedClient {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        let stream = TcpStream::connect(address).expect("a connection");
+        ConnectedClient {
+            transport: Transport::new(stream).expect("a socket"),
+            connection: Connection::new(&Limits::default(), &Now::new(0, HttpDate(0))),
+            peer: Peer::UNKNOWN,
+            watched: None,
+            ended: false,
+            is_put_off: false,
+        }
+    }
+
+    #[test]
+    fn no_client_has_the_token_of_an_earlier_one() {
+        let mut clients = Clients::default();
+        let mut seen = HashSet::new();
+        // More than are kept, so that all slots go back to the system in between.
+        for count in [SLOTS_KEPT + 2, 3, SLOTS_KEPT + 2, SLOTS_KEPT + 2] {
+            let tokens: Vec<Token> = (0..count).map(|_| clients.insert(client())).collect();
+            for token in tokens {
+                assert!(seen.insert(u64::from(token)), "{token:?} again");
+                clients.remove(token);
+                assert!(clients.get(token).is_none(), "{token:?} is gone");
+            }
+            assert!(clients.is_empty());
+        }
     }
 }

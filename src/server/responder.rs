@@ -54,7 +54,7 @@ impl Resources {
         ClientResponder { resources: self, token, peer, socket }
     }
 
-    /// Whether there is memory, or a file, that nobody may need any more.
+    /// Whether no memory and no file is kept for later.
     pub fn is_empty(&self) -> bool {
         self.open_files.is_empty() && self.buffers.is_empty()
     }

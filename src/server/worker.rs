@@ -41,8 +41,8 @@ pub struct Worker {
     sweep_milliseconds: u64,
     /// While there are no descriptors left: when to accept again.
     resume_milliseconds: Option<u64>,
-    /// That nothing is accepted has been said; once is enough.
-    warned: bool,
+    /// Not before is it said again that nothing is accepted, in the core's time.
+    next_warning_milliseconds: u64,
     stopping: bool,
 }
 
@@ -54,6 +54,8 @@ const SCRATCH_BYTES: usize = 132 << 10;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
+/// That nothing is accepted is said once in as long.
+const BETWEEN_WARNINGS_MILLISECONDS: u64 = 60_000;
 /// When there are too many connections, so many idle ones go at once: to find them costs a look
 /// at all.
 const SHED_AT_ONCE: usize = 32;
@@ -96,7 +98,7 @@ impl Worker {
             },
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
-            warned: false,
+            next_warning_milliseconds: 0,
             stopping: false,
             number,
             poller,
@@ -167,7 +169,8 @@ impl Worker {
             }
             // Before, and not after: what is accepted while there is no room is one too many.
             if self.resources.shared.connection_limits.is_full() && !self.make_room() {
-                return self.pause(&"there are as many as may be");
+                let max = self.resources.shared.connection_limits.max();
+                return self.pause(&format!("the limit of {max} is reached"));
             }
             let Some(socket) = self.listeners.get(listener as usize) else {
                 return;
@@ -227,7 +230,6 @@ impl Worker {
             }
             _ => Connection::new(limits, &self.resources.now),
         };
-        self.warned = false;
         let token = self.clients.insert(ConnectedClient {
             transport,
             connection,
@@ -389,15 +391,16 @@ impl Worker {
     /// Closes the connections that have been idle for longest, of those of this worker, at most so
     /// many. `false`: none is idle.
     fn shed(&mut self, at_most: usize) -> bool {
+        let limits = &self.resources.shared.limits;
         let mut idle: Vec<(u64, Token)> = Vec::new();
         for token in self.clients.tokens() {
             if let Some(client) =
                 self.clients.get(token).filter(|client| client.connection.is_idle())
             {
-                idle.push((client.connection.deadline_milliseconds(), token));
+                idle.push((client.connection.idle_since_milliseconds(limits), token));
             }
         }
-        idle.sort_by_key(|&(deadline, _)| deadline);
+        idle.sort_by_key(|&(since, _)| since);
         // The newest may be about to send a request.
         let count = (idle.len() / 4).clamp(1, at_most);
         for &(_, token) in idle.iter().take(count) {
@@ -419,13 +422,11 @@ impl Worker {
     }
 
     /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
-    fn pause(&mut self, error: &dyn std::fmt::Display) {
-        if !self.warned {
-            self.resources
-                .shared
-                .log
-                .warn(&format!("cannot accept a connection for the moment: {error}"));
-            self.warned = true;
+    fn pause(&mut self, why: &dyn std::fmt::Display) {
+        let now = self.resources.now.milliseconds;
+        if now >= self.next_warning_milliseconds {
+            self.resources.shared.log.warn(&format!("not accepting connections for now: {why}"));
+            self.next_warning_milliseconds = now + BETWEEN_WARNINGS_MILLISECONDS;
         }
         for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
