@@ -45,7 +45,8 @@ pub const THREADS: usize = 4;
 const THREADS_A_HOUSEHOLD: usize = THREADS / 2;
 /// Heads of some KiB each, of at most 40.
 const WAITING_MAX: usize = 128;
-/// Of them one household may have so many.
+/// Of them one household may have so many. Programs of this machine and proxies, which ask for many
+/// people, may have all.
 const WAITING_A_HOUSEHOLD: usize = WAITING_MAX / 4;
 
 impl Tasks {
@@ -54,7 +55,9 @@ impl Tasks {
         let household = task.peer.household();
         let mut state = self.state();
         let own = state.waiting.iter().filter(|other| other.peer.household() == household).count();
-        if state.waiting.len() >= WAITING_MAX || own >= WAITING_A_HOUSEHOLD {
+        let asks_for_many = task.peer.is_proxy || task.peer.is_this_machine();
+        let most = if asks_for_many { WAITING_MAX } else { WAITING_A_HOUSEHOLD };
+        if state.waiting.len() >= WAITING_MAX || own >= most {
             return false;
         }
         state.waiting.push_back(task);
@@ -147,5 +150,11 @@ mod tests {
             added += own;
         }
         assert_eq!(added, WAITING_MAX);
+        // Programs of this machine have no share of their own.
+        let tasks = Tasks::default();
+        let local =
+            |number| Task { peer: Peer::behind_proxy([127, 0, 0, 1].into()), ..task(1, number) };
+        let own = (0..200).filter(|number| tasks.add(local(*number))).count();
+        assert_eq!(own, WAITING_MAX);
     }
 }
