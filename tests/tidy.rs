@@ -188,6 +188,22 @@ fn subjects_of_commits_fit_on_a_line() {
     }
 }
 
+/// README sends people to files; a file that moves takes its readers with it.
+#[test]
+fn readme_names_files_that_are_there() {
+    let readme = read("README.md");
+    let mut checked = 0;
+    for quoted in readme.split('`').skip(1).step_by(2) {
+        if ["src/", "tests/", "scripts/"].iter().any(|folder| quoted.starts_with(folder)) {
+            let path = quoted.split(' ').next().unwrap_or_default().trim_end_matches('/');
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            assert!(path.exists(), "README.md: there is no {quoted}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked}");
+}
+
 #[test]
 fn help_and_readme_are_the_same() {
     let help = ipv6_httpd::cli::help();

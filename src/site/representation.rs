@@ -32,7 +32,7 @@ pub struct Representation {
 #[derive(Debug)]
 pub struct NotAcceptable;
 
-/// Chooses between a file and its coded siblings: `name.br`, `name.zst`, `name.gz`. It ignores a
+/// Chooses between a file and its siblings, one for each [`Coding`]. It ignores a
 /// sibling that is older than its original: it is out of date.
 ///
 /// A range is of one particular representation. If the client has a part of it, it names the

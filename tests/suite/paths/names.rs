@@ -116,7 +116,7 @@ fn names_do_not_break_the_page_that_lists_them() {
     let server = TestServer::start(&[], site.path());
     let mut client = Conversation::open(server.address());
     let shown = "&lt;b&gt;&amp;&quot;&#39;\u{fffd}\u{fffd}\u{fffd}";
-    // What Kodi decodes rightly: the head of src/site/listing.rs says why.
+    // What Kodi decodes rightly: the head of src/site/listing/mod.rs says why.
     let name = "&lt;b&gt;&#38;\"'\u{fffd}\u{fffd}\u{fffd}";
     let link = "%3Cb%3E%26%22%27%1B%0A%FF";
     let listing = client.get("/");
