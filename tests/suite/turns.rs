@@ -11,12 +11,17 @@ use std::thread;
 
 use crate::support::client::{Conversation, connect, fetch, get, try_connect};
 use crate::support::folder::Folder;
-use crate::support::server::{TestServer, command_behind, works};
-use crate::support::{DEADLINE, wait_until};
+use crate::support::server::{TestServer, command_behind, is_emulated, works};
+use crate::support::{DEADLINE, skip, wait_until};
 
 /// A server in which the calls that open a file take longer. `delay`: how many microseconds, and
 /// which calls of each thread. `None`, and said, where nothing can be traced.
 fn slow(delay: &str, options: &[&str], site: &Folder) -> Option<Command> {
+    if is_emulated() {
+        // An emulator makes calls of its own, and not this one.
+        skip("nothing can be delayed in an emulator");
+        return None;
+    }
     let inject = format!("inject=openat2:delay_enter={delay}");
     // The server is what is started here, not strace.
     let starter = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2"];
