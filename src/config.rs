@@ -119,6 +119,8 @@ pub struct SiteOptions {
     pub index: Vec<Vec<u8>>,
     /// List directories without an index file.
     pub listing: bool,
+    /// The order of listings, unless the query of a request says another.
+    pub order: Order,
     /// Serve names that begin with a dot.
     pub hidden: bool,
     /// What symbolic links may do.
@@ -129,8 +131,11 @@ pub struct SiteOptions {
     pub fallback: Option<Vec<u8>>,
     /// The target of redirects from paths that do not exist.
     pub redirect_all: Option<String>,
-    /// Cache-Control of files and listings.
+    /// Cache-Control of listings, and of files that none of `cache_control_by_name` names.
     pub cache_control: String,
+    /// Ends of names, such as `.css`, and the Cache-Control of these files. The last one that fits
+    /// counts.
+    pub cache_control_by_name: Vec<(String, String)>,
     /// Field lines for every answer. Names and values are valid, and none is about framing.
     pub headers: Vec<(String, String)>,
     /// Let pages of other origins read the answers.
@@ -146,18 +151,40 @@ impl Default for SiteOptions {
         SiteOptions {
             index: vec![b"index.html".to_vec()],
             listing: true,
+            order: Order { column: Column::Name, descending: false },
             hidden: false,
             symlinks: Symlinks::Inside,
             try_html: false,
             fallback: None,
             redirect_all: None,
             cache_control: "no-cache".to_owned(),
+            cache_control_by_name: Vec::new(),
             headers: Vec::new(),
             cors: false,
             media_types: Vec::new(),
             ip: true,
         }
     }
+}
+
+/// The order of a listing. Folders always come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The column that sorts it.
+    pub column: Column,
+    /// The last first.
+    pub descending: bool,
+}
+
+/// A column of a listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The name, with numbers in their order.
+    Name,
+    /// In bytes.
+    Size,
+    /// When it was modified.
+    Date,
 }
 
 /// The format of lines in the access log.

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 
 use crate::access::list::{Rule, Verdict};
-use crate::config::{Config, LogFormat};
+use crate::config::{Column, Config, LogFormat, Order};
 use crate::sys::Symlinks;
 
 use super::values::{self, Wrong};
@@ -177,6 +177,24 @@ const SERVE: &[Flag] = &[
     },
     Flag {
         short: None,
+        long: "--sort",
+        takes: Value("COLUMN", OneOf(&["name", "size", "date", "-name", "-size", "-date"])),
+        set: |draft, value| {
+            let text = value.to_str().unwrap_or_default();
+            let ascending = text.strip_prefix('-');
+            let column = match ascending.unwrap_or(text) {
+                "name" => Column::Name,
+                "size" => Column::Size,
+                "date" => Column::Date,
+                _ => return Err(Wrong::Value),
+            };
+            draft.config.site.order = Order { column, descending: ascending.is_some() };
+            Ok(())
+        },
+        help: "sort listings by name, size or date; -date: the newest first [default: name]",
+    },
+    Flag {
+        short: None,
         long: "--hidden",
         takes: Nothing,
         set: |draft, _| draft.change(|config| config.site.hidden = true),
@@ -228,12 +246,13 @@ const SERVE: &[Flag] = &[
     Flag {
         short: None,
         long: "--cache-control",
-        takes: Value("VALUE", Text("a field value, as in max-age=60")),
-        set: |draft, value| {
-            draft.config.site.cache_control = values::field_value(value)?;
-            Ok(())
-        },
-        help: "Cache-Control of files and of directory listings [default: no-cache]",
+        takes: Value(
+            "[.EXT,...=]VALUE",
+            Text("a field value, as in max-age=60 or .css,.js=max-age=60"),
+        ),
+        set: |draft, value| values::cache_control(value, &mut draft.config.site),
+        help: "Cache-Control of files that end in .EXT, or of all others and of listings; \
+               repeatable [default: no-cache]",
     },
     Flag {
         short: None,

@@ -88,7 +88,7 @@ fn apply(name: &str, words: &mut Words, draft: &mut Draft) -> Result<(), String>
     let wants = row.wants;
     let value = match row.value.as_bytes() {
         [] => OsString::new(),
-        [b'[', ..] => match words.optional_value(|text| text.starts_with("http://")) {
+        [b'[', .., b']'] => match words.optional_value(|text| text.starts_with("http://")) {
             Some(value) if value.is_empty() => return Err(format!("{name} wants {wants}, not ''")),
             value => value.unwrap_or_default(),
         },

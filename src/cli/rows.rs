@@ -34,7 +34,7 @@ pub(super) struct Row {
     pub(super) short: &'static str,
     /// With its dashes, or empty.
     pub(super) long: &'static str,
-    /// The name of the value in the help. Empty: no value. In brackets: the value is optional.
+    /// The name of the value in the help. Empty: no value. All in brackets: the value is optional.
     pub(super) value: &'static str,
     /// What the value has to be: the end of an error.
     pub(super) wants: &'static str,

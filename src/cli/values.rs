@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::config::{Bind, UserName};
+use crate::config::{Bind, SiteOptions, UserName};
 use crate::http::grammar::{is_field_content, is_token};
 use crate::sys;
 
@@ -70,10 +70,28 @@ pub(super) fn location(value: &OsStr) -> Result<String, Wrong> {
     if (is_path || is_url) && is_uri { Ok(text.to_owned()) } else { Err(Wrong::Value) }
 }
 
-pub(super) fn field_value(value: &OsStr) -> Result<String, Wrong> {
-    let text = value.to_str().ok_or(Wrong::Value)?.trim();
-    let valid = !text.is_empty() && is_field_content(text.as_bytes());
-    if valid { Ok(text.to_owned()) } else { Err(Wrong::Value) }
+/// `[.EXT,...=]VALUE`: a field value, of all files or of those whose names end so.
+pub(super) fn cache_control(value: &OsStr, site: &mut SiteOptions) -> Result<(), Wrong> {
+    let text = value.to_str().ok_or(Wrong::Value)?;
+    let (ends, text) = match text.starts_with('.') {
+        true => text.split_once('=').ok_or(Wrong::Value)?,
+        false => ("", text),
+    };
+    let text = text.trim();
+    if text.is_empty() || !is_field_content(text.as_bytes()) {
+        return Err(Wrong::Value);
+    }
+    if ends.is_empty() {
+        text.clone_into(&mut site.cache_control);
+        return Ok(());
+    }
+    for end in ends.split(',').map(str::trim) {
+        if end.len() < 2 || !end.starts_with('.') || end.contains('/') {
+            return Err(Wrong::Value);
+        }
+        site.cache_control_by_name.push((end.to_owned(), text.to_owned()));
+    }
+    Ok(())
 }
 
 /// A file extension in lower case, and its media type.

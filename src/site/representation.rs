@@ -117,7 +117,11 @@ fn describe(
             }
             lines.len()
         };
-        add("Cache-Control: ", options.cache_control.as_bytes());
+        // The name of the decoded content, so without the suffix of the coding.
+        let path = source.path.as_bytes();
+        let suffix = coding.map_or("", Coding::suffix).as_bytes();
+        let path = path.strip_suffix(suffix).unwrap_or(path);
+        add("Cache-Control: ", cache_control(path, options).as_bytes());
         // Also without siblings: there may be some tomorrow.
         let mut not_modified_bytes = add("Vary: ", b"Accept-Encoding");
         if let Some(tag) = &validators.entity_tag {
@@ -131,10 +135,6 @@ fn describe(
         }
         add("Accept-Ranges: ", b"bytes");
         let untyped_bytes = add("X-Content-Type-Options: ", b"nosniff");
-        // The type of the decoded content, so by the name without the suffix of the coding.
-        let path = source.path.as_bytes();
-        let suffix = coding.map_or("", Coding::suffix).as_bytes();
-        let path = path.strip_suffix(suffix).unwrap_or(path);
         let media_type = media_type::of(path, &options.media_types);
         add("Content-Type: ", media_type.as_bytes());
         Arc::new(Description { validators, lines, not_modified_bytes, untyped_bytes })
@@ -145,6 +145,17 @@ fn describe(
         }
         _ => make(),
     }
+}
+
+/// Cache-Control of the file at this path.
+fn cache_control<'o>(path: &[u8], options: &'o SiteOptions) -> &'o str {
+    let ends = |end: &str| {
+        let at = path.len().checked_sub(end.len());
+        at.and_then(|at| path.get(at..))
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
+    };
+    let named = options.cache_control_by_name.iter().rev().find(|(end, _)| ends(end));
+    named.map_or(&options.cache_control, |(_, value)| value)
 }
 
 /// Made from size and time of modification. Not from the inode: copies of a site on two machines

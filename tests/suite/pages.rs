@@ -15,7 +15,11 @@ struct Server(TestServer);
 
 impl Server {
     fn start(root: &Path) -> Server {
-        let options = ["--bind", "127.0.0.1", "--log", "off"];
+        Server::with(&[], root)
+    }
+
+    fn with(options: &[&str], root: &Path) -> Server {
+        let options = [&["--bind", "127.0.0.1", "--log", "off"], options].concat();
         Server(TestServer::start(&options, root))
     }
 
@@ -112,6 +116,36 @@ fn orders() {
         ("?C=X&O=Y&n", ["z/", "Img1", "img2", "img3", "img10"]),
     ] {
         assert_eq!(server.names(&format!("/{query}")), expected, "{query}");
+    }
+    let by_name = ["z/", "Img1", "img2", "img3", "img10"];
+    let by_size = ["z/", "img10", "img2", "img3", "Img1"];
+    let latest = ["z/", "img10", "img2", "img3", "Img1"];
+    // (the option, the query, the names, the heading that says so)
+    for (sort, query, expected, column, direction) in [
+        ("name", "", by_name, "N", "ascending"),
+        ("-name", "", ["z/", "img10", "img3", "img2", "Img1"], "N", "descending"),
+        ("size", "", by_size, "S", "ascending"),
+        ("-size", "", by_name, "S", "descending"),
+        ("date", "", by_name, "M", "ascending"),
+        ("-date", "", latest, "M", "descending"),
+        ("-date", "?O=A", by_name, "M", "ascending"),
+        ("-date", "?C=M", by_name, "M", "ascending"),
+        ("-date", "?C=S", by_size, "S", "ascending"),
+        ("-date", "?O=D&C=S", by_name, "S", "descending"),
+        ("-date", "?C=X", latest, "M", "descending"),
+        ("date", "?O=D", latest, "M", "descending"),
+    ] {
+        let server = Server::with(&["--sort", sort], folder.path());
+        let target = format!("/{query}");
+        assert_eq!(server.names(&target), expected, "{sort} {query}");
+        let sorted =
+            format!("aria-sort=\"{direction}\"><form><button name=\"C\" value=\"{column}\">");
+        let page = server.page(&target);
+        assert!(page.contains(&sorted) && page.matches("aria-sort").count() == 1, "{page}");
+        let json = server.get(&target, "Accept: application/json\r\n").1;
+        let hrefs = json.split("\"href\":\"").skip(1);
+        let hrefs: Vec<&str> = hrefs.map(|row| row.split('"').next().unwrap()).collect();
+        assert_eq!(hrefs, expected, "{sort} {query}");
     }
 }
 

@@ -400,6 +400,12 @@ fn not_modified_says_what_caches_need() {
         let output = bare("304 Not Modified", &fields);
         check(served, &Limits::default(), "§15.4.5", input, &output, End::Idle);
     });
+    folder.serve(&["--cache-control", ".txt=max-age=60, immutable"], |served| {
+        let fields = validated_fields(TAG, OLD_DATE).replace("no-cache", "max-age=60, immutable");
+        let input = b"GET /a.txt HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n\r\n";
+        let output = bare("304 Not Modified", &fields);
+        check(served, &Limits::default(), "by name", input, &output, End::Idle);
+    });
 }
 
 /// §13.2.1: they are ignored where the answer would be no success without them.

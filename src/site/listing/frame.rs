@@ -1,10 +1,10 @@
 //! The parts of a page around its rows: breadcrumbs, the head of the table, the total.
 
+use crate::config::{Column, Order};
 use crate::http::path::SitePath;
 
 use super::super::page::{self, escape_html};
 use super::entries::Totals;
-use super::order::{Column, Order};
 use super::row::write_size;
 
 /// Writes title and heading: the path, with a link or a button for each folder above.
@@ -22,7 +22,7 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     for (column, letter, title) in [
         (Column::Name, 'N', "Name"),
         (Column::Size, 'S', "Size"),
-        (Column::Modified, 'M', "Modified (UTC)"),
+        (Column::Date, 'M', "Modified (UTC)"),
     ] {
         let sorted = order.column == column;
         // People want the first name first, but the largest size and the latest date.

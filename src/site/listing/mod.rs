@@ -32,7 +32,7 @@ mod row;
 use std::fs::File;
 use std::io;
 
-use crate::config::SiteOptions;
+use crate::config::{Order, SiteOptions};
 use crate::http::grammar::is_unreserved;
 use crate::http::lease::Lease;
 use crate::http::path::SitePath;
@@ -42,7 +42,6 @@ use crate::sys::{Directory, Failure, FileState};
 use super::page::PageFormat;
 use entries::Entries;
 use frame::{begin_page, begin_table, end_page};
-use order::Order;
 use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, write_json_entry, write_row};
 
 /// The format of a listing: JSON if the query has `format=json` or Accept prefers it, otherwise HTML.
@@ -122,7 +121,7 @@ impl Listing {
         lease: Box<dyn Lease>,
     ) -> io::Result<Listing> {
         let Wanted { path, query, format } = *wanted;
-        let order = Order::of(query);
+        let order = order::of(query, options.order);
         let mut listing = Listing {
             entries: Entries::new(lease),
             format,

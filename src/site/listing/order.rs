@@ -3,37 +3,28 @@
 use std::io;
 use std::ops::Range;
 
+use crate::config::{Column, Order};
+
 use super::entries::{Entries, SortKey};
 
-/// The column that sorts a listing. Folders always come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
-    Name,
-    Size,
-    Modified,
-}
-
-/// The order, from a query such as `?C=N&O=A`, as in Apache's listings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Order {
-    pub(super) column: Column,
-    pub(super) descending: bool,
-}
-
-impl Order {
-    pub(super) fn of(query: Option<&[u8]>) -> Order {
-        let mut order = Order { column: Column::Name, descending: false };
-        for pair in query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';')) {
-            match pair {
-                b"C=N" => order.column = Column::Name,
-                b"C=S" => order.column = Column::Size,
-                b"C=M" => order.column = Column::Modified,
-                b"O=D" => order.descending = true,
-                b"O=A" => order.descending = false,
-                _ => {}
-            }
+/// The order from a query such as `?C=N&O=A`, as in Apache's listings; `default` for what it does
+/// not say.
+pub(super) fn of(query: Option<&[u8]>, default: Order) -> Order {
+    let (mut column, mut descending) = (None, None);
+    for pair in query.unwrap_or_default().split(|byte| matches!(byte, b'&' | b';')) {
+        match pair {
+            b"C=N" => column = Some(Column::Name),
+            b"C=S" => column = Some(Column::Size),
+            b"C=M" => column = Some(Column::Date),
+            b"O=D" => descending = Some(true),
+            b"O=A" => descending = Some(false),
+            _ => {}
         }
-        order
+    }
+    Order {
+        column: column.unwrap_or(default.column),
+        // The direction of the default is that of its own column.
+        descending: descending.unwrap_or(column.is_none() && default.descending),
     }
 }
 
@@ -47,7 +38,7 @@ pub(super) fn sort(entries: &mut Entries, order: Order) -> io::Result<()> {
             ^ match order.column {
                 Column::Name => natural_key(entries.name(key.place), start),
                 Column::Size => entries.at(key.place).1.size,
-                Column::Modified => (entries.at(key.place).1.modified as u64) ^ (1 << 63),
+                Column::Date => (entries.at(key.place).1.modified as u64) ^ (1 << 63),
             };
     }
     // Entries with equal sizes or dates are always in ascending order of their names.

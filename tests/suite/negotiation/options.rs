@@ -439,6 +439,39 @@ fn cache_control() {
 }
 
 #[test]
+fn cache_control_by_name() {
+    let folder = names(&["a.txt", "b.TXT", "c.css", "txt", "d.tar.gz", "e.gz"]);
+    // (what `--cache-control` is, in this order; the Cache-Control of each file)
+    let rows: [(&[&str], [&str; 6]); 6] = [
+        (&[".txt=a"], ["a", "a", "no-cache", "no-cache", "no-cache", "no-cache"]),
+        (&[".txt,.css=a, b=1", "c"], ["a, b=1", "a, b=1", "a, b=1", "c", "c", "c"]),
+        (&["c", ".txt , .CSS = a", "d"], ["a", "a", "a", "d", "d", "d"]),
+        (&[".txt=a", ".txt=b"], ["b", "b", "no-cache", "no-cache", "no-cache", "no-cache"]),
+        (&[".gz=a", ".tar.gz=b"], ["no-cache", "no-cache", "no-cache", "no-cache", "b", "a"]),
+        (&[".tar.gz=b", ".gz=a"], ["no-cache", "no-cache", "no-cache", "no-cache", "a", "a"]),
+    ];
+    for (values, expected) in rows {
+        let options: Vec<&str> =
+            values.iter().flat_map(|value| ["--cache-control", value]).collect();
+        folder.serve(&options, |served| {
+            for (name, expected) in
+                ["a.txt", "b.TXT", "c.css", "txt", "d.tar.gz", "e.gz"].iter().zip(expected)
+            {
+                let media_type = match *name {
+                    "a.txt" | "b.TXT" => TEXT,
+                    "c.css" => "Content-Type: text/css; charset=utf-8\r\n",
+                    "txt" => "Content-Type: application/octet-stream\r\n",
+                    _ => "Content-Type: application/gzip\r\n",
+                };
+                let output = String::from_utf8(named(name, media_type)).expect("UTF-8");
+                let output = output.replace("no-cache", expected).into_bytes();
+                check_get(served, &format!("{values:?}"), &format!("/{name}"), "", &output);
+            }
+        });
+    }
+}
+
+#[test]
 fn ip_page() {
     let folder = names(&["ip"]);
     let octets = named("ip", "Content-Type: application/octet-stream\r\n");

@@ -58,8 +58,10 @@ fn scripts_get_the_options_as_rows() {
 fn a_wrong_command_line_is_one_line_and_status_2() {
     let port = "wants a number from 0 to 65535";
     let workers = "wants a number from 1 to 1024";
+    let cache_control = "wants a field value, as in max-age=60 or .css,.js=max-age=60";
+    let sort = "wants name, size, date, -name, -size or -date";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
-    let rows: [(&[&str], String); 41] = [
+    let rows: [(&[&str], String); 49] = [
         (&["--nonsense"], "there is no option --nonsense; see --help".into()),
         (&["--nonsense=1"], "there is no option --nonsense; see --help".into()),
         (&["-x"], "there is no option -x; see --help".into()),
@@ -85,10 +87,15 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
             &["--redirect-all", "//h"],
             "--redirect-all wants a path that begins with /, or a URL, not '//h'".into(),
         ),
-        (
-            &["--cache-control", "a\nb"],
-            "--cache-control wants a field value, as in max-age=60, not 'a\\nb'".into(),
-        ),
+        (&["--cache-control", "a\nb"], format!("--cache-control {cache_control}, not 'a\\nb'")),
+        (&["--cache-control", ""], format!("--cache-control {cache_control}, not ''")),
+        (&["--cache-control", ".css"], format!("--cache-control {cache_control}, not '.css'")),
+        (&["--cache-control=.css="], format!("--cache-control {cache_control}, not '.css='")),
+        (&["--cache-control", ".a,b=c"], format!("--cache-control {cache_control}, not '.a,b=c'")),
+        (&["--cache-control", ".=c"], format!("--cache-control {cache_control}, not '.=c'")),
+        (&["--cache-control", "./a=c"], format!("--cache-control {cache_control}, not './a=c'")),
+        (&["--sort", "mtime"], format!("--sort {sort}, not 'mtime'")),
+        (&["--sort", "--date"], format!("--sort {sort}, not '--date'")),
         (
             &["--media-type", "log"],
             "--media-type wants EXT=TYPE, as in log=text/plain, not 'log'".into(),
