@@ -81,6 +81,7 @@
 //! site/listing/row.rs              one entry of a listing, in a page and in JSON
 //! server/mod.rs                    Server: bind, start, wait for a signal, drain
 //! server/budget.rs                 what memory is for what; leases of it
+//! server/by_client.rs              how much of something each client holds
 //! server/clients.rs                a worker's clients, and a turn of one of them
 //! server/colours.rs                whether colours may be used on standard output
 //! server/connection_limits.rs      how many connections there may be, and one client may hold
@@ -91,9 +92,9 @@
 //! server/responder.rs              answers a client, or hands its request over
 //! server/root_watch.rs             whether the folder is still where it was; says so if not
 //! server/shared.rs                 what all threads share
-//! server/systemd.rs                sockets that a service manager passes; what it is told
+//! server/systemd.rs                sockets that a service manager passes; what it is told, and how often
 //! server/task_thread.rs            answers what may wait
-//! server/tasks.rs                  requests that wait for a task thread, fairly
+//! server/tasks.rs                  requests that wait for a task thread; how many one household may have
 //! server/token.rs                  what a poller tells events by
 //! server/transport.rs              a client's socket: receive, send, never wait
 //! server/turn.rs                   when a turn is over: the time that a client gets
@@ -118,12 +119,12 @@
 //! sys/linux/epoll.rs               Poller
 //! sys/linux/memory.rs              how much memory there is, by sysinfo, control groups and limits
 //! sys/linux/netlink.rs             asks the kernel for networks and interfaces
-//! sys/linux/numbers.rs             numbers of system calls, by architecture
+//! sys/linux/numbers.rs             numbers of system calls, by architecture; which are always refused
 //! sys/linux/open_files_max.rs      how many descriptors there may be, by prlimit64
 //! sys/linux/openat2.rs             the call itself; unix/beneath.rs says who falls back
 //! sys/linux/processors.rs          how many processors there are
 //! sys/linux/sandbox.rs             Landlock, best effort; enters both
-//! sys/linux/seccomp.rs             a filter of system calls, best effort
+//! sys/linux/seccomp.rs             the filter made of them; calls whose arguments decide
 //! sys/linux/sendfile.rs            from a file to a socket
 //! sys/linux/statx.rs               the state of a file
 //! sys/linux/syscall.rs             system calls by number
@@ -146,7 +147,7 @@
 //! sys/unix/descriptor.rs           descriptors that a call has just made
 //! sys/unix/file.rs                 what std has of files under another name
 //! sys/unix/interfaces.rs           interfaces and their addresses
-//! sys/unix/manager.rs              what a service manager passes and is told
+//! sys/unix/manager.rs              the calls for that
 //! sys/unix/open_files_max.rs       how many descriptors there may be
 //! sys/unix/output.rs               standard output and standard error, unbuffered
 //! sys/unix/signal.rs               signals without a handler

@@ -52,18 +52,18 @@ pub struct Access {
 
 impl Access {
     /// Reads the auth file. `None`: every client is allowed, and none is a proxy. At most half of
-    /// the `workers` check passwords at the same time. The error is one line for the operator.
+    /// the `threads` that may wait check passwords at the same time. The error is one line for the operator.
     pub fn open(
         options: &AccessOptions,
         root: &Path,
-        workers: usize,
+        threads: usize,
     ) -> Result<Option<Access>, String> {
         let AccessOptions { rules, trusted_proxies, proxy_protocol, auth_file } = options;
         if rules.is_empty() && trusted_proxies.is_empty() && auth_file.is_none() {
             return Ok(None);
         }
         let login = match auth_file {
-            Some(path) => Some(AuthFile::open(path, root, workers / 2)?),
+            Some(path) => Some(AuthFile::open(path, root, threads / 2)?),
             None => None,
         };
         let list = (!rules.is_empty()).then(|| AccessList::new(rules));

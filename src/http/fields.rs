@@ -1,6 +1,6 @@
 //! Field lines and the field section (RFC 9110 §5, RFC 9112 §5): syntax and look-up. The meaning of
-//! a field belongs in the module named after it; [`Fields::one`] says what a field is worth that
-//! stands twice.
+//! a field belongs in the module named after it; one that stands twice counts as absent
+//! ([`Fields::one`]), unless its own module says otherwise.
 
 use super::grammar::{is_field_content, is_token, list, split_once, trim_ows};
 use super::limits::FIELD_SECTION_BYTES_LIMIT;

@@ -78,11 +78,18 @@ impl SitePath {
         self.directory
     }
 
-    /// Whether any name begins with a dot. `.well-known` as the first name (RFC 8615) does not count.
+    /// Whether one of its names is hidden.
     pub fn is_hidden(&self) -> bool {
         let mut names = self.bytes.split(|&byte| byte == b'/');
-        names.next().is_some_and(|first| first.starts_with(b".") && first != b".well-known")
-            || names.any(|name| name.starts_with(b"."))
+        names.next().is_some_and(is_hidden_in_root) || names.any(is_hidden_name)
+    }
+
+    /// Whether a name in this directory is hidden.
+    pub fn hides(&self, name: &[u8]) -> bool {
+        match self.bytes.is_empty() {
+            true => is_hidden_in_root(name),
+            false => is_hidden_name(name),
+        }
     }
 
     /// The path of `name` in this directory.
@@ -130,6 +137,15 @@ impl SitePath {
         }
         reference
     }
+}
+
+fn is_hidden_name(name: &[u8]) -> bool {
+    name.starts_with(b".")
+}
+
+/// RFC 8615: `/.well-known/` is for everybody.
+fn is_hidden_in_root(name: &[u8]) -> bool {
+    is_hidden_name(name) && name != b".well-known"
 }
 
 /// Percent-encodes all bytes except unreserved ones and slashes.
@@ -246,6 +262,20 @@ mod tests {
             (b"/..a", true),
         ] {
             assert_eq!(SitePath::parse(path).map(|path| path.is_hidden()), Ok(hidden), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_hides_the_names_whose_paths_are_hidden() {
+        for folder in [&b""[..], b"a", b".well-known", b"a/b"] {
+            let folder = SitePath::from_name(folder);
+            for name in [&b"a"[..], b".a", b".well-known", b"..a", b"a.b"] {
+                assert_eq!(
+                    folder.hides(name),
+                    folder.join(name).is_hidden(),
+                    "{folder:?} {name:?}"
+                );
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What of the memory is for connections, and what for listings; leases of the latter.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::http::lease::Lease;
 use crate::peer::{Household, Peer};
+
+use super::by_client::{ByClient, holder};
 
 /// How the memory that the process may use is divided, in bytes. Half of it and more is left: for
 /// the system, for the kernel's buffers, and for what the allocator cannot use.
@@ -36,19 +38,14 @@ const CLIENT_PART: u64 = 4;
 #[derive(Debug)]
 pub struct Budget {
     bytes: u64,
-    held: Mutex<Held>,
-}
-
-#[derive(Debug, Default)]
-struct Held {
-    bytes: u64,
-    by_client: HashMap<Household, u64>,
+    held: AtomicU64,
+    by_client: ByClient,
 }
 
 impl Budget {
     /// As many bytes.
     pub fn new(bytes: u64) -> Budget {
-        Budget { bytes, held: Mutex::default() }
+        Budget { bytes, held: AtomicU64::new(0), by_client: ByClient::default() }
     }
 
     /// How many there are in all.
@@ -63,34 +60,19 @@ impl Budget {
 
     /// Counts `after` bytes in place of `before`. `false`: nothing has changed.
     fn change(&self, holder: Option<Household>, before: u64, after: u64) -> bool {
-        let mut held = self.held();
-        debug_assert!(before <= held.bytes, "given back once");
-        let all = held.bytes - before + after;
-        let is_more = after > before;
-        if is_more && all > self.bytes {
+        let count = |held: u64| {
+            debug_assert!(before <= held, "given back once");
+            let all = held - before + after;
+            (after <= before || all <= self.bytes).then_some(all)
+        };
+        if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_err() {
             return false;
         }
-        if let Some(holder) = holder {
-            let own = held.by_client.get(&holder).copied().unwrap_or_default();
-            debug_assert!(before <= own, "given back by whom it was taken for");
-            let own = own - before + after;
-            if is_more && own > self.bytes / CLIENT_PART {
-                return false;
-            }
-            match own {
-                0 => held.by_client.remove(&holder),
-                _ => held.by_client.insert(holder, own),
-            };
-            if held.by_client.is_empty() {
-                held.by_client.shrink_to_fit();
-            }
+        let is_counted = self.by_client.change(holder, before, after, self.bytes / CLIENT_PART);
+        if !is_counted {
+            self.held.fetch_sub(after - before, Ordering::Relaxed);
         }
-        held.bytes = all;
-        true
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        is_counted
     }
 }
 
@@ -118,13 +100,6 @@ impl Drop for BudgetLease {
         let is_given_back = self.budget.change(self.holder, self.bytes, 0);
         debug_assert!(is_given_back, "less is always there");
     }
-}
-
-/// Whose part of connections and memory `peer` takes. `None` for peers that speak for many clients:
-/// proxies, and this machine, where one may run.
-pub(super) fn holder(peer: Peer) -> Option<Household> {
-    let speaks_for_many = peer.is_proxy || peer.is_this_machine();
-    (!speaks_for_many).then(|| peer.household())
 }
 
 #[cfg(test)]
@@ -178,10 +153,10 @@ mod tests {
             assert_eq!(leases[at].resize(bytes), expected, "{at}: {bytes}");
         }
         leases.truncate(1);
-        assert_eq!(budget.held().bytes, 100);
-        assert_eq!(budget.held().by_client.len(), 1);
+        assert_eq!(budget.held.load(Ordering::Relaxed), 100);
+        assert!(!budget.by_client.is_empty());
         drop(leases);
-        assert_eq!(budget.held().bytes, 0);
-        assert!(budget.held().by_client.is_empty());
+        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+        assert!(budget.by_client.is_empty());
     }
 }

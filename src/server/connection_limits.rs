@@ -1,15 +1,13 @@
-//! How many connections there may be, and how many of them one client may hold. A client is a
-//! [`Household`]: usually an IPv4 address or an IPv6 /64.
+//! How many connections there may be, and how many of them one client may hold.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, DESCRIPTORS_TO_SERVE, descriptors_of};
-use crate::peer::{Household, Peer};
+use crate::peer::Peer;
 use crate::sys;
 
-use super::budget::{Shares, holder};
+use super::budget::Shares;
+use super::by_client::{ByClient, holder};
 
 /// The most that a connection costs in this process, in bytes: an incomplete head, pipelined
 /// requests after it, and answers that the client does not read. Times `max` it bounds the memory.
@@ -21,7 +19,7 @@ pub const CONNECTION_BYTES_MAX: u64 = 112 << 10;
 pub struct ConnectionLimits {
     max: usize,
     count: AtomicUsize,
-    by_client: Mutex<HashMap<Household, usize>>,
+    by_client: ByClient,
 }
 
 /// One client may hold one in this many connections. That is enough for a household behind one
@@ -61,7 +59,7 @@ impl ConnectionLimits {
         let by_memory = by_memory.unwrap_or(usize::MAX).max(BY_MEMORY_MIN);
         let by_default = || by_descriptors.min(by_memory).min(DEFAULT_MAX);
         let max = config.connections_max.unwrap_or_else(by_default).min(most);
-        Ok(ConnectionLimits { max, count: AtomicUsize::new(0), by_client: Mutex::default() })
+        Ok(ConnectionLimits { max, count: AtomicUsize::new(0), by_client: ByClient::default() })
     }
 
     /// How many connections there may be.
@@ -76,36 +74,19 @@ impl ConnectionLimits {
 
     /// Counts a connection. `false`: it was not counted, for the client has as many as it may.
     pub fn take(&self, peer: Peer) -> bool {
-        if let Some(holder) = holder(peer) {
-            let mut by_client = self.by_client();
-            let held = by_client.entry(holder).or_default();
-            if *held >= (self.max / CLIENT_PART).max(1) {
-                return false;
-            }
-            *held += 1;
+        let most = (self.max / CLIENT_PART).max(1) as u64;
+        let is_counted = self.by_client.change(holder(peer), 0, 1, most);
+        if is_counted {
+            self.count.fetch_add(1, Ordering::Relaxed);
         }
-        self.count.fetch_add(1, Ordering::Relaxed);
-        true
+        is_counted
     }
 
     /// Ends the count of a connection that was taken.
     pub fn give_back(&self, peer: Peer) {
         let before = self.count.fetch_sub(1, Ordering::Relaxed);
         debug_assert!(before > 0, "a connection is given back once");
-        let Some(holder) = holder(peer) else {
-            return;
-        };
-        let mut by_client = self.by_client();
-        debug_assert!(by_client.contains_key(&holder), "given back by whom it was taken for");
-        if let Some(held) = by_client.get_mut(&holder) {
-            *held -= 1;
-            if *held == 0 {
-                by_client.remove(&holder);
-                if by_client.is_empty() {
-                    by_client.shrink_to_fit();
-                }
-            }
-        }
+        self.by_client.change(holder(peer), 1, 0, 0);
     }
 
     /// From now on the connection counts for another client. `false`: nothing has changed, for that
@@ -117,10 +98,6 @@ impl ConnectionLimits {
         }
         is_taken
     }
-
-    fn by_client(&self) -> MutexGuard<'_, HashMap<Household, usize>> {
-        self.by_client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +107,7 @@ mod tests {
     #[test]
     fn a_client_is_an_address_or_a_64() {
         let limits =
-            ConnectionLimits { max: 8, count: AtomicUsize::new(0), by_client: Mutex::default() };
+            ConnectionLimits { max: 8, count: AtomicUsize::new(0), by_client: ByClient::default() };
         let rows = [
             ("2001:db8:0:1::1", true),
             ("2001:db8:0:1:ffff::2", true),
@@ -168,6 +145,6 @@ mod tests {
         }
         assert!(!limits.is_full());
         assert_eq!(limits.count.load(Ordering::Relaxed), 0);
-        assert!(limits.by_client().is_empty());
+        assert!(limits.by_client.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The only sockets and threads: binds, starts the workers, waits for a signal, drains.
 
 pub mod budget;
+mod by_client;
 mod clients;
 pub mod colours;
 pub mod connection_limits;
@@ -247,7 +248,11 @@ impl Server {
         lines.extend(self.shared.access.iter().flat_map(Access::summary));
         lines.push(format!("Connections: {} at most", self.shared.connection_limits.max()));
         lines.push(format!("Listings: {} bytes at most", self.shared.listings.bytes()));
-        lines.push(format!("Threads: {}", config.workers()));
+        lines.push(format!(
+            "Threads: {} for connections, {} for what takes time",
+            config.workers(),
+            tasks::THREADS
+        ));
         lines.push(match (root.symlinks(), root.has_openat2()) {
             (Symlinks::Follow, _) => "Paths: symbolic links may lead out of the folder".to_owned(),
             (_, true) => "Paths: the kernel keeps them in the folder (openat2)".to_owned(),

@@ -98,13 +98,14 @@ impl ClientResponder<'_> {
 
     /// A task thread will answer it, unless there are too many tasks already.
     fn hand_over(&self, request: &Request<'_>) -> Reply<Record> {
-        let Resources { shared, worker, .. } = &*self.resources;
+        let Resources { shared, worker, now, .. } = &*self.resources;
         let task = Task {
             worker: *worker,
             token: self.token,
             peer: self.peer,
             server: own_address(self.socket, self.peer),
             head: request.to_head(),
+            deadline_milliseconds: now.milliseconds + shared.limits.await_milliseconds,
         };
         match shared.tasks.add(task) {
             true => Reply::Later,

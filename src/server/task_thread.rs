@@ -24,8 +24,12 @@ pub fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// `None`: never, for the head was valid when it came.
+/// `None`: nobody waits for it any more. The head was valid when it came.
 fn answer(shared: &Shared, task: &Task) -> Option<Answer<Record>> {
+    let now = shared.now();
+    if now.milliseconds >= task.deadline_milliseconds {
+        return None;
+    }
     let parsed = HeadReader::default().read(&task.head, &shared.limits).ok()??;
     let exchange = Exchange {
         shared,
@@ -34,7 +38,7 @@ fn answer(shared: &Shared, task: &Task) -> Option<Answer<Record>> {
         // Nothing is kept: the next task is somebody else's.
         open_files: &mut OpenFiles::default(),
         buffers: &mut Buffers::default(),
-        now: &shared.now(),
+        now: &now,
     };
     let answer = exchange.answer(&parsed.request, None, Patience::Any);
     Some(answer.unwrap_or_else(|_| busy(shared, &parsed.request)))

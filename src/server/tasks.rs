@@ -1,5 +1,5 @@
-//! Threads for what may wait: a large folder, a hash. Workers hand requests over and go on; the
-//! answers come back to them.
+//! Requests that wait for a task thread, because their answers may take time: a large folder, a hash.
+//! Fairly: how many one household may have, waiting and running.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::peer::{Household, Peer};
 
+use super::by_client::holder;
 use super::token::Token;
 
 /// A request that a worker could not answer without waiting.
@@ -22,6 +23,8 @@ pub struct Task {
     pub server: Option<IpAddr>,
     /// The head of the request.
     pub head: Vec<u8>,
+    /// When the connection gives up, in the core's time: then nobody wants the answer.
+    pub deadline_milliseconds: u64,
 }
 
 /// Requests that wait for a task thread.
@@ -45,19 +48,17 @@ pub const THREADS: usize = 4;
 const THREADS_A_HOUSEHOLD: usize = THREADS / 2;
 /// Heads of some KiB each, of at most 40.
 const WAITING_MAX: usize = 128;
-/// Of them one household may have so many. Programs of this machine and proxies, which ask for many
-/// people, may have all.
+/// Of them one household may have so many. Who speaks for many clients may have all.
 const WAITING_A_HOUSEHOLD: usize = WAITING_MAX / 4;
 
 impl Tasks {
     /// Adds a task. `false`: there are too many, of this household or at all.
     pub fn add(&self, task: Task) -> bool {
-        let household = task.peer.household();
         let mut state = self.state();
-        let own = state.waiting.iter().filter(|other| other.peer.household() == household).count();
-        let asks_for_many = task.peer.is_proxy || task.peer.is_this_machine();
-        let most = if asks_for_many { WAITING_MAX } else { WAITING_A_HOUSEHOLD };
-        if state.waiting.len() >= WAITING_MAX || own >= most {
+        let own = holder(task.peer).map_or(0, |own| {
+            state.waiting.iter().filter(|other| holder(other.peer) == Some(own)).count()
+        });
+        if state.waiting.len() >= WAITING_MAX || own >= WAITING_A_HOUSEHOLD {
             return false;
         }
         state.waiting.push_back(task);
@@ -117,6 +118,7 @@ mod tests {
             peer: Peer::behind_proxy([192, 0, 2, client].into()),
             server: None,
             head: Vec::new(),
+            deadline_milliseconds: 0,
         }
     }
 

@@ -73,6 +73,20 @@ pub struct Client {
     pub shrunk: bool,
 }
 
+/// What the connection of a client is driven with. A method would borrow all of the client.
+macro_rules! responder {
+    ($client:ident, $world:ident) => {
+        TestResponder {
+            world: $world,
+            given: &mut $client.given,
+            pending: &mut $client.pending,
+            records: &mut $client.records,
+            came: $client.taken,
+            last_sent: $client.last_activity,
+        }
+    };
+}
+
 impl Client {
     pub fn new(world: &mut World<'_>) -> Client {
         let mut random = Random::new(world.random.next());
@@ -154,14 +168,7 @@ impl Client {
                 self.disturbed = true;
                 world.tally.starved += 1;
             }
-            let mut responder = TestResponder {
-                world,
-                given: &mut self.given,
-                pending: &mut self.pending,
-                records: &mut self.records,
-                came: self.taken,
-                last_sent: self.last_activity,
-            };
+            let mut responder = responder!(self, world);
             self.connection.expired(&mut responder);
             let before = self.connection.deadline_milliseconds();
             self.advance(world);
@@ -178,14 +185,7 @@ impl Client {
     /// Brings the answer that was to come later, if its time has come, whatever is being sent: a
     /// worker looks at answers before deadlines.
     fn bring_answer(&mut self, world: &mut World<'_>) {
-        let mut responder = TestResponder {
-            world,
-            given: &mut self.given,
-            pending: &mut self.pending,
-            records: &mut self.records,
-            came: self.taken,
-            last_sent: self.last_activity,
-        };
+        let mut responder = responder!(self, world);
         if let Some(answer) = responder.take_pending() {
             self.connection.answer(answer, &mut responder);
             world.tally.late += 1;
@@ -202,14 +202,7 @@ impl Client {
     fn advance(&mut self, world: &mut World<'_>) {
         for _ in 0..1_000_000 {
             let now = world.now;
-            let mut responder = TestResponder {
-                world,
-                given: &mut self.given,
-                pending: &mut self.pending,
-                records: &mut self.records,
-                came: self.taken,
-                last_sent: self.last_activity,
-            };
+            let mut responder = responder!(self, world);
             match self.connection.next_step(&mut responder) {
                 Step::Read => {
                     self.sending = None;
@@ -241,14 +234,7 @@ impl Client {
                     since.1 += count;
                     self.room -= count;
                     self.last_activity = now.milliseconds;
-                    let mut responder = TestResponder {
-                        world,
-                        given: &mut self.given,
-                        pending: &mut self.pending,
-                        records: &mut self.records,
-                        came: self.taken,
-                        last_sent: self.last_activity,
-                    };
+                    let mut responder = responder!(self, world);
                     self.connection.sent(count as usize, &mut responder);
                 }
                 Step::Await => {
@@ -300,14 +286,7 @@ impl Client {
                         "lingers for too many bytes"
                     );
                 }
-                let mut responder = TestResponder {
-                    world,
-                    given: &mut self.given,
-                    pending: &mut self.pending,
-                    records: &mut self.records,
-                    came: self.taken,
-                    last_sent: self.last_activity,
-                };
+                let mut responder = responder!(self, world);
                 self.connection.received(came, &mut responder);
                 true
             }
@@ -388,27 +367,13 @@ impl Client {
         world.tally.drained += 1;
         self.drained_at = Some(self.given.len());
         self.disturbed = true;
-        let responder = TestResponder {
-            world,
-            given: &mut self.given,
-            pending: &mut self.pending,
-            records: &mut self.records,
-            came: self.taken,
-            last_sent: self.last_activity,
-        };
+        let responder = responder!(self, world);
         self.connection.drain(&responder);
         self.advance(world);
     }
 
     fn gone(&mut self, world: &mut World<'_>) {
-        let mut responder = TestResponder {
-            world,
-            given: &mut self.given,
-            pending: &mut self.pending,
-            records: &mut self.records,
-            came: self.taken,
-            last_sent: self.last_activity,
-        };
+        let mut responder = responder!(self, world);
         self.connection.abandon(&mut responder);
         self.ended_at = world.now.milliseconds;
         self.wake = None;
@@ -423,14 +388,7 @@ impl Client {
     fn check_nothing_follows(&mut self, world: &mut World<'_>) {
         let answers = self.given.len();
         for _ in 0..2 {
-            let mut responder = TestResponder {
-                world,
-                given: &mut self.given,
-                pending: &mut self.pending,
-                records: &mut self.records,
-                came: self.taken,
-                last_sent: self.last_activity,
-            };
+            let mut responder = responder!(self, world);
             let request = b"GET /r1 HTTP/1.1\r\nHost: h\r\n\r\n";
             self.connection.received(request, &mut responder);
             let step = self.connection.next_step(&mut responder);

@@ -1,8 +1,10 @@
 //! What other clients, the watchdog and the end of the server see of calls that take long. strace
 //! makes them long: so all is counted, and no time is measured.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::sync::Arc;
@@ -11,21 +13,22 @@ use std::thread;
 
 use crate::support::client::{Conversation, connect, fetch, get, try_connect};
 use crate::support::folder::Folder;
-use crate::support::server::{TestServer, command_behind, is_emulated, works};
+use crate::support::server::{TestServer, command_behind, is_emulated, signal, works};
 use crate::support::{DEADLINE, skip, wait_until};
 
-/// A server in which the calls that open a file take longer. `delay`: how many microseconds, and
-/// which calls of each thread. `None`, and said, where nothing can be traced.
-fn slow(delay: &str, options: &[&str], site: &Folder) -> Option<Command> {
+/// A server in which a system call takes longer. `slow`: what strace is told of it; `delay`: so many
+/// microseconds. `None`, and said, where nothing can be traced.
+fn slowed(slow: &[&str], delay: &str, options: &[&str], site: &Folder) -> Option<Command> {
     if is_emulated() {
         // An emulator makes calls of its own, and not this one.
         skip("nothing can be delayed in an emulator");
         return None;
     }
-    let inject = format!("inject=openat2:delay_enter={delay}");
+    let call = slow[0];
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:delay_enter={delay}"));
     // The server is what is started here, not strace.
-    let starter = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2"];
-    let starter = [&starter[..], &["-e", &inject]].concat();
+    let starter = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+    let starter = [&starter[..], &slow[1..]].concat();
     works(&starter).then(|| {
         let mut command = command_behind(&starter);
         command.args(["--port", "0"]).args(options).arg(site.path());
@@ -33,9 +36,42 @@ fn slow(delay: &str, options: &[&str], site: &Folder) -> Option<Command> {
     })
 }
 
-/// Three seconds for the first call of each thread: once at the start, and then each worker can be
-/// stuck once.
-const STUCK_ONCE: &str = "3000000:when=1";
+/// Opening the file `a`, and nothing else.
+const OPENING_A: [&str; 3] = ["openat2", "-P", "a"];
+
+/// So many microseconds that no test sees the end of them.
+const FOR_EVER: &str = "200000000";
+
+/// A server that strace holds: without strace it can end.
+struct Slowed(TestServer);
+
+impl Slowed {
+    /// Ends strace, which does not let go of a thread in the middle of a delay, dead or alive.
+    fn let_go(&self) {
+        let tracer = self.0.status_of("TracerPid");
+        if let Some(tracer) = tracer.and_then(|tracer| tracer.parse().ok()).filter(|&id| id > 0) {
+            signal(tracer, "KILL");
+        }
+    }
+}
+
+impl Drop for Slowed {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+/// Waits until a thread of the server is in openat2(2), whose number is the same everywhere.
+fn wait_until_opening(server: &TestServer) {
+    let threads = format!("/proc/{}/task", server.pid());
+    let is_opening = |thread: fs::DirEntry| {
+        let call = fs::read_to_string(thread.path().join("syscall"));
+        call.is_ok_and(|call| call.starts_with("437 "))
+    };
+    wait_until("a file is being opened", || {
+        fs::read_dir(&threads).expect("its threads").flatten().any(is_opening)
+    });
+}
 
 /// Whether something waits to be read.
 fn has_come(stream: &TcpStream) -> bool {
@@ -46,9 +82,9 @@ fn has_come(stream: &TcpStream) -> bool {
 #[test]
 fn others_are_answered_between_pipelined_requests_that_take_long() {
     const PIPELINED: usize = 200;
-    const ASKED: usize = 10;
+    const ASKED: usize = 5;
     let site = Folder::with(&[("a", "one")]);
-    let Some(command) = slow("5000", &["-w", "1"], &site) else { return };
+    let Some(command) = slowed(&["openat2"], "20000", &["-w", "1"], &site) else { return };
     let server = TestServer::launch(command);
     let mut light = Conversation::open(server.address());
     assert_eq!(light.get("/a").text(), "one");
@@ -70,9 +106,10 @@ fn others_are_answered_between_pipelined_requests_that_take_long() {
     for _ in 0..ASKED {
         assert_eq!(light.get("/a").text(), "one");
     }
-    // One or two for each of the others' rounds, were no time lost between them.
+    // One or two for each of the others' rounds, and what is answered while this test waits for a
+    // processor.
     let between = answered.load(Ordering::Relaxed);
-    assert!(between < PIPELINED / 2, "{between} of {PIPELINED}");
+    assert!(between < PIPELINED * 3 / 4, "{between} of {PIPELINED}");
     reader.join().expect("all are answered");
     // It goes on, with new clients and old ones.
     assert_eq!(light.get("/a").text(), "one");
@@ -92,7 +129,9 @@ fn the_watchdog_is_told_nothing_while_a_worker_is_stuck() {
             let length = manager.recv(&mut message).expect("a message");
             String::from_utf8(message[..length].to_vec()).expect("words")
         };
-        let Some(mut command) = slow(STUCK_ONCE, &["-w", workers], &site) else { return };
+        let Some(mut command) = slowed(&OPENING_A, "5000000", &["-w", workers], &site) else {
+            return;
+        };
         command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000000");
         let server = TestServer::launch(command);
         let place = format!("STATUS=Listening on port:{}", server.port);
@@ -125,28 +164,76 @@ fn the_watchdog_is_told_nothing_while_a_worker_is_stuck() {
 fn the_port_is_free_whatever_hangs() {
     let site = Folder::with(&[("a", "one")]);
     site.write_pattern("large", 32 << 20, &[]);
-    let mut rows = vec![None];
-    rows.extend(slow(STUCK_ONCE, &["-w", "2"], &site).map(Some));
-    for slow in rows {
+    // A client that does not read, and a file that is never open.
+    let mut rows = vec![(None, "/large")];
+    rows.extend(slowed(&OPENING_A, FOR_EVER, &["-w", "2"], &site).map(|slow| (Some(slow), "/a")));
+    for (slow, path) in rows {
         let is_slow = slow.is_some();
-        let first = match slow {
+        let first = Slowed(match slow {
             Some(command) => TestServer::launch(command),
             None => TestServer::start(&["-w", "2"], site.path()),
-        };
-        let mut running = connect(first.address());
-        running.write_all(get("/large").as_bytes()).expect("sent");
-        if !is_slow {
-            running.read_exact(&mut [0; 1000]).expect("the beginning");
+        });
+        let server = &first.0;
+        let mut running = connect(server.address());
+        running.write_all(get(path).as_bytes()).expect("sent");
+        match is_slow {
+            true => wait_until_opening(server),
+            false => running.read_exact(&mut [0; 1000]).expect("the beginning"),
         }
-        first.signal("TERM");
-        wait_until("no one listens", || try_connect(first.address()).is_err());
-        let port = first.port.to_string();
+        server.signal("TERM");
+        wait_until("no one listens", || try_connect(server.address()).is_err());
+        let port = server.port.to_string();
         let second = TestServer::start(&["--port", &port], site.path());
         assert_eq!(fetch(second.address(), "/a").text(), "one");
-        assert!(first.is_running());
+        assert!(server.is_running());
         assert_eq!(has_come(&running), !is_slow);
         // At once, beside a thread that does not.
-        first.signal("TERM");
-        assert_eq!(first.wait().code(), Some(0));
+        server.signal("TERM");
+        wait_until("it ends", || server.status_of("State").is_none_or(|it| it.starts_with('Z')));
+        first.let_go();
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+/// Folders are read, and passwords hashed, beside the loops: one worker answers others meanwhile.
+#[test]
+fn a_listing_and_a_hash_delay_nobody_else() {
+    let site = Folder::with(&[("a", "one"), ("d/b", "two")]);
+    let folder = site.join("d");
+    let reading = ["getdents64", "-P", folder.to_str().expect("UTF-8")];
+    let Some(command) = slowed(&reading, FOR_EVER, &["-w", "1"], &site) else { return };
+    let slow = Slowed(TestServer::launch(command));
+    let server = &slow.0;
+    let mut listing = connect(server.address());
+    listing.write_all(get("/d/").as_bytes()).expect("sent");
+    let mut light = Conversation::open(server.address());
+    for _ in 0..20 {
+        assert_eq!(light.get("/a").text(), "one");
+    }
+    assert!(!has_come(&listing), "the folder is read at once");
+
+    let users = Folder::new();
+    // As long as a hash may take: some tenths of a second even in a fast build.
+    let line = "ana:$5$rounds=100000$saltsaltsalt$0000000000000000000000000000000000000000000\n";
+    users.write("users", line);
+    let own = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(users.join("users"), own).expect("its mode");
+    let path = users.join("users");
+    let options = ["-w", "1", "--auth-file", path.to_str().expect("UTF-8")];
+    let server = TestServer::start(&options, site.path());
+    let guess = get("/a").replace("\r\n\r\n", "\r\nAuthorization: Basic YW5hOng=\r\n\r\n");
+    // So many that the last is not hashed while the light client asks.
+    let mut guessers: Vec<TcpStream> = (0..4).map(|_| connect(server.address())).collect();
+    for guesser in &mut guessers {
+        guesser.write_all(guess.as_bytes()).expect("sent");
+    }
+    let mut light = Conversation::open(server.address());
+    for _ in 0..20 {
+        assert_eq!(light.get("/a").status(), 401);
+    }
+    assert!(!guessers.iter().all(has_come), "passwords are hashed at once");
+    for guesser in guessers {
+        guesser.set_nonblocking(false).expect("an option");
+        assert_eq!(Conversation::over(guesser).answer().status(), 401);
     }
 }

@@ -294,10 +294,16 @@ impl TestServer {
 
     /// Resident memory.
     pub fn resident_bytes(&self) -> u64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        let kibibytes = self.status_of("VmRSS");
+        let kibibytes = kibibytes.and_then(|it| it.strip_suffix(" kB")?.trim().parse().ok());
         kibibytes.map_or(0, |kibibytes: u64| kibibytes << 10)
+    }
+
+    /// A line of the status that the kernel keeps of the process, if it is there.
+    pub fn status_of(&self, name: &str) -> Option<String> {
+        let status = self.proc("status");
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned);
+        status.lines().find_map(value).map(|value| value.trim().to_owned())
     }
 
     /// How many descriptors are open.

@@ -132,7 +132,7 @@ impl Listing {
         };
         root.entries(directory, path.as_bytes(), |entry| {
             let name = entry.name();
-            if name.first() == Some(&b'.') && !options.hidden && path.join(name).is_hidden() {
+            if !options.hidden && path.hides(name) {
                 return Ok(());
             }
             let found = match entry.state() {

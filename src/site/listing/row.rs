@@ -1,4 +1,4 @@
-//! One entry: in memory, in a page, and in JSON.
+//! One entry: what is known of it, and how it looks in a page and in JSON.
 
 use crate::http::date::{Calendar, two_digits};
 use crate::http::grammar::write_decimal;

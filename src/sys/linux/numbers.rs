@@ -1,4 +1,5 @@
-//! The numbers of the system calls that are made by number. All of them are here, and nowhere else.
+//! The numbers of the system calls that are made by number, and of those that the filter always
+//! refuses. All of them are here, and nowhere else.
 
 #![expect(clippy::indexing_slicing, reason = "only at compile time: a wrong index does not build")]
 
