@@ -1,5 +1,6 @@
 //! The service manager, if there is one: the sockets that it passes (sd_listen_fds(3)), and what
-//! the server reports to it and how often (sd_notify(3), the watchdog). All of it is in the environment; no option, no library.
+//! the server reports to it and how often (sd_notify(3), the watchdog). All of it is in the
+//! environment; no option, no library.
 
 use std::env;
 use std::process;

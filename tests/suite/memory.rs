@@ -131,8 +131,9 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
     if cfg!(target_env = "musl") {
         assert!(after[0] < resident + ONCE_BYTES, "{after:?} bytes, {resident} before");
     }
-    // How much that is differs by some MiB from round to round. What leaks grows in each of them.
-    assert!(after[2] < after[0].max(after[1]) + ONCE_BYTES, "it grows: {after:?} bytes");
+    // How much that is differs by many MiB from round to round. What leaks grows in each of them.
+    let stays = |two: &[u64]| two[1] < two[0] + ONCE_BYTES;
+    assert!(after.windows(2).any(stays), "it grows: {after:?} bytes");
 }
 
 /// The longest pause that is no spinning, and the shortest spinning that is no pause: a thread

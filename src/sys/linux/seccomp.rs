@@ -3,7 +3,8 @@
 //! lead to: paths are for Landlock.
 //!
 //! What is always refused stands in `numbers.rs`; here are the calls whose arguments decide. Both list
-//! what is refused, not what is allowed: a C library may make calls that nobody here knows, and the kernel need not run the filter for calls that it always allows (Linux 5.11).
+//! what is refused, not what is allowed: a C library may make calls that nobody here knows, and the
+//! kernel need not run the filter for calls that it always allows (Linux 5.11).
 
 use std::ffi::{c_int, c_long, c_uint, c_ulong, c_ushort};
 
