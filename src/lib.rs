@@ -67,6 +67,7 @@
 //! http/outgoing.rs                 answers on their way, in the order of the requests
 //! http/state.rs                    the states of a connection
 //! http/connection.rs               one connection: bytes in, steps out · RFC 9112 §9
+//! http/connection/late.rs          what a connection waits for that is not the client
 //! site/mod.rs                      Site: from a request to the response
 //! site/files.rs                    open files, what their answers share; those kept open for a moment
 //! site/ip_page.rs                  the virtual path /ip
@@ -117,6 +118,7 @@
 //! sys/linux/constants.rs           numbers of Linux that several files need
 //! sys/linux/entries.rs             what an open directory holds: getdents64
 //! sys/linux/epoll.rs               Poller
+//! sys/linux/medium.rs             where files are kept, and whether reading one would wait
 //! sys/linux/memory.rs              how much memory there is, by sysinfo, control groups and limits
 //! sys/linux/netlink.rs             asks the kernel for networks and interfaces
 //! sys/linux/numbers.rs             numbers of system calls, by architecture; which are always refused
@@ -132,6 +134,7 @@
 //! sys/portable/mod.rs              what works everywhere, where a system has nothing better
 //! sys/portable/connected.rs        the networks of the machine's own addresses
 //! sys/portable/entries.rs          what a directory holds, as std reads it
+//! sys/portable/medium.rs          where files are kept, not known
 //! sys/portable/memory.rs           memory, not known
 //! sys/portable/openat2.rs          no openat2
 //! sys/portable/poll.rs             Poller by poll(2), also WSAPoll

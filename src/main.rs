@@ -14,7 +14,7 @@ fn main() -> ExitCode {
             Err(error) => fail(&error, 1),
         },
         Ok(Command::Serve(config)) => match Server::bind(&config).and_then(Server::run) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(never) => match never {},
             Err(error) => fail(&error, 1),
         },
         Ok(Command::Check(config)) => match Server::bind(&config) {

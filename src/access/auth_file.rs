@@ -32,12 +32,17 @@ struct Seen {
     is_fresh: bool,
     /// When to look at it again.
     look_milliseconds: u64,
+    /// Somebody who may wait is to look at it.
+    is_claimed: bool,
 }
 
 /// Enough for some ten thousand users.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// We look at it at most once a second.
 const LOOK_MILLISECONDS: u64 = 1_000;
+/// Somebody who has claimed to look at it may have been turned away. Then another does after as long
+/// as a client waits for an answer.
+const CLAIM_MILLISECONDS: u64 = 30_000;
 /// The coarsest clock of a file system: FAT's.
 const TICK_SECONDS: i64 = 2;
 
@@ -74,6 +79,23 @@ impl AuthFile {
         folders
     }
 
+    /// Whether to call [`AuthFile::refresh`] now, for somebody who may not wait and finds somebody
+    /// who may. Until that one has looked, all others are told `false`: they go on with the users as
+    /// they are, even if the disk of the file never answers.
+    pub fn claim(&self, now: &Now) -> bool {
+        let mut seen = match self.seen.try_lock() {
+            Ok(seen) => seen,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let is_due = now.milliseconds >= seen.look_milliseconds;
+        if is_due {
+            seen.look_milliseconds = now.milliseconds + CLAIM_MILLISECONDS;
+            seen.is_claimed = true;
+        }
+        is_due
+    }
+
     /// Reads it again if it has changed. Looks at most once a second, and does not wait for another
     /// thread that does. After an error `accounts` are unchanged; the error is returned once.
     pub fn refresh(&self, accounts: &Accounts, now: &Now) -> Option<String> {
@@ -82,9 +104,10 @@ impl AuthFile {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        if now.milliseconds < seen.look_milliseconds {
+        if now.milliseconds < seen.look_milliseconds && !seen.is_claimed {
             return None;
         }
+        seen.is_claimed = false;
         seen.look_milliseconds = now.milliseconds + LOOK_MILLISECONDS;
         let state = state_of(&self.path);
         let has_changed = state != seen.state;
@@ -275,6 +298,31 @@ mod tests {
         folder.write("users", &["dddd"]);
         assert_eq!(file.reload(&accounts), None);
         assert!(knows(&accounts, "dddd") && !knows(&accounts, "bb"));
+    }
+
+    #[test]
+    fn one_of_those_who_may_not_wait_claims_a_look() {
+        let folder = Folder::new("claim");
+        folder.write("users", &["a"]);
+        let (file, accounts) = folder.open();
+        assert_eq!(file.refresh(&accounts, &at(0)), None);
+        // When, and whether it is claimed.
+        let claims = |rows: &[(u64, bool)]| {
+            for &(milliseconds, claimed) in rows {
+                assert_eq!(file.claim(&at(milliseconds)), claimed, "{milliseconds}");
+            }
+        };
+        claims(&[(999, false), (1_000, true), (1_000, false), (2_000, false)]);
+        folder.write("users", &["a", "bb"]);
+        assert_eq!(file.refresh(&accounts, &at(2_001)), None);
+        assert!(knows(&accounts, "bb"));
+        // Nobody has looked: another claims it after a while.
+        claims(&[(3_000, false), (3_001, true), (33_000, false), (33_001, true)]);
+        // Somebody is looking, for as long as it takes.
+        let looking = file.seen.lock().expect("the lock");
+        claims(&[(1 << 40, false)]);
+        drop(looking);
+        claims(&[(1 << 40, true)]);
     }
 
     #[test]

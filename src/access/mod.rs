@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::http::authorization;
-use crate::http::fields::Field;
 use crate::http::forwarded::{self, Source};
 use crate::http::now::Now;
 use crate::http::request::{Method, Request};
@@ -93,10 +92,14 @@ impl Access {
 
     /// Reads the auth file again if it has changed, looking at most once a second. If the file is
     /// wrong, keeps the users and returns one line for the operator.
-    pub fn refresh(&self, now: &Now) -> Option<String> {
-        let (file, accounts) = self.login.as_ref()?;
-        let error = file.refresh(accounts, now)?;
-        Some(error + USERS_KEPT)
+    pub fn refresh(&self, now: &Now, patience: Patience) -> Result<Option<String>, Unready> {
+        let Some((file, accounts)) = &self.login else {
+            return Ok(None);
+        };
+        if patience == Patience::None {
+            return if file.claim(now) { Err(Unready) } else { Ok(None) };
+        }
+        Ok(file.refresh(accounts, now).map(|error| error + USERS_KEPT))
     }
 
     /// Reads the auth file again now. If it is wrong, the same.
@@ -251,6 +254,6 @@ const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
 /// Whether a browser asks if a page of another origin may send a request. Such a question never
 /// has credentials, and the answer is the same for every path.
 fn is_preflight(request: &Request<'_>) -> bool {
-    let asks = request.fields.one(Field::AccessControlRequestMethod);
+    let asks = request.fields.one("Access-Control-Request-Method");
     request.method == Method::Options && asks.is_some()
 }

@@ -24,12 +24,17 @@
 //! | the client ends | Closed | Closed once all is sent | the answer first | no lingering | Closed |
 //! | all is sent | – | reads on | – | Lingering or Closed | – |
 //! | the answer comes | – | – | Head or Closing | dropped | dropped |
+//! | a part of a file comes (c) | – | is sent | is sent | is sent | – |
 //! | a file is unreadable | – | another answer, or Closed | – | the same | – |
 //! | the time is over | Closed | 408 (a) or Closed | 503 | Closed | Closed |
 //! | the server stops | Closed | Closed if idle (b) | the last answer | as before | a second more |
 //!
 //! (a) if a request has begun, nothing is being sent, and the server does not stop.
+//! (c) it is not in memory, so that somebody else reads it. One that does not come in time is another
+//! answer, 503, or Closed once its head has left.
 //! (b) otherwise the next answer is the last, or Closed if the request is not complete in a second.
+
+mod late;
 
 use super::content::{ContentDecoder, ContentLength};
 use super::head::{HeadReader, first_line};
@@ -39,7 +44,7 @@ use super::outgoing::{Chunk, Framing, Outgoing};
 use super::proxy_protocol;
 use super::request::{Method, Version};
 use super::responder::{Answer, Answered, Reply, Responder, Unreadable};
-use super::response::Persistence;
+use super::response::{Persistence, Reading};
 use super::state::{Content, End, State};
 use super::status::{Reject, Status};
 
@@ -50,7 +55,8 @@ pub enum Step {
     Read,
     /// Send as much of [`Connection::chunk`] as possible, then call `sent`.
     Write,
-    /// Wait for the answer, then call [`Connection::answer`]. Do not read meanwhile.
+    /// Wait for the answer, then call [`Connection::answer`], or for a part of a file, then call
+    /// [`Connection::fetched`]. Do not read meanwhile.
     Await,
     /// Close the sending side, so that the client sees the end of the answer.
     ShutDownWriting,
@@ -173,7 +179,7 @@ impl<R> Connection<R> {
         let closing = matches!(self.state, State::Closing(End::AtOnce));
         match &self.outgoing {
             Some(outgoing) => outgoing.chunk(closing),
-            None => Chunk { bytes: b"", file: None, is_last: closing },
+            None => Chunk { bytes: b"", file: None, reading: Reading::AtOnce, is_last: closing },
         }
     }
 
@@ -213,7 +219,12 @@ impl<R> Connection<R> {
             return;
         }
         self.sent_bytes = 0;
-        self.restart_timeout(responder.limits(), responder.now());
+        match &mut self.outgoing {
+            Some(outgoing) if outgoing.is_fetching() => {
+                outgoing.stall_milliseconds_left = responder.limits().stall_milliseconds;
+            }
+            _ => self.restart_timeout(responder.limits(), responder.now()),
+        }
     }
 
     /// The file of the last [`Chunk`] is unreadable. If none of the answer has been sent, the same
@@ -231,61 +242,25 @@ impl<R> Connection<R> {
             return self.enter(State::Closed, responder);
         };
         let unreadable = Unreadable { error, is_first: !outgoing.is_remade() };
-        let answer = responder.respond_again(&parsed.request, unreadable);
+        let reply = responder.respond_again(&parsed.request, unreadable);
         let mut framing = Framing::of(&parsed.request, self.draining);
+        let mut end = End::AtOnce;
         match self.state {
-            State::Closing(_) => framing.persistence = Persistence::Close,
-            // The server was told to stop in between.
-            _ if framing.persistence == Persistence::Close => {
-                self.state = State::Closing(End::AtOnce);
+            State::Closing(before) => {
+                framing.persistence = Persistence::Close;
+                end = before;
             }
+            // The server was told to stop in between.
+            _ if framing.persistence == Persistence::Close => self.state = State::Closing(end),
             _ => {}
         }
-        outgoing.push_again(answer, framing, responder);
-    }
-
-    /// Takes the answer to the request that it waits for. Drops an answer that comes too late.
-    pub fn answer(&mut self, answer: Answer<R>, responder: &mut impl Responder<Record = R>) {
-        let State::Awaiting { mut framing, end } = self.state else {
-            return;
-        };
-        if self.draining {
-            framing.persistence = Persistence::Close;
-        }
-        self.enter(State::Head, responder);
-        self.queue(answer, framing, end, responder);
-    }
-
-    /// The deadline has passed. The next step closes the connection, or sends a 408 or a 503.
-    pub fn expired(&mut self, responder: &mut impl Responder<Record = R>) {
-        if self.outgoing.is_none() {
-            if let State::Awaiting { framing, .. } = self.state {
-                return self.give_up(framing, responder);
-            }
-            // An empty line alone is not a request. The client would take a 408 for the answer to
-            // its next request.
-            let line_bytes_max = responder.limits().request_line_bytes_max;
-            let unfinished = matches!(self.state, State::Head | State::Content(_))
-                && !first_line(self.unread(), line_bytes_max).is_empty();
-            if unfinished && !self.draining {
-                // RFC 9110 §15.5.9: only a part of the request has arrived.
-                let timeout = Reject::new(Status::RequestTimeout, "The request took too long.");
-                return self.refuse(timeout, responder);
+        match reply {
+            Reply::Ready(answer) => outgoing.push_again(answer, framing, responder),
+            Reply::Later => {
+                self.drop_if_sent(responder);
+                self.enter(State::Awaiting { framing, end }, responder);
             }
         }
-        self.abandon(responder);
-        self.enter(State::Closed, responder);
-    }
-
-    /// The answer takes too long: 503. Later requests on this connection would take as long.
-    fn give_up(&mut self, framing: Framing, responder: &mut impl Responder<Record = R>) {
-        let start = self.consumed.saturating_sub(self.last_head_bytes);
-        let head = self.received.get(start..self.consumed).unwrap_or_default();
-        let line = first_line(head, responder.limits().request_line_bytes_max);
-        let answer = responder.reject(Reject::busy(), line);
-        let framing = Framing { persistence: Persistence::Close, ..framing };
-        self.enter(State::Head, responder);
-        self.queue(answer, framing, End::Lingering, responder);
     }
 
     /// The server is stopping. The connection finishes running answers and begins no others. It
@@ -315,6 +290,14 @@ impl<R> Connection<R> {
         loop {
             if let Some(outgoing) = &mut self.outgoing {
                 outgoing.refill(responder.buffers());
+                if outgoing.has_to_fetch() {
+                    self.unready(responder);
+                }
+            }
+            if let Some(outgoing) = &mut self.outgoing {
+                if outgoing.is_fetching() {
+                    return if outgoing.has_sendable() { Step::Write } else { Step::Await };
+                }
                 if outgoing.is_cut_short() {
                     // RFC 9112 §8: closing early tells the client that content is missing.
                     self.abandon(responder);

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use super::buffers::Buffers;
-use super::fields::Field;
 use super::request::{Method, Request, Version};
 use super::responder::{Answer, Answered, Responder};
-use super::response::{Body, Persistence, Produce, Segment};
+use super::response::{Body, FETCHED_BYTES_MAX, Persistence, Produce, Reading, Segment};
 use super::status::Status;
 
 /// Bytes to send: first from memory, then, if there is one, a part of a file.
@@ -21,6 +20,8 @@ pub struct Chunk<'c> {
     pub bytes: &'c [u8],
     /// Sent second. Its range is never empty.
     pub file: Option<(&'c File, Range<u64>)>,
+    /// How that is to be read; never [`Reading::Fetched`] if there is a file.
+    pub reading: Reading,
     /// The connection closes as soon as all of it is sent.
     pub is_last: bool,
 }
@@ -41,12 +42,12 @@ impl Framing {
     pub(super) fn of(request: &Request<'_>, draining: bool) -> Framing {
         let fields = request.fields;
         let persists = match request.version {
-            _ if draining || fields.list_has(Field::Connection, "close") => false,
+            _ if draining || fields.list_has("Connection", "close") => false,
             // The client may have sent bytes for the tunnel without waiting for our answer. They
             // are not requests.
             _ if request.method == Method::Connect => false,
             Version::Http11 => true,
-            Version::Http10 => fields.list_has(Field::Connection, "keep-alive"),
+            Version::Http10 => fields.list_has("Connection", "keep-alive"),
         };
         let persistence = if persists { Persistence::Persist } else { Persistence::Close };
         Framing { method: Some(request.method), version: request.version, persistence }
@@ -63,6 +64,14 @@ pub(super) struct Outgoing<R> {
     /// Where in `bytes` the head begins whose body is in files. `None` once that head has left
     /// `bytes`.
     file_head: Option<usize>,
+    /// Of the last answer.
+    framing: Option<Framing>,
+    /// How the files of the last body are read.
+    reading: Reading,
+    /// The next part of its file is being fetched.
+    is_fetching: bool,
+    /// What the client had left when that began.
+    pub(super) stall_milliseconds_left: u64,
     /// The last answer replaces one whose file could not be read.
     is_remade: bool,
     /// All bytes queued so far, sent ones included.
@@ -102,6 +111,10 @@ impl<R> Outgoing<R> {
             start: 0,
             rest: Rest::None,
             file_head: None,
+            framing: None,
+            reading: Reading::AtOnce,
+            is_fetching: false,
+            stall_milliseconds_left: 0,
             is_remade: false,
             queued_bytes: 0,
             sent_bytes: 0,
@@ -132,9 +145,11 @@ impl<R> Outgoing<R> {
             self.queued_bytes += length;
             match response.body {
                 Body::Segments(segments) => {
+                    self.reading = segments.reading;
                     let (first, rest) = segments.split();
                     self.append(first, rest, buffers);
                     if self.is_streaming() {
+                        self.framing = Some(framing);
                         self.file_head = Some(before);
                     }
                 }
@@ -227,6 +242,7 @@ impl<R> Outgoing<R> {
         }
         self.rest = Rest::None;
         self.file_head = None;
+        self.is_fetching = false;
         self.bytes.truncate(head);
         self.queued_bytes = self.sent_bytes + (head - self.start) as u64;
         true
@@ -236,15 +252,85 @@ impl<R> Outgoing<R> {
     pub(super) fn chunk(&self, closing: bool) -> Chunk<'_> {
         let (file, is_end) = match &self.rest {
             Rest::None => (None, true),
+            // What may wait is never given out.
+            Rest::File(_, range, _) if self.is_fetched() && !range.is_empty() => (None, false),
             Rest::File(file, range, rest) => {
                 let part = (!range.is_empty()).then(|| (&**file, range.clone()));
                 (part, rest.as_slice().is_empty())
             }
             Rest::Produced(_) => (None, false),
         };
-        let bytes = self.bytes.get(self.start..).unwrap_or_default();
+        let bytes = self.sendable();
         debug_assert!(!bytes.is_empty() || file.is_some(), "nothing to send");
-        Chunk { bytes, file, is_last: closing && is_end }
+        Chunk { bytes, file, reading: self.reading, is_last: closing && is_end }
+    }
+
+    fn is_fetched(&self) -> bool {
+        self.is_fetching || self.reading == Reading::Fetched
+    }
+
+    /// Bytes in memory that may leave now: while a part is being fetched, a head that is still here
+    /// waits for it, because another may take its place.
+    fn sendable(&self) -> &[u8] {
+        let end = match self.file_head {
+            Some(head) if self.is_fetching && self.start <= head => head,
+            _ => self.bytes.len(),
+        };
+        self.bytes.get(self.start..end).unwrap_or_default()
+    }
+
+    /// Whether there is anything to send while a part is being fetched.
+    pub(super) fn has_sendable(&self) -> bool {
+        !self.sendable().is_empty()
+    }
+
+    /// The framing of the last answer with a file.
+    pub(super) fn framing(&self) -> Option<Framing> {
+        self.framing
+    }
+
+    /// Whether a part is being fetched.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.is_fetching
+    }
+
+    /// Whether a part has to be fetched before there is anything to send.
+    pub(super) fn has_to_fetch(&self) -> bool {
+        self.reading == Reading::Fetched
+            && self.start == self.bytes.len()
+            && matches!(&self.rest, Rest::File(_, range, _) if !range.is_empty())
+    }
+
+    /// The part to fetch. `None`: none, or it is being fetched.
+    pub(super) fn begin_fetching(&mut self) -> Option<(Arc<File>, Range<u64>)> {
+        let Rest::File(file, range, _) = &self.rest else {
+            return None;
+        };
+        let end = range.end.min(range.start + FETCHED_BYTES_MAX);
+        let part = range.start..end;
+        (!std::mem::replace(&mut self.is_fetching, true)).then(|| (Arc::clone(file), part))
+    }
+
+    /// The part that was fetched, or its beginning.
+    pub(super) fn fetched(&mut self, part: Vec<u8>, buffers: &mut Buffers) {
+        self.is_fetching = false;
+        let Rest::File(_, range, _) = &mut self.rest else {
+            return;
+        };
+        range.start += part.len() as u64;
+        debug_assert!(range.start <= range.end, "more was fetched than the part of the file has");
+        if self.start < self.bytes.len() {
+            self.bytes.extend_from_slice(&part);
+        } else {
+            self.file_head = None;
+            self.start = 0;
+            buffers.give(std::mem::replace(&mut self.bytes, part));
+        }
+    }
+
+    /// No part comes.
+    pub(super) fn stop_fetching(&mut self) {
+        self.is_fetching = false;
     }
 
     /// If all bytes in memory are sent, takes the next segments or produces the next piece.

@@ -1,5 +1,9 @@
 //! The interface between a connection and its user: bounds, time, buffers, and responses.
 
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::buffers::Buffers;
 use super::forwarded::Source;
 use super::limits::Limits;
@@ -29,7 +33,10 @@ pub trait Responder {
         &mut self,
         request: &Request<'_>,
         unreadable: Unreadable<Self::ReadError>,
-    ) -> Answer<Self::Record>;
+    ) -> Reply<Self::Record>;
+    /// Reads a part of a file that is being sent, and may take its time. The caller brings it by
+    /// `Connection::fetched`.
+    fn fetch(&mut self, file: &Arc<File>, range: Range<u64>);
     /// Answers an invalid request. `line`: its first line, for the log.
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Self::Record>;
     /// An answer has been sent, or sending it has ended early. Called for answers with a record.

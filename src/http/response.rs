@@ -38,6 +38,23 @@ pub enum Body {
 pub struct Segments {
     first: Segment,
     rest: Vec<Segment>,
+    /// Whether the files make wait.
+    pub(super) reading: Reading,
+}
+
+/// So much of a file is fetched at a time, so that a connection holds little of it: a head, which it
+/// holds as well, may have as many bytes.
+pub const FETCHED_BYTES_MAX: u64 = 32 << 10;
+
+/// Whether reading the files of a body may wait for a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// No: whoever sends it may read them.
+    AtOnce,
+    /// It does for what is not in memory at that moment.
+    Tried,
+    /// Nobody can tell, so that it is always taken to: see `Responder::fetch`.
+    Fetched,
 }
 
 /// A segment of a body.
@@ -91,18 +108,42 @@ impl Body {
 
     /// One segment in memory.
     pub const fn bytes(bytes: Vec<u8>) -> Body {
-        Body::Segments(Segments { first: Segment::Bytes(bytes), rest: Vec::new() })
+        Body::of(Segment::Bytes(bytes), Vec::new())
     }
 
     /// One segment in a file.
     pub const fn file(file: Arc<File>, range: Range<u64>) -> Body {
-        Body::Segments(Segments { first: Segment::File(file, range), rest: Vec::new() })
+        Body::of(Segment::File(file, range), Vec::new())
     }
 
     /// Any number of segments.
     pub const fn several(segments: Vec<Segment>) -> Body {
-        let first = Segment::Bytes(Vec::new());
-        Body::Segments(Segments { first, rest: segments })
+        Body::of(Segment::Bytes(Vec::new()), segments)
+    }
+
+    const fn of(first: Segment, rest: Vec<Segment>) -> Body {
+        Body::Segments(Segments { first, rest, reading: Reading::Tried })
+    }
+
+    /// The same, with files that are read in another way than [`Reading::Tried`].
+    pub fn read_as(mut self, reading: Reading) -> Body {
+        if let Body::Segments(segments) = &mut self {
+            segments.reading = reading;
+        }
+        self
+    }
+
+    /// The files of which every part is fetched.
+    pub fn fetched_files(&self) -> impl Iterator<Item = &Arc<File>> {
+        let segments = match self {
+            Body::Segments(segments) if segments.reading == Reading::Fetched => Some(segments),
+            _ => None,
+        };
+        let all = segments.into_iter().flat_map(|all| std::iter::once(&all.first).chain(&all.rest));
+        all.filter_map(|segment| match segment {
+            Segment::File(file, _) => Some(file),
+            Segment::Bytes(_) => None,
+        })
     }
 
     /// Bytes of the first segment that are in memory.
@@ -116,7 +157,7 @@ impl Body {
     /// In bytes: the Content-Length. `None`: not known.
     pub fn length(&self) -> Option<u64> {
         Some(match self {
-            Body::Segments(Segments { first, rest }) => {
+            Body::Segments(Segments { first, rest, .. }) => {
                 first.length() + rest.iter().map(Segment::length).sum::<u64>()
             }
             Body::Produced(source) => source.length(),

@@ -49,8 +49,6 @@ pub struct Turn<'t> {
 pub enum Next {
     /// The connection waits for the socket.
     Socket(Interest),
-    /// It waits for an answer that a task thread makes.
-    Answer,
     /// There is more to do, and nothing to wait for: others come first.
     PutOff,
     /// The connection is over.
@@ -101,9 +99,10 @@ pub fn advance(
                 }
                 Sent::Blocked => return Ok(Next::Socket(Interest::Write)),
                 Sent::Unreadable(error) => connection.unreadable(error, responder),
+                Sent::Unready => connection.unready(responder),
             },
             Step::ShutDownWriting => transport.shut_down_writing()?,
-            Step::Await => return Ok(Next::Answer),
+            Step::Await => return Ok(Next::Socket(Interest::End)),
             Step::Close => return Ok(Next::Close),
         }
     }

@@ -17,6 +17,7 @@ use crate::site::ip_page::Client;
 
 use super::log::record::Record;
 use super::shared::Shared;
+use super::tasks::Chore;
 
 /// What an answer takes.
 pub struct Exchange<'e> {
@@ -47,7 +48,7 @@ impl Exchange<'_> {
         let (site, log) = (&shared.site, &shared.log);
         let (client, admitted) = match &shared.access {
             Some(access) => {
-                if let Some(error) = access.refresh(now) {
+                if let Some(error) = access.refresh(now, patience)? {
                     log.warn(&error);
                 }
                 access.admit(peer, request, now, patience)?
@@ -72,7 +73,9 @@ impl Exchange<'_> {
         };
         let (forwarded_for, user) = (forwarded_for.as_deref(), user.as_deref());
         let record = log.record(request.line, Some(request.fields), forwarded_for, user);
-        shared.root_watch.answered(&response, site.root(), log, now);
+        if shared.root_watch.is_due(&response, now) {
+            shared.tasks.add_chore(Chore::LookAtRoot);
+        }
         Ok(Answer { response, record })
     }
 }

@@ -23,10 +23,11 @@ pub mod urls;
 mod user;
 mod worker;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,9 @@ use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
 use log::Log;
 use root_watch::RootWatch;
-use shared::{Mailbox, Shared};
+use shared::{Mailbox, Shared, stuck_tasks};
 use systemd::{Manager, Watch};
-use tasks::Tasks;
+use tasks::{Chore, Tasks};
 use urls::Reachable;
 use user::Change;
 use worker::Worker;
@@ -119,6 +120,7 @@ impl Server {
             room_wanted: AtomicBool::new(false),
             mailboxes,
             tasks: Tasks::default(),
+            stuck_tasks: AtomicUsize::new(0),
             root_watch: RootWatch::default(),
             workers,
             turns: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
@@ -150,8 +152,8 @@ impl Server {
     }
 
     /// Prints its URLs and serves. After the first signal it finishes running requests, after the
-    /// second it ends at once.
-    pub fn run(mut self) -> Result<(), String> {
+    /// second it ends at once, and the process with it: closing a file may wait for its disk.
+    pub fn run(mut self) -> Result<Infallible, String> {
         // Before the first line of the log: clients may already wait at a socket that was passed.
         self.announce();
         // Make all of them before the first one runs: clients that already wait could take the
@@ -167,16 +169,16 @@ impl Server {
                 .spawn(move || worker.run())
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
-        for _ in 0..tasks::THREADS {
+        for thread in 0..tasks::THREADS {
             let shared = Arc::clone(&self.shared);
             let builder = thread::Builder::new().name("task".to_owned()).stack_size(STACK_BYTES);
             builder
-                .spawn(move || task_thread::run(&shared))
+                .spawn(move || task_thread::run(&shared, thread))
                 .map_err(|error| format!("cannot start a thread: {error}"))?;
         }
         self.manager.tell(&format!("READY=1\nSTATUS={}", self.place()));
         let mut watch = Watch::default();
-        self.look_after_workers(&mut watch);
+        self.look_after_threads(&mut watch);
         loop {
             match self.signals.wait() {
                 Signal::Interrupt => {
@@ -184,44 +186,50 @@ impl Server {
                     break;
                 }
                 Signal::Terminate => break,
-                Signal::Reload => {
-                    if let Some(error) = self.shared.access.as_ref().and_then(Access::reload) {
-                        self.shared.log.warn(&error);
-                    }
-                }
-                Signal::Alarm => self.look_after_workers(&mut watch),
+                Signal::Reload => self.shared.tasks.add_chore(Chore::ReadUsers),
+                Signal::Alarm => self.look_after_threads(&mut watch),
             }
         }
         self.drain();
         self.shared.log.finish();
-        Ok(())
+        sys::exit_now(0)
     }
 
     /// Tells the watchdog that the server is alive, if every worker has turned since it was told
-    /// last. Otherwise it is told nothing, and ends the service in time.
-    fn look_after_workers(&self, watch: &mut Watch) {
+    /// last. Otherwise it is told nothing, and ends the service in time. Tells the service manager
+    /// which threads are stuck.
+    fn look_after_threads(&self, watch: &mut Watch) {
         let seconds = self.manager.watchdog_seconds();
-        if seconds == 0 {
-            return;
+        let now = Instant::now();
+        if seconds != 0 {
+            self.shared.look_after_tasks(now);
         }
-        let was_stuck = watch.is_stuck();
-        match watch.look(self.shared.turns()) {
-            None => {
-                self.manager.alive();
-                if was_stuck {
-                    self.manager.tell(&format!("STATUS={}", self.place()));
+        if seconds != 0 && watch.is_due(now) {
+            let was_stuck = watch.is_stuck();
+            match watch.look(self.shared.turns()) {
+                None => {
+                    self.manager.alive();
+                    self.shared.call();
+                    watch.look_again(now, seconds);
                 }
-                self.shared.call();
-                Signals::alarm(seconds);
-            }
-            Some(stuck) => {
-                if !was_stuck {
-                    self.shared.log.warn(&stuck);
-                    self.manager.tell(&format!("STATUS={stuck}"));
+                Some(stuck) => {
+                    if !was_stuck {
+                        self.shared.log.warn(&stuck);
+                    }
+                    watch.status = Some(stuck);
+                    // It may be over soon.
+                    watch.look_again(now, 1);
                 }
-                // It may be over soon.
-                Signals::alarm(1);
             }
+        }
+        if !watch.is_stuck() {
+            let stuck = self.shared.stuck_tasks.load(Ordering::Relaxed);
+            watch.status = (stuck > 0).then(|| stuck_tasks(stuck));
+        }
+        if watch.status != watch.told {
+            let status = watch.status.clone().unwrap_or_else(|| self.place());
+            self.manager.tell(&format!("STATUS={status}"));
+            watch.told.clone_from(&watch.status);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Answers the requests of one client, or hands them over to a task thread.
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, TcpStream};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +22,7 @@ use super::exchange::{Exchange, busy};
 use super::log::Lines;
 use super::log::record::Record;
 use super::shared::Shared;
-use super::tasks::Task;
+use super::tasks::{Task, Work};
 use super::token::Token;
 use super::turn::TurnClock;
 
@@ -103,8 +105,10 @@ impl ClientResponder<'_> {
             worker: *worker,
             token: self.token,
             peer: self.peer,
-            server: own_address(self.socket, self.peer),
-            head: request.to_head(),
+            work: Work::Answer {
+                server: own_address(self.socket, self.peer),
+                head: request.to_head(),
+            },
             deadline_milliseconds: now.milliseconds + shared.limits.await_milliseconds,
         };
         match shared.tasks.add(task) {
@@ -141,10 +145,23 @@ impl Responder for ClientResponder<'_> {
         &mut self,
         request: &Request<'_>,
         unreadable: Unreadable<io::Error>,
-    ) -> Answer<Record> {
-        // It was a file; what has taken its place since may take its time.
-        let answer = self.answer(request, Some(&unreadable));
-        answer.unwrap_or_else(|Unready| busy(&self.resources.shared, request))
+    ) -> Reply<Record> {
+        match self.answer(request, Some(&unreadable)) {
+            Ok(answer) => Reply::Ready(answer),
+            // A task reads the beginning before it answers, so it need not know.
+            Err(Unready) => self.hand_over(request),
+        }
+    }
+
+    fn fetch(&mut self, file: &Arc<File>, range: Range<u64>) {
+        let Resources { shared, worker, now, .. } = &*self.resources;
+        shared.tasks.add_part(Task {
+            worker: *worker,
+            token: self.token,
+            peer: self.peer,
+            work: Work::Read { file: Arc::clone(file), range },
+            deadline_milliseconds: now.milliseconds + shared.limits.await_milliseconds,
+        });
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Record> {

@@ -1,7 +1,7 @@
 //! Watches whether the folder is still at its path. It may be a mount point: the server holds the
 //! folder that it opened, so it does not see what is mounted over it later, and a file system may
 //! go away. The sandbox does not let the server open the path again, so it warns the operator, once
-//! for each change.
+//! for each change. A task thread looks, because the disk may not answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,9 +26,9 @@ pub struct RootWatch {
 const PERIOD_MILLISECONDS: u64 = 2_000;
 
 impl RootWatch {
-    /// Looks at the folder if this answer may be wrong because another folder is there: something
-    /// was missing or could not be read, or a folder was listed. Other answers cost nothing.
-    pub fn answered(&self, response: &Response, root: &Directory, log: &Log, now: &Now) {
+    /// Whether to look at the folder now, because this answer may be wrong if another folder is there:
+    /// something was missing or could not be read, or a folder was listed. Other answers cost nothing.
+    pub fn is_due(&self, response: &Response, now: &Now) -> bool {
         let is_telling = matches!(response.body, Body::Produced(_))
             || matches!(
                 response.status,
@@ -39,19 +39,17 @@ impl RootWatch {
                     | Status::ServiceUnavailable
             );
         if !is_telling {
-            return;
+            return false;
         }
         let due = self.next_milliseconds.load(Ordering::Relaxed);
         let next = now.milliseconds + PERIOD_MILLISECONDS;
         let (set, failed) = (Ordering::Relaxed, Ordering::Relaxed);
-        let is_ours = now.milliseconds >= due
-            && self.next_milliseconds.compare_exchange(due, next, set, failed).is_ok();
-        if is_ours {
-            self.look(root, log);
-        }
+        now.milliseconds >= due
+            && self.next_milliseconds.compare_exchange(due, next, set, failed).is_ok()
     }
 
-    fn look(&self, root: &Directory, log: &Log) {
+    /// Looks at the folder, and says what has changed.
+    pub fn look(&self, root: &Directory, log: &Log) {
         let name = root.path().display();
         let trouble = match root.standing() {
             Standing::Unknown => return,

@@ -11,6 +11,7 @@ use crate::http::limits::Limits;
 use crate::http::now::Now;
 use crate::http::responder::Answer;
 use crate::site::Site;
+use crate::site::files::OpenFiles;
 use crate::sys::{self, Signals, WakeSignal, Waker};
 
 use super::budget::Budget;
@@ -18,7 +19,7 @@ use super::connection_limits::ConnectionLimits;
 use super::log::Log;
 use super::log::record::Record;
 use super::root_watch::RootWatch;
-use super::tasks::Tasks;
+use super::tasks::{THREADS, Tasks};
 use super::token::Token;
 
 /// What all threads share.
@@ -38,6 +39,8 @@ pub struct Shared {
     pub mailboxes: Vec<Mailbox>,
     /// Requests that may wait.
     pub tasks: Tasks,
+    /// How many task threads are known to be stuck.
+    pub stuck_tasks: AtomicUsize,
     pub root_watch: RootWatch,
     pub workers: usize,
     /// How often each worker has looked for what has come.
@@ -92,6 +95,19 @@ impl Shared {
         Now::new(milliseconds, date)
     }
 
+    /// Looks for task threads that are stuck, and says each once. The main thread tells the service
+    /// manager.
+    pub fn look_after_tasks(&self, now: Instant) {
+        let stuck = self.tasks.stuck(now);
+        let before = self.stuck_tasks.swap(stuck, Ordering::Relaxed);
+        if stuck > before {
+            self.log.warn(&stuck_tasks(stuck));
+        }
+        if stuck != before {
+            Signals::wake();
+        }
+    }
+
     /// A worker has ended.
     pub fn worker_ended(&self) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -105,34 +121,48 @@ impl Shared {
     }
 }
 
+/// What is said of task threads that are stuck.
+pub fn stuck_tasks(count: usize) -> String {
+    format!("a disk or a file server does not answer: {count} of {THREADS} task threads are stuck")
+}
+
 /// How other threads reach a worker.
 #[derive(Debug)]
 pub struct Mailbox {
     waker: Waker,
     /// Becomes readable when there is something to do: room to make, answers to send.
     pub signal: WakeSignal,
-    answers: Mutex<Vec<(Token, Answer<Record>)>>,
+    deliveries: Mutex<Vec<(Token, Delivery)>>,
+}
+
+/// What a task thread brings a worker.
+#[derive(Debug)]
+pub enum Delivery {
+    /// The answer to a request, and the files that were opened for it.
+    Answer(Answer<Record>, OpenFiles),
+    /// A part of a file, or why it cannot be read.
+    Part(io::Result<Vec<u8>>),
 }
 
 impl Mailbox {
     /// An empty one.
     pub fn new() -> io::Result<Mailbox> {
         let (waker, signal) = sys::wake_signal()?;
-        Ok(Mailbox { waker, signal, answers: Mutex::default() })
+        Ok(Mailbox { waker, signal, deliveries: Mutex::default() })
     }
 
-    /// Puts an answer in, and wakes the worker.
-    pub fn put(&self, token: Token, answer: Answer<Record>) {
-        self.answers().push((token, answer));
+    /// Puts something in for a client, and wakes the worker.
+    pub fn put(&self, token: Token, delivery: Delivery) {
+        self.deliveries().push((token, delivery));
         self.waker.wake();
     }
 
-    /// All answers that are here.
-    pub fn take(&self) -> Vec<(Token, Answer<Record>)> {
-        std::mem::take(&mut self.answers())
+    /// All that is here.
+    pub fn take(&self) -> Vec<(Token, Delivery)> {
+        std::mem::take(&mut self.deliveries())
     }
 
-    fn answers(&self) -> MutexGuard<'_, Vec<(Token, Answer<Record>)>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn deliveries(&self) -> MutexGuard<'_, Vec<(Token, Delivery)>> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

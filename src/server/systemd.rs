@@ -4,8 +4,9 @@
 
 use std::env;
 use std::process;
+use std::time::{Duration, Instant};
 
-use crate::sys::{self, Listener, Notifier};
+use crate::sys::{self, Listener, Notifier, Signals};
 
 use super::listener::{prepare, warn};
 
@@ -79,14 +80,32 @@ impl Manager {
     }
 }
 
-/// Which workers have turned since the watchdog was told last that all do.
+/// Which workers have turned since the watchdog was told last that all do, and what the service
+/// manager knows.
 #[derive(Debug, Default)]
 pub struct Watch {
     turns: Vec<usize>,
     is_stuck: bool,
+    /// When to look again.
+    due: Option<Instant>,
+    /// What the service manager is to know of threads that are stuck.
+    pub status: Option<String>,
+    /// What it was told.
+    pub told: Option<String>,
 }
 
 impl Watch {
+    /// Whether to look now. An alarm may have another reason, and come before all could turn.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| now >= due)
+    }
+
+    /// There will be an alarm when to look again.
+    pub fn look_again(&mut self, now: Instant, seconds: u32) {
+        self.due = Some(now + Duration::from_secs(seconds.into()));
+        Signals::alarm(seconds);
+    }
+
     /// Whether one had not turned at the last look.
     pub fn is_stuck(&self) -> bool {
         self.is_stuck

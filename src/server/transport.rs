@@ -7,6 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 
 use crate::http::outgoing::Chunk;
+use crate::http::response::{FETCHED_BYTES_MAX, Reading};
 use crate::sys::{self, SendFileError};
 
 /// A socket that does not block.
@@ -15,6 +16,8 @@ pub struct Transport {
     stream: TcpStream,
     /// How the rest of a file is sent, until the next file.
     way: Cell<Way>,
+    /// As far as this offset, the file was in memory when we asked.
+    in_memory_end: Cell<u64>,
 }
 
 /// How a file gets to the client.
@@ -37,6 +40,8 @@ pub enum Sent {
     Blocked,
     /// None: its file cannot be read, or is shorter than it was.
     Unreadable(io::Error),
+    /// None: its file is not in memory.
+    Unready,
 }
 
 /// What came.
@@ -59,7 +64,7 @@ impl Transport {
     /// Takes over a socket that was just accepted.
     pub fn new(stream: TcpStream) -> io::Result<Transport> {
         stream.set_nonblocking(true)?;
-        Ok(Transport { stream, way: Cell::new(Way::Direct) })
+        Ok(Transport { stream, way: Cell::new(Way::Direct), in_memory_end: Cell::new(0) })
     }
 
     /// The socket, for the poller.
@@ -84,20 +89,49 @@ impl Transport {
     /// Sends as much of the chunk as goes. The head of an answer and the beginning of its file leave
     /// together: minimal clients want them in one segment, and a file that cannot be read is noticed
     /// while another head can still be sent. The rest goes from the file to the socket directly,
-    /// where the file system can do that. The error is the client's.
+    /// where the file system can do that. A disk is never waited for. The error is the client's.
     pub fn send(&self, chunk: &Chunk<'_>, scratch: &mut [u8]) -> io::Result<Sent> {
         let Some((file, range)) = &chunk.file else {
             return or_blocked(self.write(chunk.bytes, chunk.is_last));
         };
         if !chunk.bytes.is_empty() {
+            self.in_memory_end.set(0);
             // What one file system refuses another may do.
             self.way.set(Way::Direct);
+            if chunk.bytes.len() as u64 >= FETCHED_BYTES_MAX {
+                // The part before is among them.
+                return or_blocked(self.write(chunk.bytes, false));
+            }
         } else if self.way.get() != Way::Copied {
-            if let Some(sent) = self.send_directly(file, range)? {
+            let end = match chunk.reading {
+                Reading::Tried => self.in_memory(file, range),
+                Reading::AtOnce | Reading::Fetched => Some(range.end),
+            };
+            let Some(end) = end else {
+                return Ok(Sent::Unready);
+            };
+            if let Some(sent) = self.send_directly(file, &(range.start..end))? {
                 return Ok(sent);
             }
         }
         self.send_copied(chunk, file, range, scratch)
+    }
+
+    /// Where the part of the file ends that is in memory, as its last byte tells. `None`: it is not.
+    fn in_memory(&self, file: &File, range: &Range<u64>) -> Option<u64> {
+        let known = self.in_memory_end.get();
+        if known > range.start {
+            return Some(known.min(range.end));
+        }
+        let end = range.end.min(range.start + TURN_BYTES_MAX as u64);
+        match sys::read_at_once(file, &mut [0], end - 1) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            // Another error will be that of sending.
+            _ => {
+                self.in_memory_end.set(end);
+                Some(end)
+            }
+        }
     }
 
     /// From the file to the socket. `None`: not in this way.
@@ -143,8 +177,12 @@ impl Transport {
         let length = range.end - range.start;
         let wanted = usize::try_from(length).unwrap_or(usize::MAX).min(room.len());
         let mut read = 0;
+        let read_at = match chunk.reading {
+            Reading::Tried => sys::read_at_once,
+            Reading::AtOnce | Reading::Fetched => sys::read_at,
+        };
         while let Some(rest) = room.get_mut(read..wanted).filter(|rest| !rest.is_empty()) {
-            let error = match sys::read_at(file, rest, range.start + read as u64) {
+            let error = match read_at(file, rest, range.start + read as u64) {
                 // Nothing is ever made up in place of what a file no longer has.
                 Ok(0) => io::ErrorKind::UnexpectedEof.into(),
                 Ok(count) => {
@@ -152,6 +190,10 @@ impl Transport {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match read {
+                    0 => return Ok(Sent::Unready),
+                    _ => break,
+                },
                 Err(error) => error,
             };
             // Behind a head that has left, what could be read is sent first.
@@ -210,7 +252,8 @@ mod tests {
         client.write_all(b"\r\n").expect("two bytes");
         // They are there, and stay unread.
         assert_eq!(stream.peek(&mut [0; 1]).expect("bytes"), 1);
-        let chunk = Chunk { bytes: b"the answer", file: None, is_last: true };
+        let chunk =
+            Chunk { bytes: b"the answer", file: None, reading: Reading::AtOnce, is_last: true };
         let transport = Transport::new(stream).expect("a socket");
         let sent = transport.send(&chunk, &mut []).expect("a client");
         assert!(matches!(sent, Sent::Bytes(10)));

@@ -17,7 +17,7 @@ use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 use super::clients::{Clients, ConnectedClient, Next, Turn, advance};
 use super::log::Lines;
 use super::responder::Resources;
-use super::shared::Shared;
+use super::shared::{Delivery, Shared};
 use super::token::Token;
 use super::transport::Transport;
 use super::turn::{TURN, TurnClock};
@@ -120,13 +120,21 @@ impl Worker {
             let (milliseconds, date) = self.resources.shared.clock(instant);
             self.resources.now.set(milliseconds, date);
             self.resources.turn = TurnClock::begin_round(instant);
+            let (mut is_called, mut is_stopped) = (false, false);
             for &Ready { token, ended } in &ready {
                 match Token::from(token) {
-                    Token::Stop => self.stop(),
-                    Token::Call => self.open_mailbox(),
+                    Token::Stop => is_stopped = true,
+                    Token::Call => is_called = true,
                     Token::Listener(at) => self.accept(at),
                     token @ Token::Client { .. } => self.serve_ready(token, ended),
                 }
+            }
+            // After the clients: these change what is waited for, and so what an event means.
+            if is_called {
+                self.open_mailbox();
+            }
+            if is_stopped {
+                self.stop();
             }
             if !self.put_off.is_empty() {
                 self.serve_put_off();
@@ -247,10 +255,23 @@ impl Worker {
         let Some(client) = self.clients.get(token) else {
             return;
         };
+        if client.watched == Some(Interest::End) {
+            return self.hang_up(token);
+        }
         client.ended |= ended;
         if !client.is_put_off {
             self.serve(token);
         }
+    }
+
+    /// The client has gone while it waited for a task thread.
+    fn hang_up(&mut self, token: Token) {
+        if let Some(client) = self.clients.get(token) {
+            let socket = client.transport.socket();
+            let mut responder = self.resources.responder(token, client.peer, socket);
+            client.connection.abandon(&mut responder);
+        }
+        self.close(token);
     }
 
     /// Another turn for those who were put off, one after the other, for as long as one turn takes:
@@ -303,11 +324,6 @@ impl Worker {
                 }
                 Ok(true)
             }
-            // Whatever comes meanwhile is not read.
-            Ok(Next::Answer) => match watched.take() {
-                Some(_) => self.poller.unwatch(transport.socket()).map(|()| true),
-                None => Ok(true),
-            },
             Ok(Next::Close) => Ok(false),
             Err(error) => Err(error),
         };
@@ -324,6 +340,8 @@ impl Worker {
     /// Ends what is past its deadline, and finds the next one.
     fn sweep(&mut self) {
         self.sweep_milliseconds = u64::MAX;
+        self.resources.shared.look_after_tasks(Instant::now());
+        self.resources.shared.tasks.look_for_returned_files();
         self.resources.open_files.expire();
         self.resources.buffers.expire();
         self.scratch = Vec::new();
@@ -367,14 +385,20 @@ impl Worker {
         };
         // First: what comes in behind it rings again.
         mailbox.signal.clear();
-        for (token, answer) in mailbox.take() {
+        for (token, delivery) in mailbox.take() {
             // It may be gone.
             let Some(client) = self.clients.get(token) else {
                 continue;
             };
             let socket = client.transport.socket();
             let mut responder = self.resources.responder(token, client.peer, socket);
-            client.connection.answer(answer, &mut responder);
+            match delivery {
+                Delivery::Answer(answer, found) => {
+                    client.connection.answer(answer, &mut responder);
+                    self.resources.open_files.absorb(found);
+                }
+                Delivery::Part(part) => client.connection.fetched(part, &mut responder),
+            }
             if !client.is_put_off {
                 self.serve(token);
             }
@@ -417,7 +441,9 @@ impl Worker {
         if client.watched.is_some() {
             self.poller.closing(client.transport.socket());
         }
-        self.resources.shared.connection_limits.give_back(client.peer);
+        let shared = &self.resources.shared;
+        shared.connection_limits.give_back(client.peer);
+        shared.tasks.forget(self.number, token);
         self.clients.remove(token);
     }
 

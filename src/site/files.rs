@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::http::path::SitePath;
 use crate::http::precondition::Validators;
-use crate::sys::{self, Directory, FileState};
+use crate::http::responder::Patience;
+use crate::http::response::Reading;
+use crate::sys::{self, Directory, FileState, Medium};
 
 /// A regular file.
 #[derive(Debug)]
@@ -21,19 +23,28 @@ pub struct OpenFile {
     pub state: FileState,
     /// The path of the file. Its extension decides the media type.
     pub path: SitePath,
+    /// What keeps it.
+    pub medium: Medium,
     /// Made for the first answer and used for all later ones.
     pub description: OnceLock<Arc<Description>>,
 }
 
 impl OpenFile {
-    /// Reads a small part into `bytes`, an empty buffer. Returns `None` if the file has been
-    /// shortened since it was opened.
+    /// Reads a small part into `bytes`, an empty buffer. Fails with
+    /// [`io::ErrorKind::UnexpectedEof`] if the file has been shortened since it was opened, and
+    /// without patience with [`io::ErrorKind::WouldBlock`] if it is not in memory.
     pub fn read(
         &self,
         offset: u64,
         length: usize,
         mut bytes: Vec<u8>,
-    ) -> io::Result<Option<Vec<u8>>> {
+        patience: Patience,
+    ) -> io::Result<Vec<u8>> {
+        let read = match self.reading() {
+            Reading::AtOnce => sys::read_at,
+            _ if patience == Patience::Any => sys::read_at,
+            _ => sys::read_at_once,
+        };
         // `resize` would set single bytes in a build for size.
         while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
             let zeros = [0; 256];
@@ -41,14 +52,26 @@ impl OpenFile {
         }
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match sys::read_at(&self.file, room, offset + filled as u64) {
-                Ok(0) => return Ok(None),
+            match read(&self.file, room, offset + filled as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Some(bytes))
+        Ok(bytes)
+    }
+
+    /// How its content is read while it is sent.
+    pub fn reading(&self) -> Reading {
+        match self.medium {
+            Medium::Memory => Reading::AtOnce,
+            // A task for each of a container's answers would cost more than the wait for the first
+            // one, whose name was not in memory either: a task opens it and reads its beginning.
+            Medium::Layers => Reading::AtOnce,
+            Medium::Disk => Reading::Tried,
+            Medium::Elsewhere => Reading::Fetched,
+        }
     }
 }
 
@@ -86,12 +109,24 @@ impl Description {
     }
 }
 
-/// The files that one worker keeps open, and the last path that was missing.
+/// The files that one worker keeps open, and paths that were missing a moment ago.
 #[derive(Debug, Default)]
 pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
-    /// The last path that did not exist.
-    missed: Option<Vec<u8>>,
+    /// Paths that did not exist, each in its slot; empty where there is none.
+    missed: Vec<Vec<u8>>,
+}
+
+/// What is known of a path.
+#[derive(Debug)]
+pub enum Known {
+    /// It is open and unchanged.
+    Open(Arc<OpenFile>),
+    /// It did not exist a moment ago. Ask the system whether that is still so, which
+    /// does not take long.
+    Missed,
+    /// Nothing.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -103,35 +138,60 @@ struct Slot {
 
 /// A power of two. Enough for the files of a page, and it leaves descriptors for clients.
 const SLOTS: usize = 64;
+/// Longer paths that are missing are not remembered.
+const MISSED_BYTES_MAX: usize = 255;
 
 impl OpenFiles {
     /// The file of this path, if it is open and unchanged. Closes it if it has changed.
-    pub fn find(&mut self, root: &Directory, path: &[u8]) -> Option<Arc<OpenFile>> {
-        let slot = self.slots.get_mut(place(path))?;
-        let kept = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path)?;
-        if root.state(path) == Some(kept.file.state) {
-            kept.used = true;
-            return Some(Arc::clone(&kept.file));
+    pub fn find(&mut self, root: &Directory, path: &[u8]) -> Known {
+        if self.is_empty() {
+            return Known::Nothing;
         }
-        *slot = None;
-        None
+        let place = place(path);
+        if let Some(slot) = self.slots.get_mut(place) {
+            if let Some(kept) = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path) {
+                if root.state(path) == Some(kept.file.state) {
+                    kept.used = true;
+                    return Known::Open(Arc::clone(&kept.file));
+                }
+                *slot = None;
+            }
+        }
+        match self.missed.get(place) {
+            Some(missed) if missed == path => Known::Missed,
+            _ => Known::Nothing,
+        }
     }
 
-    /// Remembers a path that does not exist: browsers request the same missing icon repeatedly.
+    /// Remembers a path that does not exist: browsers request the same missing icon, and coded
+    /// siblings, repeatedly. Not beneath a mount point, where asking again may wait.
     pub fn miss(&mut self, path: &[u8]) {
-        let missed = self.missed.get_or_insert_default();
-        missed.clear();
-        missed.extend_from_slice(path);
+        if path.is_empty() || path.len() > MISSED_BYTES_MAX {
+            return;
+        }
+        if self.missed.is_empty() {
+            self.missed.resize_with(SLOTS, Vec::new);
+        }
+        if let Some(missed) = self.missed.get_mut(place(path)) {
+            missed.clear();
+            missed.extend_from_slice(path);
+        }
     }
 
-    /// Whether this is the last path that did not exist. Ask the system whether that is still so.
-    pub fn was_missing(&self, path: &[u8]) -> bool {
-        self.missed.as_deref() == Some(path)
+    /// Takes over what a task thread has found out.
+    pub fn absorb(&mut self, found: OpenFiles) {
+        for slot in found.slots.into_iter().flatten() {
+            self.keep(&slot.file);
+        }
+        for missed in &found.missed {
+            self.miss(missed);
+        }
     }
 
     /// Keeps a file open. It may replace another one.
     pub fn keep(&mut self, file: &Arc<OpenFile>) {
-        if !file.state.is_known() {
+        // Even to look whether it has changed may wait.
+        if !file.state.is_known() || file.medium == Medium::Elsewhere {
             return;
         }
         if self.slots.is_empty() {
@@ -145,7 +205,7 @@ impl OpenFiles {
     /// Closes files that were not used since the last call, so that deleted files free their space
     /// and a USB stick can be unmounted.
     pub fn expire(&mut self) {
-        self.missed = None;
+        self.missed = Vec::new();
         let mut kept = false;
         for slot in &mut self.slots {
             if slot.as_ref().is_some_and(|slot| !slot.used) {
@@ -168,7 +228,7 @@ impl OpenFiles {
 
     /// Whether there is nothing to expire.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty() && self.missed.is_none()
+        self.slots.is_empty() && self.missed.is_empty()
     }
 }
 

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
-use crate::http::fields::Field;
 use crate::http::lease::Lease;
 use crate::http::multipart;
 use crate::http::now::Now;
@@ -24,7 +23,7 @@ use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Request};
 use crate::http::responder::{Patience, Unreadable, Unready};
-use crate::http::response::{Body, Response};
+use crate::http::response::{Body, FETCHED_BYTES_MAX, Reading, Response, Segment};
 use crate::http::status::{Reject, Status};
 use crate::http::target::Target;
 use crate::sys::{self, Directory, Failure};
@@ -34,7 +33,7 @@ use ip_page::Client;
 use listing::Listing;
 use page::PageFormat;
 
-use representation::Representation;
+use representation::{Representation, Unselected};
 use resource::{Finder, Resource};
 
 /// A folder, and how it is served.
@@ -59,11 +58,18 @@ enum Unread {
     Unready,
 }
 
+impl From<Unready> for Unread {
+    fn from(_: Unready) -> Unread {
+        Unread::Unready
+    }
+}
+
 impl From<&io::Error> for Unread {
     fn from(error: &io::Error) -> Unread {
         match error.kind() {
             // ESTALE: on the file server, the name is now another file.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::StaleNetworkFileHandle => Unread::Changed,
+            io::ErrorKind::WouldBlock => Unread::Unready,
             _ => Unread::Failed(match Failure::from(error) {
                 // The file is open, so the device is missing, not the file.
                 Failure::Missing => Failure::Broken,
@@ -124,7 +130,7 @@ impl Site {
         let mut finder = self.finder(context);
         let mut response = self.answer(request, client, &mut finder)?;
         if response.status.is_error() {
-            response = self.with_own_page(request, response, &mut finder);
+            response = self.with_own_page(request, response, &mut finder)?;
         }
         response.add_lines(&self.own_lines);
         Ok(response)
@@ -146,9 +152,7 @@ impl Site {
         let another = self.answer(request, client, &mut finder)?;
         let (may_differ, failure) = match Unread::from(&unreadable.error) {
             Unread::Changed => (true, Failure::Broken),
-            Unread::Failed(failure) => {
-                (request.fields.one(Field::AcceptEncoding).is_some(), failure)
-            }
+            Unread::Failed(failure) => (request.fields.one("Accept-Encoding").is_some(), failure),
             Unread::Unready => return Err(Unready),
         };
         let may_be_sent = unreadable.is_first && may_differ;
@@ -247,11 +251,11 @@ impl Site {
     /// Answers OPTIONS (RFC 9110 §9.3.7), and the preflight requests of CORS.
     fn options(&self, request: &Request<'_>) -> Response {
         let mut response = Response::new(Status::NoContent).with("Allow", ALLOW);
-        if self.options.cors && request.fields.one(Field::AccessControlRequestMethod).is_some() {
+        if self.options.cors && request.fields.one("Access-Control-Request-Method").is_some() {
             response.add("Access-Control-Allow-Methods", ALLOW);
             response.add("Access-Control-Max-Age", "86400");
             response.add("Vary", "Access-Control-Request-Headers");
-            if let Some(names) = request.fields.one(Field::AccessControlRequestHeaders) {
+            if let Some(names) = request.fields.one("Access-Control-Request-Headers") {
                 response.add("Access-Control-Allow-Headers", names);
             }
         }
@@ -265,7 +269,7 @@ impl Site {
         query: Option<&[u8]>,
         finder: &mut Finder<'s>,
     ) -> Result<Response, Unread> {
-        match resource::find(finder, path) {
+        match resource::find(finder, path)? {
             Resource::File(file) => self.file(request, file, finder),
             Resource::Directory(_)
                 if self.options.listing
@@ -318,7 +322,7 @@ impl Site {
         finder: &mut Finder<'s>,
     ) -> Result<Response, Unread> {
         if let Some(name) = &self.options.fallback {
-            match resource::find_named(finder, &SitePath::from_name(name)) {
+            match resource::open(finder, &SitePath::from_name(name))? {
                 Resource::File(file) => return self.file(request, file, finder),
                 Resource::Failed(failure) => return Ok(failed(request, failure)),
                 _ => {}
@@ -343,25 +347,24 @@ impl Site {
         request: &Request<'_>,
         response: Response,
         finder: &mut Finder<'s>,
-    ) -> Response {
+    ) -> Result<Response, Unready> {
         let reads = matches!(request.method, Method::Get | Method::Head);
         if !reads || PageFormat::wanted(request.fields, PageFormat::Html) != PageFormat::Html {
-            return response;
+            return Ok(response);
         }
         let (code, _) = response.status.text().split_at(3);
         let name = [code, ".html"].concat().into_bytes();
-        let file = resource::find_file(finder, &SitePath::in_root(name));
-        let own = file.and_then(|file| {
-            let length = file.state.length;
-            let own = body(request.method, &file, 0..length, finder.buffers);
-            if own.is_err() {
+        let Some(file) = resource::find_file(finder, &SitePath::in_root(name))? else {
+            return Ok(response);
+        };
+        let length = file.state.length;
+        match body(request.method, &file, 0..length, finder) {
+            Ok(body) => Ok(page::replace(response, body)),
+            Err(Unread::Unready) => Err(Unready),
+            Err(_) => {
                 finder.open_files.clear();
+                Ok(response)
             }
-            own.ok()
-        });
-        match own {
-            Some(body) => page::replace(response, body),
-            None => response,
         }
     }
 
@@ -401,13 +404,17 @@ impl Site {
         file: Arc<OpenFile>,
         finder: &mut Finder<'s>,
     ) -> Result<Response, Unread> {
-        let Ok(representation) = representation::select(finder, file, request) else {
-            // RFC 9110 §12.5.3. The error depends on Accept-Encoding, so Vary says so (§12.5.5).
-            let reason =
-                "This file is not available in an encoding you accept. Allow identity as well.";
-            return Ok(
-                error(request, Status::NotAcceptable, reason).with("Vary", "Accept-Encoding")
-            );
+        let representation = match representation::select(finder, file, request) {
+            Ok(representation) => representation,
+            Err(Unselected::Unready) => return Err(Unread::Unready),
+            Err(Unselected::NotAcceptable) => {
+                // RFC 9110 §12.5.3. The error depends on Accept-Encoding, so Vary says so (§12.5.5).
+                let reason =
+                    "This file is not available in an encoding you accept. Allow identity as well.";
+                return Ok(
+                    error(request, Status::NotAcceptable, reason).with("Vary", "Accept-Encoding")
+                );
+            }
         };
         let description = &*representation.description;
         let validators = &description.validators;
@@ -424,7 +431,7 @@ impl Site {
                     .with("Vary", "Accept-Encoding"));
             }
         }
-        let selection = match fields.one(Field::Range) {
+        let selection = match fields.one("Range") {
             // RFC 9110 §14.2: Range is defined only for GET.
             Some(value)
                 if request.method == Method::Get
@@ -447,17 +454,16 @@ fn selected(
 ) -> Result<Response, Unread> {
     let Representation { source, length, description } = representation;
     let (length, lines) = (*length, description.lines());
-    let buffers = &mut *finder.buffers;
     Ok(match selection {
         Selection::Whole => {
-            let mut response = described(Status::Ok, lines, buffers);
-            response.body = body(request.method, source, 0..length, buffers)?;
+            let mut response = described(Status::Ok, lines, finder.buffers);
+            response.body = body(request.method, source, 0..length, finder)?;
             response
         }
         Selection::One(range) => {
-            let mut response = described(Status::PartialContent, lines, buffers);
+            let mut response = described(Status::PartialContent, lines, finder.buffers);
             response.add("Content-Range", content_range(&range, length));
-            response.body = body(request.method, source, range, buffers)?;
+            response.body = body(request.method, source, range, finder)?;
             response
         }
         Selection::Several(ranges) => {
@@ -465,9 +471,9 @@ fn selected(
             let boundary = multipart::boundary(tag.unwrap_or_default(), finder.now);
             let whole =
                 multipart::Whole { file: &source.file, length, type_line: description.type_line() };
-            described(Status::PartialContent, description.untyped_lines(), buffers)
+            described(Status::PartialContent, description.untyped_lines(), finder.buffers)
                 .with("Content-Type", multipart::media_type(&boundary))
-                .with_body(multipart::body(whole, ranges, &boundary))
+                .with_body(multipart::body(whole, ranges, &boundary).read_as(source.reading()))
         }
         Selection::Unsatisfiable => {
             let reason = "The range begins after the end of the file.";
@@ -520,7 +526,7 @@ fn leads_back(location: &str, request: &Request<'_>) -> bool {
     let url = location.strip_prefix("http://").or_else(|| location.strip_prefix("https://"));
     let rest = url.unwrap_or(location);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if url.is_some() && !request.fields.list_has(Field::Host, authority) {
+    if url.is_some() && !request.fields.list_has("Host", authority) {
         return false;
     }
     let rest = rest.strip_prefix(authority).unwrap_or_default();
@@ -532,12 +538,13 @@ fn leads_back(location: &str, request: &Request<'_>) -> bool {
     name(path.as_bytes()) == name(asked)
 }
 
-/// A part of a file as a body: in memory if it is small and will be sent.
+/// A part of a file as a body: in memory if it is small and will be sent. With patience, so is the
+/// beginning of a larger part: a task that has opened the file reads it as well.
 fn body(
     method: Method,
     file: &OpenFile,
     range: std::ops::Range<u64>,
-    buffers: &mut Buffers,
+    finder: &mut Finder<'_>,
 ) -> Result<Body, Unread> {
     let length = range.end - range.start;
     if length == 0
@@ -547,12 +554,26 @@ fn body(
         // The file has grown, or its file system reports no size. It is not empty.
         return Err(Unread::Changed);
     }
-    if length > SMALL_BYTES_MAX || method == Method::Head {
-        return Ok(Body::file(Arc::clone(&file.file), range));
+    let is_begun = finder.patience == Patience::Any && file.reading() != Reading::AtOnce;
+    let read_bytes = match length {
+        _ if method == Method::Head => 0,
+        0..=SMALL_BYTES_MAX => length,
+        _ if is_begun => length.min(FETCHED_BYTES_MAX),
+        _ => 0,
+    };
+    let rest = range.start + read_bytes..range.end;
+    if read_bytes == 0 && length > 0 {
+        return Ok(Body::file(Arc::clone(&file.file), rest).read_as(file.reading()));
     }
-    match file.read(range.start, length as usize, buffers.take()) {
-        Ok(Some(bytes)) => Ok(Body::bytes(bytes)),
-        Ok(None) => Err(Unread::Changed),
-        Err(error) => Err(Unread::from(&error)),
-    }
+    let buffer = finder.buffers.take();
+    let bytes = file
+        .read(range.start, read_bytes as usize, buffer, finder.patience)
+        .map_err(|error| Unread::from(&error))?;
+    Ok(match rest.is_empty() {
+        true => Body::bytes(bytes),
+        false => {
+            let segments = [Segment::Bytes(bytes), Segment::File(Arc::clone(&file.file), rest)];
+            Body::several(segments.into()).read_as(file.reading())
+        }
+    })
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
-use crate::http::fields::{Field, Fields};
+use crate::http::fields::Fields;
 use crate::http::grammar::write_hex;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
+use crate::http::responder::Unready;
 use crate::sys::FileState;
 
 use super::files::{Description, OpenFile};
@@ -28,9 +29,20 @@ pub struct Representation {
     pub description: Arc<Description>,
 }
 
-/// The client accepts none of the representations (RFC 9110 §15.5.7).
+/// Why none is selected.
 #[derive(Debug)]
-pub struct NotAcceptable;
+pub enum Unselected {
+    /// The client accepts none of the representations (RFC 9110 §15.5.7).
+    NotAcceptable,
+    /// There is no patience to look for all of them.
+    Unready,
+}
+
+impl From<Unready> for Unselected {
+    fn from(_: Unready) -> Unselected {
+        Unselected::Unready
+    }
+}
 
 /// Chooses between a file and its siblings, one for each [`Coding`]. It ignores a
 /// sibling that is older than its original: it is out of date.
@@ -43,26 +55,29 @@ pub fn select(
     finder: &mut Finder<'_>,
     original: Arc<OpenFile>,
     request: &Request<'_>,
-) -> Result<Representation, NotAcceptable> {
+) -> Result<Representation, Unselected> {
     let (now, ranges_max) = (finder.now.date, finder.ranges_max);
     let accept = AcceptEncoding::of(request.fields);
     let finds_siblings = finder.finds_siblings;
     let codings = accept.preferred().filter(|_| finds_siblings);
     let mut siblings = codings.filter_map(|coding| {
-        let file = find_file(finder, &original.path.with_suffix(coding.suffix()))?;
-        (file.state.modified >= original.state.modified).then_some((coding, file))
+        let path = original.path.with_suffix(coding.suffix());
+        let found = find_file(finder, &path).transpose()?;
+        let is_current = |file: &Arc<OpenFile>| file.state.modified >= original.state.modified;
+        let is_wanted = found.as_ref().map_or(true, is_current);
+        is_wanted.then(|| found.map(|file| (coding, file)))
     });
-    let sibling = match siblings.next() {
+    let sibling = match siblings.next().transpose()? {
         Some(first) if asks_for_range(request, ranges_max) => {
-            let siblings = std::iter::once(first).chain(siblings).collect();
-            of_range(siblings, &original, request.fields, accept, now)
+            let all: Result<Vec<_>, Unready> = std::iter::once(Ok(first)).chain(siblings).collect();
+            of_range(all?, &original, request.fields, accept, now)
         }
         first => first,
     };
     let (coding, source) = match sibling {
         Some((coding, file)) => (Some(coding), file),
         None if accept.accepts_identity() => (None, original),
-        None => return Err(NotAcceptable),
+        None => return Err(Unselected::NotAcceptable),
     };
     let length = source.state.length;
     let description = describe(&source, coding, finder.options, now);
@@ -72,7 +87,7 @@ pub fn select(
 /// Whether the request has a Range that we understand. Only GET can (RFC 9110 §14.2).
 fn asks_for_range(request: &Request<'_>, ranges_max: usize) -> bool {
     let is_understood = |value| range::select(value, u64::MAX, ranges_max) != Selection::Whole;
-    request.method == Method::Get && request.fields.one(Field::Range).is_some_and(is_understood)
+    request.method == Method::Get && request.fields.one("Range").is_some_and(is_understood)
 }
 
 /// The sibling to take a range from; `None` for identity. `siblings` is not empty.
@@ -92,7 +107,7 @@ fn of_range(
     }
     // If-Range names an unknown tag, or a date, which siblings often share. Then the answer is the
     // whole of the preferred representation.
-    let is_conditional = fields.has(Field::IfRange);
+    let is_conditional = fields.all("If-Range").next().is_some();
     match siblings.iter().position(|(coding, file)| is_named(file, Some(*coding))) {
         None if accept.accepts_identity() && !is_conditional => None,
         named => Some(siblings.swap_remove(named.unwrap_or(0))),

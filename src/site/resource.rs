@@ -10,10 +10,10 @@ use crate::http::buffers::Buffers;
 use crate::http::lease::Lease;
 use crate::http::now::Now;
 use crate::http::path::SitePath;
-use crate::http::responder::Patience;
-use crate::sys::{self, Directory, Failure, FileState};
+use crate::http::responder::{Patience, Unready};
+use crate::sys::{self, Directory, Failure, FileState, Medium};
 
-use super::files::{OpenFile, OpenFiles};
+use super::files::{Known, OpenFile, OpenFiles};
 
 /// What a path names.
 #[derive(Debug)]
@@ -54,14 +54,14 @@ pub struct Finder<'f> {
 }
 
 /// Finds what `path` names.
-pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
+pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unready> {
     let options = finder.options;
     if !options.hidden && path.is_hidden() {
-        return Resource::Missing;
+        return Ok(Resource::Missing);
     }
-    let found = match open(finder, path) {
+    let found = match open(finder, path)? {
         Resource::Missing if options.try_html && !path.is_directory() => {
-            match open(finder, &path.with_suffix(".html")) {
+            match open(finder, &path.with_suffix(".html"))? {
                 // `--try-html` finds only files. A redirect would lead to a 404.
                 Resource::Directory(_) => Resource::Missing,
                 found => found,
@@ -69,91 +69,120 @@ pub fn find(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
         }
         found => found,
     };
-    match found {
+    Ok(match found {
         // `file/` is not `file`: relative links in it would lead elsewhere.
         Resource::File(_) if path.is_directory() => Resource::Missing,
         Resource::Directory(_) if !path.is_directory() => Resource::Redirect,
-        Resource::Directory(directory) => find_index(finder, directory, path),
+        Resource::Directory(directory) => find_index(finder, directory, path)?,
         found => found,
-    }
+    })
 }
 
 /// Opens a file that the operator named, or a sibling. `None` if it does not exist, is not a file,
 /// or is unreadable.
-pub fn find_file(finder: &mut Finder<'_>, path: &SitePath) -> Option<Arc<OpenFile>> {
-    match find_named(finder, path) {
+pub fn find_file(
+    finder: &mut Finder<'_>,
+    path: &SitePath,
+) -> Result<Option<Arc<OpenFile>>, Unready> {
+    Ok(match open(finder, path)? {
         Resource::File(file) => Some(file),
         _ => None,
-    }
+    })
 }
 
-/// The same, but tells why there is no file.
-pub fn find_named(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
-    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
-        return Resource::File(file);
-    }
-    // Usually it does not exist, and this is cheaper than to open it.
-    if finder.root.is_missing(path.as_bytes()) {
-        return Resource::Missing;
-    }
-    open_anew(finder, path)
-}
-
-fn find_index(finder: &mut Finder<'_>, directory: File, path: &SitePath) -> Resource {
+fn find_index(
+    finder: &mut Finder<'_>,
+    directory: File,
+    path: &SitePath,
+) -> Result<Resource, Unready> {
     for name in &finder.options.index {
-        let found = open(finder, &path.join(name));
+        let found = open(finder, &path.join(name))?;
         if let Resource::File(_) | Resource::Failed(_) = found {
-            return found;
+            return Ok(found);
         }
     }
-    Resource::Directory(directory)
+    Ok(Resource::Directory(directory))
 }
 
-fn open(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
-    if let Some(file) = finder.open_files.find(finder.root, path.as_bytes()) {
-        return Resource::File(file);
-    }
-    // A path that was missing most likely still is.
+/// Opens what this path names. Tells why it cannot.
+pub fn open(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unready> {
     let name = path.as_bytes();
-    if finder.open_files.was_missing(name) && finder.root.is_missing(name) {
-        return Resource::Missing;
+    match finder.open_files.find(finder.root, name) {
+        Known::Open(file) => Ok(Resource::File(file)),
+        // Usually it still does not exist, and this is cheaper than to open it.
+        Known::Missed if finder.root.is_missing(name) => Ok(Resource::Missing),
+        Known::Missed | Known::Nothing => open_anew(finder, path),
     }
-    open_anew(finder, path)
 }
 
 /// Opens a file that is not open yet.
-fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Resource {
-    let mut opened = finder.root.open_beneath(path.as_bytes());
+fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unready> {
+    let mut opened = open_in_root(finder, path);
     let is_exhausted = |error: &io::Error| Failure::from(error) == Failure::Exhausted;
     if opened.as_ref().is_err_and(is_exhausted) && !finder.open_files.is_empty() {
         // Free the descriptors of files that are open only for later requests.
         finder.open_files.clear();
-        opened = finder.root.open_beneath(path.as_bytes());
+        opened = open_in_root(finder, path);
     }
-    match opened.and_then(|file| Ok((FileState::of(&file)?, file))) {
-        Ok((state, file)) if state.is_file => {
+    let opened = opened.and_then(|(file, place)| Ok((FileState::of(&file)?, file, place)));
+    Ok(match opened {
+        Ok((state, file, place)) if state.is_file => {
+            let medium = match place {
+                Place::Root => finder.root.medium(),
+                Place::BeneathMount => sys::medium(&file),
+            };
             let file = Arc::new(OpenFile {
                 file: Arc::new(file),
                 state,
                 path: path.clone(),
+                medium,
                 description: OnceLock::new(),
             });
             finder.open_files.keep(&file);
             Resource::File(file)
         }
-        Ok((state, file)) if state.is_directory => Resource::Directory(file),
+        Ok((state, file, _)) if state.is_directory => Resource::Directory(file),
         // A fifo or a device: its content has no end.
         Ok(_) => Resource::Missing,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Unready),
         Err(error) => match Failure::from(&error) {
             Failure::Missing => {
                 // Remember only names that do not exist beneath the root. A link that leads out is
                 // missing, too, but looking it up by name would follow it.
-                if sys::is_no_such_name(&error) {
+                let is_known = || match finder.patience {
+                    Patience::None => true,
+                    // It is looked up again without patience, so it must not lead elsewhere.
+                    Patience::Any => {
+                        let again = finder.root.open_beneath_here(path.as_bytes());
+                        finder.root.medium() != Medium::Elsewhere
+                            && again.is_err_and(|error| sys::is_no_such_name(&error))
+                    }
+                };
+                if sys::is_no_such_name(&error) && is_known() {
                     finder.open_files.miss(path.as_bytes());
                 }
                 Resource::Missing
             }
             failure => Resource::Failed(failure),
         },
+    })
+}
+
+/// Where a file is.
+enum Place {
+    /// In the same file system as the root.
+    Root,
+    /// Perhaps beneath a mount point, in another.
+    BeneathMount,
+}
+
+fn open_in_root(finder: &Finder<'_>, path: &SitePath) -> io::Result<(File, Place)> {
+    let (root, name) = (finder.root, path.as_bytes());
+    if finder.patience == Patience::None {
+        return root.open_beneath_at_once(name).map(|file| (file, Place::Root));
+    }
+    match root.open_beneath_here(name) {
+        Ok(file) => Ok((file, Place::Root)),
+        Err(_) => root.open_beneath(name).map(|file| (file, Place::BeneathMount)),
     }
 }

@@ -196,6 +196,13 @@ pub use system::connected;
 /// - `open_beneath(relative)` opens a file or directory for reading, the directory itself if
 ///   `relative` is empty. It does not wait for the other end of a fifo. It fails with
 ///   [`io::ErrorKind::NotFound`] for what lies outside, as for what is not there.
+/// - `open_beneath_at_once(relative)` is the same without waiting for a disk or a file server: it fails
+///   with [`io::ErrorKind::WouldBlock`] where it would have to, or where it cannot tell. Beneath a
+///   mount point inside the directory it cannot, nor on Linux before 5.12. Other systems do not tell:
+///   there it is [`Directory::open_beneath`].
+/// - `open_beneath_here(relative)` may wait, but does not cross mount points either: it fails with
+///   [`io::ErrorKind::CrossesDevices`] there, and where it cannot tell.
+/// - `medium()` is that of all files but those beneath mount points.
 /// - `state(relative)` is the state of what it names now, without opening it. `None` where that is not known,
 ///   or where a link is on the way.
 /// - `is_missing(relative)` is true only if it is sure that nothing has that name. Links are followed,
@@ -219,6 +226,26 @@ pub use system::Entry;
 /// Reads bytes of a file from an offset on, and returns how many: 0 at its end and after it. The
 /// file's cursor is not used; Windows moves it.
 pub use system::read_at;
+
+/// What keeps the files of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Memory: nothing waits.
+    Memory,
+    /// A disk: what is not in memory is waited for. The same where the system does not say.
+    Disk,
+    /// Other file systems (overlayfs), and nothing says whether a part of a file is in memory.
+    Layers,
+    /// Another machine or another process, which any call may wait for.
+    Elsewhere,
+}
+
+/// What keeps this file. Asks its file system, and so may wait.
+pub use system::medium;
+
+/// [`read_at`] without waiting: fails with [`io::ErrorKind::WouldBlock`] where none of it is in
+/// memory. Systems other than Linux do not tell: there it is [`read_at`].
+pub use system::read_at_once;
 
 /// The permission bits of a file, its user and its group. `None` on Windows, which has lists instead.
 pub use system::mode_and_owner;
@@ -269,7 +296,7 @@ pub enum Standing {
     Unknown,
 }
 
-/// What to wait for. Never both: the state of a connection knows which.
+/// What to wait for. Never several: the state of a connection knows which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Bytes, an end, or a new connection. What has been reported may not be reported again: whoever
@@ -277,6 +304,9 @@ pub enum Interest {
     Read,
     /// Room for bytes, reported as long as there is some.
     Write,
+    /// Neither: only that the connection is broken, or that both sides have ended, which is reported as
+    /// long as it is so.
+    End,
 }
 
 /// A socket for which something has come.
@@ -315,6 +345,9 @@ pub enum Signal {
     /// Time is over, or a worker has called [`Signals::wake`]: SIGALRM.
     Alarm,
 }
+
+/// Ends the process at once, whatever its threads wait for: nothing is closed and nothing is run.
+pub use system::exit_now;
 
 /// Raises the limit of open descriptors to what the system allows without any right, and returns
 /// what it is now.

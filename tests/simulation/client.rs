@@ -7,13 +7,13 @@ use ipv6_httpd::http::date::HttpDate;
 use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::responder::Answered;
-use ipv6_httpd::http::response::Body;
+use ipv6_httpd::http::response::Reading;
 use ipv6_httpd::http::status::Status;
 
 use super::Tally;
-use super::expected::{arrivals, send, take, wire_form};
+use super::expected::{arrivals, part, send, take, wire_form};
 use super::script::{Item, Script, Verdict};
-use super::world::{Given, TestResponder, World};
+use super::world::{Given, Pending, TestResponder, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -63,8 +63,8 @@ pub struct Client {
     /// So many answers had been given then: to come to the next one is progress too.
     sending_answers: usize,
     pub given: Vec<Given>,
-    /// An answer that comes later, and when.
-    pending: Option<(u64, Given, Body)>,
+    /// What comes later, and when.
+    pending: Option<(u64, Pending)>,
     pub records: Vec<Answered<Vec<u8>>>,
     pub output: Vec<u8>,
     /// Something happened for which answers may be missing at the end.
@@ -154,7 +154,10 @@ impl Client {
             self.disturbed = true;
             return self.gone(world);
         }
-        self.bring_answer(world);
+        self.bring_late(world);
+        if self.wake.is_none() {
+            return;
+        }
         if self.deadline() <= now {
             let now = world.now;
             self.expirations += 1;
@@ -182,13 +185,25 @@ impl Client {
         self.advance(world);
     }
 
-    /// Brings the answer that was to come later, if its time has come, whatever is being sent: a
-    /// worker looks at answers before deadlines.
-    fn bring_answer(&mut self, world: &mut World<'_>) {
+    /// Brings what was to come later, if its time has come, whatever is being sent: a worker looks
+    /// at it before deadlines.
+    fn bring_late(&mut self, world: &mut World<'_>) {
         let mut responder = responder!(self, world);
-        if let Some(answer) = responder.take_pending() {
-            self.connection.answer(answer, &mut responder);
-            world.tally.late += 1;
+        let date = responder.world.now.date;
+        match responder.take_pending() {
+            Some(Pending::Answer(given, body)) => {
+                let answer = responder.give(Given { date, ..*given }, body);
+                self.connection.answer(answer, &mut responder);
+                world.tally.late += 1;
+            }
+            Some(Pending::Part(file, range)) => {
+                let Some(part) = part(&file, &range, responder.world) else {
+                    return self.shrink(world);
+                };
+                self.connection.fetched(Ok(part), &mut responder);
+                world.tally.late_parts += 1;
+            }
+            None => {}
         }
     }
 
@@ -223,12 +238,16 @@ impl Client {
                     if room == 0 {
                         return self.wait(world);
                     }
+                    if chunk.file.is_some()
+                        && chunk.reading == Reading::Tried
+                        && world.random.one_in(8)
+                    {
+                        let mut responder = responder!(self, world);
+                        self.connection.unready(&mut responder);
+                        continue;
+                    }
                     let Some(count) = send(&chunk, room, world, &mut self.output) else {
-                        // The file has become shorter than was promised.
-                        self.disturbed = true;
-                        self.shrunk = true;
-                        world.tally.shrunk += 1;
-                        return self.gone(world);
+                        return self.shrink(world);
                     };
                     assert!(count > 0);
                     since.1 += count;
@@ -324,7 +343,7 @@ impl Client {
                 }
                 wake = wake.min(self.reads_at.max(now + 1));
             }
-        } else if let Some((due, ..)) = self.pending {
+        } else if let Some((due, _)) = self.pending {
             wake = wake.min(due.max(now + 1));
         } else {
             if let Some((moment, _)) = self.arrivals.get(self.arrived) {
@@ -370,6 +389,14 @@ impl Client {
         let responder = responder!(self, world);
         self.connection.drain(&responder);
         self.advance(world);
+    }
+
+    /// A file has become shorter than was promised.
+    fn shrink(&mut self, world: &mut World<'_>) {
+        self.disturbed = true;
+        self.shrunk = true;
+        world.tally.shrunk += 1;
+        self.gone(world);
     }
 
     fn gone(&mut self, world: &mut World<'_>) {

@@ -1,5 +1,6 @@
 //! An answer as it must be, byte for byte, and when its request had come.
 
+use std::fs::File;
 use std::ops::Range;
 
 use crate::support::random::Random;
@@ -96,6 +97,14 @@ pub fn send(
         output.extend_from_slice(bytes);
     }
     Some(sent)
+}
+
+/// A part of a file as somebody else reads it. `None`: the file has become shorter.
+pub fn part(file: &File, range: &Range<u64>, world: &mut World<'_>) -> Option<Vec<u8>> {
+    let (key, length) = world.handles.of(file);
+    let mut bytes = Vec::new();
+    append(key, range.start..range.end.min(length).max(range.start), &mut bytes);
+    (!bytes.is_empty()).then_some(bytes)
 }
 
 /// The bytes of an answer: its head, and what its content is made of.

@@ -69,6 +69,7 @@ fn lives_of_connections() {
             ("time-outs", total.timeouts),
             ("lingering", total.lingered),
             ("answers that come later", total.late),
+            ("parts of files that come later", total.late_parts),
             ("broken off", total.broken_off),
             ("shrunk files", total.shrunk),
             ("clock jumps", total.jumps),
@@ -107,6 +108,7 @@ struct Tally {
     timeouts: u64,
     lingered: u64,
     late: u64,
+    late_parts: u64,
     broken_off: u64,
     shrunk: u64,
     jumps: u64,
@@ -124,6 +126,7 @@ impl Tally {
         self.timeouts += other.timeouts;
         self.lingered += other.lingered;
         self.late += other.late;
+        self.late_parts += other.late_parts;
         self.broken_off += other.broken_off;
         self.shrunk += other.shrunk;
         self.jumps += other.jumps;

@@ -13,7 +13,7 @@ use ipv6_httpd::http::limits::Limits;
 use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::request::{Method, Request};
 use ipv6_httpd::http::responder::{Answer, Answered, Reply, Responder, Unreadable};
-use ipv6_httpd::http::response::{Body, Produce, Response, Segment};
+use ipv6_httpd::http::response::{Body, Produce, Reading, Response, Segment};
 use ipv6_httpd::http::status::{Reject, Status};
 use ipv6_httpd::http::target::Target;
 
@@ -281,6 +281,13 @@ pub struct Given {
     pub last_sent: u64,
 }
 
+/// What comes later.
+#[derive(Debug)]
+pub enum Pending {
+    Answer(Box<Given>, Body),
+    Part(Arc<File>, Range<u64>),
+}
+
 pub const MISSING: &[u8] = b"not here\r\n";
 
 pub const REFUSED: &[u8] = b"no\r\n";
@@ -293,8 +300,8 @@ pub const PART_END: &[u8] = b"\r\n--part--\r\n";
 pub struct TestResponder<'w, 'h> {
     pub world: &'w mut World<'h>,
     pub given: &'w mut Vec<Given>,
-    /// An answer that comes later, and when.
-    pub pending: &'w mut Option<(u64, Given, Body)>,
+    /// What comes later, and when.
+    pub pending: &'w mut Option<(u64, Pending)>,
     pub records: &'w mut Vec<Answered<Vec<u8>>>,
     pub came: u64,
     pub last_sent: u64,
@@ -320,8 +327,15 @@ impl Responder for TestResponder<'_, '_> {
         self.world.random.one_in(4)
     }
 
-    fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Answer<Vec<u8>> {
+    fn respond_again(&mut self, _: &Request<'_>, _: Unreadable<()>) -> Reply<Vec<u8>> {
         panic!("a file that cannot be read is gone here")
+    }
+
+    fn fetch(&mut self, file: &Arc<File>, range: Range<u64>) {
+        assert!(self.pending.is_none(), "asks before the part has come");
+        assert!(!range.is_empty(), "asks for nothing");
+        let moment = self.world.now.milliseconds + self.world.random.below(5_000);
+        *self.pending = Some((moment, Pending::Part(Arc::clone(file), range)));
     }
 
     fn respond(&mut self, request: &Request<'_>) -> Reply<Vec<u8>> {
@@ -373,6 +387,8 @@ impl Responder for TestResponder<'_, '_> {
             },
             _ => (Status::MethodNotAllowed, Body::bytes(MISSING.to_vec())),
         };
+        let reading = if world.random.one_in(4) { Reading::Fetched } else { Reading::Tried };
+        let body = body.read_as(reading);
         let is_read = matches!(request.method, Method::Get | Method::Head);
         let given = Given {
             line: request.line.to_vec(),
@@ -390,7 +406,8 @@ impl Responder for TestResponder<'_, '_> {
         };
         if world.random.one_in(8) {
             assert!(self.pending.is_none(), "asks before the answer has come");
-            *self.pending = Some((now.milliseconds + world.random.below(5_000), given, body));
+            let moment = now.milliseconds + world.random.below(5_000);
+            *self.pending = Some((moment, Pending::Answer(Box::new(given), body)));
             return Reply::Later;
         }
         Reply::Ready(self.give(given, body))
@@ -421,14 +438,13 @@ impl Responder for TestResponder<'_, '_> {
 }
 
 impl TestResponder<'_, '_> {
-    /// The answer that was to come later, if its time has come.
-    pub fn take_pending(&mut self) -> Option<Answer<Vec<u8>>> {
+    /// What was to come later, if its time has come.
+    pub fn take_pending(&mut self) -> Option<Pending> {
         let now = self.world.now;
-        let (_, given, body) = self.pending.take_if(|(due, ..)| *due <= now.milliseconds)?;
-        Some(self.give(Given { date: now.date, ..given }, body))
+        self.pending.take_if(|(due, _)| *due <= now.milliseconds).map(|(_, pending)| pending)
     }
 
-    fn give(&mut self, given: Given, body: Body) -> Answer<Vec<u8>> {
+    pub fn give(&mut self, given: Given, body: Body) -> Answer<Vec<u8>> {
         let number = self.given.len().to_string();
         let response = Response::new(given.status).with("X-Number", &number).with_body(body);
         let record = given.has_record.then(|| number.into_bytes());

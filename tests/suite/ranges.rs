@@ -385,7 +385,13 @@ fn beyond_four_gigabytes() {
             let count = match step {
                 Step::Write => {
                     let chunk = client.connection.chunk();
-                    head.extend_from_slice(chunk.bytes);
+                    if head.is_empty() {
+                        // With the head comes the beginning, which whoever opened the file has read.
+                        let end = chunk.bytes.windows(4).position(|four| four == b"\r\n\r\n");
+                        let (first, rest) = chunk.bytes.split_at(end.expect("a head") + 4);
+                        head.extend_from_slice(first);
+                        content_bytes += rest.len() as u64;
+                    }
                     let (_, range) = chunk.file.expect("the file");
                     assert_eq!(range.start, content_bytes);
                     let count = (range.end - range.start).min(1 << 30);

@@ -1,7 +1,10 @@
 //! Drives a `Connection` as a worker does, but without a socket or a clock, and reads what comes
 //! out of it with a reader that shares no line with the server's own code.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::Arc;
 
 use ipv6_httpd::http::buffers::Buffers;
 use ipv6_httpd::http::connection::{Connection, Step};
@@ -12,7 +15,7 @@ use ipv6_httpd::http::now::Now;
 use ipv6_httpd::http::outgoing::Chunk;
 use ipv6_httpd::http::request::Request;
 use ipv6_httpd::http::responder::{self, Answered, Reply, Responder, Unreadable};
-use ipv6_httpd::http::response::Response;
+use ipv6_httpd::http::response::{Body, Reading, Response};
 use ipv6_httpd::http::status::Reject;
 
 /// The moment of every test, as a number and as it stands in every answer.
@@ -39,6 +42,8 @@ pub struct TestResponder<'s> {
     /// Every answer comes when the connection waits for it.
     pub answers_later: bool,
     pub pending: Option<responder::Answer<Vec<u8>>>,
+    /// A part of a file that it waits for.
+    pub part: Option<(Arc<File>, Range<u64>)>,
     buffers: Buffers,
 }
 
@@ -63,10 +68,12 @@ impl Responder for TestResponder<'_> {
     }
 
     fn respond(&mut self, request: &Request<'_>) -> Reply<Vec<u8>> {
-        let answer = recorded((self.answer)(request, &self.now), request.line.to_vec());
+        let mut answer = recorded((self.answer)(request, &self.now), request.line.to_vec());
         if !self.answers_later {
             return Reply::Ready(answer);
         }
+        let body = std::mem::replace(&mut answer.response.body, Body::empty());
+        answer.response.body = body.read_as(Reading::Fetched);
         assert!(self.pending.is_none(), "asks before the answer has come");
         self.pending = Some(answer);
         Reply::Later
@@ -76,9 +83,15 @@ impl Responder for TestResponder<'_> {
         &mut self,
         request: &Request<'_>,
         unreadable: Unreadable<()>,
-    ) -> responder::Answer<Vec<u8>> {
+    ) -> Reply<Vec<u8>> {
         let again = self.again.expect("an answer in place of an unreadable file");
-        recorded(again(request, unreadable.is_first), request.line.to_vec())
+        Reply::Ready(recorded(again(request, unreadable.is_first), request.line.to_vec()))
+    }
+
+    fn fetch(&mut self, file: &Arc<File>, range: Range<u64>) {
+        assert!(self.part.is_none(), "asks before the part has come");
+        assert!(!range.is_empty(), "asks for nothing");
+        self.part = Some((Arc::clone(file), range));
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> responder::Answer<Vec<u8>> {
@@ -115,6 +128,7 @@ impl Served<'_> {
             now: now(),
             answers_later: false,
             pending: None,
+            part: None,
             buffers: Buffers::default(),
         }
     }
@@ -223,8 +237,7 @@ impl<'s> Client<'s> {
                 Step::Read if self.shut => return End::Lingers,
                 Step::Read => break,
                 Step::Await => {
-                    let answer = self.responder.pending.take().expect("an answer to wait for");
-                    self.connection.answer(answer, &mut self.responder);
+                    self.bring();
                     continue;
                 }
                 Step::ShutDownWriting => {
@@ -248,6 +261,19 @@ impl<'s> Client<'s> {
         End::Idle
     }
 
+    /// Brings what it waits for.
+    fn bring(&mut self) {
+        if let Some((file, range)) = self.responder.part.take() {
+            let mut part = Vec::new();
+            read(&file, &range, u64::MAX, &mut part);
+            self.connection.fetched(Ok(part), &mut self.responder);
+        } else {
+            let answer = self.responder.pending.take().expect("something to wait for");
+            self.connection.answer(answer, &mut self.responder);
+        }
+        self.held_bytes = self.held_bytes.max(self.connection.held_bytes());
+    }
+
     /// Time passes, and the deadline with it if that is due.
     pub fn wait(&mut self, milliseconds: u64) -> Option<End> {
         let then = self.responder.now.milliseconds + milliseconds;
@@ -266,26 +292,22 @@ fn take(chunk: &Chunk<'_>, most: usize, output: &mut Vec<u8>) -> usize {
     let Some((file, range)) = &chunk.file else {
         return bytes.len();
     };
+    bytes.len() + read(file, range, (most - bytes.len()) as u64, output)
+}
+
+fn read(mut file: &File, range: &Range<u64>, most: u64, output: &mut Vec<u8>) -> usize {
     assert!(!range.is_empty(), "an empty part of a file");
-    let count = (range.end - range.start).min((most - bytes.len()) as u64);
-    let mut file: &std::fs::File = file;
+    let count = (range.end - range.start).min(most);
     file.seek(SeekFrom::Start(range.start)).expect("seek");
     let read = file.take(count).read_to_end(output).expect("read");
     assert_eq!(read as u64, count, "the file is shorter than was said");
-    bytes.len() + read
+    read
 }
 
 /// Runs an input that comes in these pieces.
 pub fn run(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]], sends: usize) -> Outcome {
     let mut client = Client::new(served, limits);
     client.sends = sends;
-    run_client(client, pieces)
-}
-
-/// The same, if no answer is there at once.
-fn run_later(served: &Served<'_>, limits: &Limits, pieces: &[&[u8]]) -> Outcome {
-    let mut client = Client::new(served, limits);
-    client.responder.answers_later = true;
     run_client(client, pieces)
 }
 
@@ -335,7 +357,10 @@ pub fn check(
     compare("whole", &whole, output, &[end]);
     let middle = input.split_at(input.len() / 2);
     for pieces in [&[input][..], &[middle.0, middle.1][..]] {
-        let found = run_later(served, limits, pieces);
+        // The same, if no answer is there at once.
+        let mut client = Client::new(served, limits);
+        client.responder.answers_later = true;
+        let found = run_client(client, pieces);
         compare("answered later", &found, output, &[end]);
         assert_eq!(found.answered, whole.answered, "{rule}, answered later");
     }

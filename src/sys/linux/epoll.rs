@@ -85,6 +85,8 @@ fn bits(interest: Interest) -> u32 {
     match interest {
         Interest::Read => EPOLLIN | EPOLLRDHUP | EPOLLET,
         Interest::Write => EPOLLOUT,
+        // Is told uncalled for.
+        Interest::End => 0,
     }
 }
 

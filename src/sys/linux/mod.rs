@@ -6,6 +6,7 @@ pub mod constants;
 mod entries;
 #[cfg(not(force_poll))]
 mod epoll;
+mod medium;
 mod memory;
 mod netlink;
 mod numbers;
@@ -31,6 +32,7 @@ pub use connected::connected;
 pub use entries::{Entry, read_entries};
 #[cfg(not(force_poll))]
 pub use epoll::Poller;
+pub use medium::{medium, read_at_once};
 pub use memory::memory_bytes;
 pub use open_files_max::raise_open_files_max;
 pub use openat2::open_at_once;

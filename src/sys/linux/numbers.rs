@@ -6,7 +6,9 @@
 use std::ffi::c_long;
 
 // By architecture, in this order: x86_64, aarch64, riscv64, arm. `None` on others: not known here.
+pub const FSTATFS: Option<c_long> = number([138, 44, 44, 267]);
 pub const GETDENTS64: Option<c_long> = number([217, 61, 61, 217]);
+pub const PREADV2: Option<c_long> = number([327, 286, 286, 392]);
 pub const PRLIMIT64: Option<c_long> = number([302, 261, 261, 369]);
 pub const STATX: Option<c_long> = number([332, 291, 291, 397]);
 pub const CLONE: Option<c_long> = number([56, 220, 220, 120]);
@@ -15,6 +17,7 @@ pub const KILL: Option<c_long> = number([62, 129, 129, 37]);
 pub const OPEN: Option<c_long> = number([2, NONE, NONE, 5]);
 pub const OPENAT: Option<c_long> = number([257, 56, 56, 322]);
 pub const SECCOMP: Option<c_long> = number([317, 277, 277, 383]);
+pub const SENDFILE: Option<c_long> = number([40, 71, 71, 239]);
 pub const SENDTO: Option<c_long> = number([44, 206, 206, 290]);
 pub const SOCKET: Option<c_long> = number([41, 198, 198, 281]);
 pub const TGKILL: Option<c_long> = number([234, 131, 131, 268]);
@@ -25,6 +28,7 @@ pub const OPENAT2: c_long = 437;
 pub const LANDLOCK_CREATE_RULESET: c_long = 444;
 pub const LANDLOCK_ADD_RULE: c_long = 445;
 pub const LANDLOCK_RESTRICT_SELF: c_long = 446;
+pub const CACHESTAT: c_long = 451;
 
 /// The calls that the filter of `seccomp.rs` refuses; negative where there is none.
 pub static REFUSED: [i16; REFUSED_ROWS.len()] = {

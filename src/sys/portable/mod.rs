@@ -3,6 +3,7 @@
 
 mod connected;
 mod entries;
+mod medium;
 mod memory;
 #[cfg(unix)]
 mod openat2;
@@ -15,9 +16,10 @@ mod user;
 
 pub use connected::connected;
 pub use entries::{Entry, read_entries};
+pub use medium::{medium, read_at_once};
 pub use memory::memory_bytes;
 #[cfg(unix)]
-pub use openat2::open_at_once;
+pub use openat2::{Reach, open_at_once};
 pub use poll::Poller;
 pub use processors::processors;
 pub use sandbox::enter_sandbox;

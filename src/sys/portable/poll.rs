@@ -86,6 +86,8 @@ fn bits(interest: Interest) -> c_short {
     match interest {
         Interest::Read => POLLIN,
         Interest::Write => POLLOUT,
+        // Is told uncalled for.
+        Interest::End => 0,
     }
 }
 

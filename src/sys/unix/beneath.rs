@@ -15,8 +15,8 @@ use crate::sys::constants::{
     AT_FDCWD, ELOOP, O_CLOEXEC, O_DIRECTORY, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_PATH,
 };
 use crate::sys::failure::{cvt, cvt_size};
-use crate::sys::system::{open_at_once, read_entries, state_at};
-use crate::sys::{Entry, Failure, FileState, Standing, Symlinks, is_no_such_name};
+use crate::sys::system::{Reach, medium, open_at_once, read_entries, state_at};
+use crate::sys::{Entry, Failure, FileState, Medium, Standing, Symlinks, is_no_such_name};
 
 #[derive(Debug)]
 pub struct Directory {
@@ -28,8 +28,9 @@ pub struct Directory {
     /// Device and inode.
     place: Option<(u64, u64)>,
     symlinks: Symlinks,
-    /// Whether openat2 works here: asked once.
-    openat2: bool,
+    medium: Medium,
+    /// How far openat2 works here: asked once. `None`: not at all.
+    openat2: Option<Reach>,
 }
 
 impl Directory {
@@ -41,15 +42,18 @@ impl Directory {
         let file = File::from(openat(AT_FDCWD, &name, O_PATH | O_DIRECTORY | O_CLOEXEC)?);
         let mut directory = Directory {
             place: file.metadata().ok().as_ref().map(place),
+            medium: medium(&file),
             fd: OwnedFd::from(file),
             path,
             name: given,
             symlinks,
-            openat2: false,
+            openat2: None,
         };
         // Any error is a no: ENOSYS from old kernels and emulators, EPERM from old containers.
         let fd = directory.fd.as_raw_fd();
-        directory.openat2 = open_at_once(fd, c".", READ_FLAGS, symlinks).is_ok();
+        let reaches = |reach: &Reach| open_at_once(fd, c".", READ_FLAGS, symlinks, *reach).is_ok();
+        // Linux before 5.12 does not know what is in memory: EINVAL.
+        directory.openat2 = [Reach::Cache, Reach::Everything].into_iter().find(reaches);
         Ok(directory)
     }
 
@@ -82,12 +86,16 @@ impl Directory {
         self.symlinks
     }
 
+    pub fn medium(&self) -> Medium {
+        self.medium
+    }
+
     pub fn has_openat2(&self) -> bool {
-        self.openat2
+        self.openat2.is_some()
     }
 
     pub fn without_openat2(mut self) -> Directory {
-        self.openat2 = false;
+        self.openat2 = None;
         self
     }
 
@@ -98,19 +106,47 @@ impl Directory {
             let name = c_str(relative, &mut place)?;
             return Ok(File::from(openat(self.fd.as_raw_fd(), &name, READ_FLAGS)?));
         }
-        if !self.openat2 {
+        if self.openat2.is_none() {
             return self.walk(relative);
         }
-        let name = c_str(relative, &mut place)?;
-        match open_at_once(self.fd.as_raw_fd(), &name, READ_FLAGS, self.symlinks) {
+        match self.open_within(relative, Reach::Everything) {
             // EXDEV: a link leads out, or is absolute and may lead back in: only a walk can tell.
             // EAGAIN: something was renamed meanwhile, so that `..` in a link was not safe.
             Err(error) if matches!(error.raw_os_error(), Some(EXDEV | EAGAIN)) => {
                 self.walk(relative)
             }
-            Ok(fd) => Ok(File::from(fd)),
-            Err(error) => Err(error),
+            opened => opened,
         }
+    }
+
+    pub fn open_beneath_at_once(&self, relative: &[u8]) -> io::Result<File> {
+        let reach = match (self.medium, self.openat2) {
+            (Medium::Elsewhere, _) => return Err(io::ErrorKind::WouldBlock.into()),
+            // Names that are in memory alone are not kept in a cache.
+            (Medium::Memory, Some(_)) => Reach::Mount,
+            (_, Some(Reach::Cache)) => Reach::Cache,
+            // A task costs some 20 µs and a name that is read from a disk milliseconds.
+            _ if cfg!(target_os = "linux") => return Err(io::ErrorKind::WouldBlock.into()),
+            _ => return self.open_beneath(relative),
+        };
+        self.open_within(relative, reach).map_err(|error| match error.raw_os_error() {
+            Some(EXDEV | EAGAIN) => io::ErrorKind::WouldBlock.into(),
+            _ => error,
+        })
+    }
+
+    pub fn open_beneath_here(&self, relative: &[u8]) -> io::Result<File> {
+        match self.openat2 {
+            None => Err(io::ErrorKind::CrossesDevices.into()),
+            Some(_) => self.open_within(relative, Reach::Mount),
+        }
+    }
+
+    fn open_within(&self, relative: &[u8], reach: Reach) -> io::Result<File> {
+        let mut place = NO_NAME;
+        let name = c_str(or_itself(relative), &mut place)?;
+        let fd = self.fd.as_raw_fd();
+        open_at_once(fd, &name, READ_FLAGS, self.symlinks, reach).map(File::from)
     }
 
     /// Each name before the last has to be a directory itself, so that what is found is beneath this

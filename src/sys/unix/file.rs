@@ -31,6 +31,13 @@ pub fn path_state(metadata: &Metadata) -> PathState {
     }
 }
 
+pub fn exit_now(status: i32) -> ! {
+    unsafe extern "C" {
+        safe fn _exit(status: i32) -> !;
+    }
+    _exit(status)
+}
+
 pub fn os_string(bytes: &[u8]) -> OsString {
     OsString::from_vec(bytes.to_vec())
 }

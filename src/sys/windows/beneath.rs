@@ -11,7 +11,7 @@ use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
 
 use crate::sys::system::read_entries;
-use crate::sys::{Entry, FileState, Standing, Symlinks};
+use crate::sys::{Entry, FileState, Medium, Standing, Symlinks};
 
 #[derive(Debug)]
 pub struct Directory {
@@ -68,6 +68,20 @@ impl Directory {
             true => Ok(file),
             false => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    /// Nothing says here whether it would wait.
+    pub fn open_beneath_at_once(&self, relative: &[u8]) -> io::Result<File> {
+        self.open_beneath(relative)
+    }
+
+    /// Mount points are not known here.
+    pub fn open_beneath_here(&self, relative: &[u8]) -> io::Result<File> {
+        self.open_beneath(relative)
+    }
+
+    pub fn medium(&self) -> Medium {
+        Medium::Disk
     }
 
     /// Not known here.

@@ -38,6 +38,11 @@ pub fn path_state(metadata: &Metadata) -> PathState {
     }
 }
 
+/// Windows ends threads before it runs anything.
+pub fn exit_now(status: i32) -> ! {
+    std::process::exit(status)
+}
+
 pub fn os_string(bytes: &[u8]) -> OsString {
     String::from_utf8_lossy(bytes).into_owned().into()
 }
