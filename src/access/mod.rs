@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::http::authorization;
+use crate::http::fields::Field;
 use crate::http::forwarded::{self, Source};
 use crate::http::now::Now;
 use crate::http::request::{Method, Request};
@@ -254,6 +255,6 @@ const CHALLENGE: &str = "Basic realm=\"ipv6-httpd\", charset=\"UTF-8\"";
 /// Whether a browser asks if a page of another origin may send a request. Such a question never
 /// has credentials, and the answer is the same for every path.
 fn is_preflight(request: &Request<'_>) -> bool {
-    let asks = request.fields.one("Access-Control-Request-Method");
+    let asks = request.fields.one(Field::AccessControlRequestMethod);
     request.method == Method::Options && asks.is_some()
 }

@@ -1,7 +1,7 @@
 //! Accept-Encoding: the weight of each content coding (RFC 9110 §12.5.3). Accept: the weight of a
 //! media type (§12.5.1).
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::grammar::{decimal, list, split_once, trim_ows};
 
 /// The content codings of precompressed files. Among codings of equal weight, the earlier one wins.
@@ -52,15 +52,17 @@ impl AcceptEncoding {
     pub fn of(fields: Fields<'_>) -> AcceptEncoding {
         let mut found: [Option<u16>; 3] = [None; 3];
         let (mut identity, mut any) = (None, None);
-        for element in fields.all("Accept-Encoding").flat_map(list) {
+        for element in fields.all(Field::AcceptEncoding).flat_map(list) {
             let (name, weight) = weighted(element);
-            let named = match name.to_ascii_lowercase().as_slice() {
-                b"br" => found.get_mut(0),
-                b"zstd" => found.get_mut(1),
-                // §8.4.1.3: x-gzip is the same.
-                b"gzip" | b"x-gzip" => found.get_mut(2),
-                b"identity" => Some(&mut identity),
-                b"*" => Some(&mut any),
+            let is = |word: &[u8]| name.eq_ignore_ascii_case(word);
+            let named = match name.len() {
+                1 if is(b"*") => Some(&mut any),
+                2 if is(b"br") => found.get_mut(0),
+                4 if is(b"zstd") => found.get_mut(1),
+                4 if is(b"gzip") => found.get_mut(2),
+                // §8.4.1.3: the same.
+                6 if is(b"x-gzip") => found.get_mut(2),
+                8 if is(b"identity") => Some(&mut identity),
                 _ => None,
             };
             if let Some(place) = named {
@@ -98,7 +100,7 @@ impl AcceptEncoding {
 /// The weight of a media type in Accept, in thousandths; 0 if Accept does not name it. Ranges such
 /// as `*/*` do not count: they express no preference.
 pub fn media_type_weight(fields: Fields<'_>, media_type: &str) -> u16 {
-    let elements = fields.all("Accept").flat_map(list).map(weighted);
+    let elements = fields.all(Field::Accept).flat_map(list).map(weighted);
     let named = elements.filter(|(name, _)| name.eq_ignore_ascii_case(media_type.as_bytes()));
     named.map(|(_, weight)| weight).max().unwrap_or(0)
 }

@@ -1,7 +1,7 @@
 //! The Authorization field in the Basic scheme (RFC 7617). This module reads the credentials;
 //! `access` checks them.
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::grammar::split_once;
 
 /// A user and a password, as they were sent. Both may be any bytes, although the challenge asks
@@ -23,7 +23,7 @@ impl std::fmt::Debug for Credentials {
 
 /// The credentials of a request; `None` if there are none or they are malformed.
 pub fn basic(fields: Fields<'_>) -> Option<Credentials> {
-    let value = fields.one("Authorization")?;
+    let value = fields.one(Field::Authorization)?;
     let (scheme, mut token) = split_once(value, b' ')?;
     // RFC 9110 §11.1: the scheme is case-insensitive; §11.4: one or more spaces follow.
     if !scheme.eq_ignore_ascii_case(b"Basic") {

@@ -1,8 +1,8 @@
 //! The length of a request's content (RFC 9112 §6.3) and its framing (§7.1). A file server has no
 //! use for content, so it is read and discarded.
 
-use super::fields::Fields;
-use super::grammar::{decimal, hex_digit, is_field_content, is_tchar, list};
+use super::fields::{Field, Fields};
+use super::grammar::{decimal, hex_digit, is_field_content, is_tchar};
 use super::request::Version;
 use super::status::{Reject, Status};
 
@@ -22,9 +22,7 @@ impl ContentLength {
     /// rejects it: a proxy may have repaired it differently.
     pub fn of(version: Version, fields: Fields<'_>) -> Result<ContentLength, Reject> {
         let length = content_length(fields)?;
-        let mut codings = fields.all("Transfer-Encoding").flat_map(list);
-        let first = codings.next();
-        if fields.all("Transfer-Encoding").next().is_none() {
+        if !fields.has(Field::TransferEncoding) {
             return Ok(match length {
                 None | Some(0) => ContentLength::None,
                 Some(length) => ContentLength::Known(length),
@@ -38,11 +36,12 @@ impl ContentLength {
             // §6.1: a server must treat this as faulty framing.
             return Err(Reject::bad("HTTP/1.0 has no Transfer-Encoding."));
         }
-        match (first, codings.last()) {
+        let mut codings = fields.list(Field::TransferEncoding);
+        match (codings.next(), codings.last()) {
             (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => {
                 // RFC 9110 §6.6.2: Trailer announces these trailer fields. Go rejects them, too.
                 let frames = FRAMING_FIELDS.iter().chain(&["trailer"]);
-                if frames.into_iter().any(|name| fields.list_has("Trailer", name)) {
+                if frames.into_iter().any(|name| fields.list_has(Field::Trailer, name)) {
                     return Err(TRAILER_FRAMES);
                 }
                 Ok(ContentLength::Chunked)
@@ -66,7 +65,7 @@ impl ContentLength {
 
 /// §6.3 step 5. The RFC allows several equal lengths; we reject them to be safe.
 fn content_length(fields: Fields<'_>) -> Result<Option<u64>, Reject> {
-    let mut values = fields.all("Content-Length");
+    let mut values = fields.all(Field::ContentLength);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => match decimal(value) {

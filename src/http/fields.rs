@@ -3,65 +3,204 @@
 //! ([`Fields::one`]), unless its own module says otherwise.
 
 use super::grammar::{is_field_content, is_token, list, split_once, trim_ows};
+use super::limits::FIELD_SECTION_BYTES_LIMIT;
 use super::status::Reject;
 
-/// A validated field section: `name: value CRLF` lines. A look-up walks the lines and allocates
-/// nothing.
+/// The fields that the server reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is called as in the registry")]
+pub enum Field {
+    Accept,
+    AcceptEncoding,
+    AccessControlRequestHeaders,
+    AccessControlRequestMethod,
+    Authorization,
+    Connection,
+    ContentLength,
+    Expect,
+    Forwarded,
+    Host,
+    IfMatch,
+    IfModifiedSince,
+    IfNoneMatch,
+    IfRange,
+    IfUnmodifiedSince,
+    Range,
+    Referer,
+    Trailer,
+    TransferEncoding,
+    UserAgent,
+    XForwardedFor,
+}
+
+impl Field {
+    /// How many there are.
+    const COUNT: usize = 21;
+
+    /// Its name in lower case.
+    const fn name(self) -> &'static [u8] {
+        match self {
+            Field::Accept => b"accept",
+            Field::AcceptEncoding => b"accept-encoding",
+            Field::AccessControlRequestHeaders => b"access-control-request-headers",
+            Field::AccessControlRequestMethod => b"access-control-request-method",
+            Field::Authorization => b"authorization",
+            Field::Connection => b"connection",
+            Field::ContentLength => b"content-length",
+            Field::Expect => b"expect",
+            Field::Forwarded => b"forwarded",
+            Field::Host => b"host",
+            Field::IfMatch => b"if-match",
+            Field::IfModifiedSince => b"if-modified-since",
+            Field::IfNoneMatch => b"if-none-match",
+            Field::IfRange => b"if-range",
+            Field::IfUnmodifiedSince => b"if-unmodified-since",
+            Field::Range => b"range",
+            Field::Referer => b"referer",
+            Field::Trailer => b"trailer",
+            Field::TransferEncoding => b"transfer-encoding",
+            Field::UserAgent => b"user-agent",
+            Field::XForwardedFor => b"x-forwarded-for",
+        }
+    }
+
+    /// The field of that name, a token. Length, first and last letter leave one to compare with.
+    fn called(name: &[u8]) -> Option<Field> {
+        let (first, last) = (name.first()? | 0x20, name.last()? | 0x20);
+        let field = match (name.len(), first, last) {
+            (4, b'h', _) => Field::Host,
+            (5, b'r', _) => Field::Range,
+            (6, b'a', _) => Field::Accept,
+            (6, b'e', _) => Field::Expect,
+            (7, b'r', _) => Field::Referer,
+            (7, b't', _) => Field::Trailer,
+            (8, b'i', b'e') => Field::IfRange,
+            (8, b'i', b'h') => Field::IfMatch,
+            (9, b'f', _) => Field::Forwarded,
+            (10, b'c', _) => Field::Connection,
+            (10, b'u', _) => Field::UserAgent,
+            (13, b'a', _) => Field::Authorization,
+            (13, b'i', _) => Field::IfNoneMatch,
+            (14, b'c', _) => Field::ContentLength,
+            (15, b'a', b'g') => Field::AcceptEncoding,
+            (15, b'x', _) => Field::XForwardedFor,
+            (17, b'i', _) => Field::IfModifiedSince,
+            (17, b't', _) => Field::TransferEncoding,
+            (19, b'i', _) => Field::IfUnmodifiedSince,
+            (29, b'a', _) => Field::AccessControlRequestMethod,
+            (30, b'a', _) => Field::AccessControlRequestHeaders,
+            _ => return None,
+        };
+        // A token has no byte but the letter itself, in either case, that becomes one of these.
+        let is_same = name.iter().zip(field.name()).all(|(byte, letter)| byte | 0x20 == *letter);
+        is_same.then_some(field)
+    }
+}
+
+/// Where the lines of each [`Field`] are in a field section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    /// Where the value of its first line begins. 0: there is none, as a name comes before each.
+    first: [u16; Field::COUNT],
+    /// One bit each: there are more lines of it.
+    repeated: u32,
+}
+
+impl Places {
+    pub(super) const NONE: Places = Places { first: [0; Field::COUNT], repeated: 0 };
+
+    /// Notes the line that begins at `at`.
+    pub(super) fn note(&mut self, name: &[u8], at: usize) {
+        debug_assert!(at < FIELD_SECTION_BYTES_LIMIT, "a place beyond the field section");
+        let Some(field) = Field::called(name) else { return };
+        if let Some(first) = self.first.get_mut(field as usize) {
+            match *first {
+                0 => *first = (at + name.len() + 1) as u16,
+                _ => self.repeated |= 1 << field as u32,
+            }
+        }
+    }
+
+    /// The places of a section whose lines are valid.
+    pub(super) fn of(lines: &[u8]) -> Places {
+        let mut places = Places::NONE;
+        let mut rest = lines;
+        while let Some((line, after)) = split_once(rest, b'\n') {
+            if let Some((name, _)) = split_once(line, b':') {
+                places.note(name, lines.len() - rest.len());
+            }
+            rest = after;
+        }
+        places
+    }
+}
+
+/// A validated field section: `name: value CRLF` lines. The fields that the server reads have their
+/// places, so that a look-up walks no lines, unless a field is repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'buf> {
     pub(super) lines: &'buf [u8],
-    /// [`name_bit`] of every name. Most fields that we look up are absent, and this usually shows
-    /// it without walking the lines.
-    pub(super) names: u64,
-}
-
-/// One of 64 bits, from the length of a name and its first and last letter, whatever their case.
-/// With these factors, the names we look up in every request differ from those browsers send.
-pub(super) fn name_bit(name: &[u8]) -> u64 {
-    let (Some(first), Some(last)) = (name.first(), name.last()) else {
-        return 0;
-    };
-    let mixed = name.len() as u32 * 9 + u32::from(first | 0x20) * 7 + u32::from(last | 0x20) * 10;
-    1 << (mixed % 64)
+    pub(super) places: Places,
 }
 
 impl<'buf> Fields<'buf> {
-    /// The values of all field lines called `name`, in order.
-    pub fn all(self, name: &'static str) -> impl Iterator<Item = &'buf [u8]> {
-        let is_absent = self.names & name_bit(name.as_bytes()) == 0;
-        let mut rest = if is_absent { b"" } else { self.lines };
+    /// Where the first value of a field begins.
+    fn first(&self, field: Field) -> Option<usize> {
+        let first = self.places.first.get(field as usize)?;
+        (*first > 0).then_some(usize::from(*first))
+    }
+
+    /// Whether there is a line of this field.
+    pub fn has(&self, field: Field) -> bool {
+        self.first(field).is_some()
+    }
+
+    fn is_repeated(&self, field: Field) -> bool {
+        self.places.repeated >> field as u32 & 1 == 1
+    }
+
+    /// The value that begins at `at`, and the lines after it.
+    fn value(&self, at: usize) -> Option<(&'buf [u8], &'buf [u8])> {
+        let (value, rest) = split_once(self.lines.get(at..)?, b'\n')?;
+        Some((trim_ows(value.strip_suffix(b"\r").unwrap_or(value)), rest))
+    }
+
+    /// The values of all lines of a field, in order.
+    pub fn all(self, field: Field) -> impl Iterator<Item = &'buf [u8]> {
+        let mut next = self.first(field);
         std::iter::from_fn(move || {
-            while !rest.is_empty() {
-                let (line, after) = split_once(rest, b'\n')?;
-                rest = after;
-                let Some((head, value)) = line.split_at_checked(name.len()) else {
-                    continue;
-                };
-                if let (true, [b':', value @ ..]) =
-                    (head.eq_ignore_ascii_case(name.as_bytes()), value)
-                {
-                    return Some(trim_ows(value.strip_suffix(b"\r").unwrap_or(value)));
+            let (value, mut rest) = self.value(next?)?;
+            next = None;
+            while self.is_repeated(field) {
+                let Some((line, after)) = split_once(rest, b'\n') else { break };
+                if let Some((name, _)) = split_once(line, b':') {
+                    if Field::called(name) == Some(field) {
+                        next = Some(self.lines.len() - rest.len() + name.len() + 1);
+                        break;
+                    }
                 }
+                rest = after;
             }
-            None
+            Some(value)
         })
     }
 
-    /// The value of the only field line called `name`. `None` if there are several, too: a
-    /// singleton field that is repeated counts as absent.
-    pub fn one(self, name: &'static str) -> Option<&'buf [u8]> {
-        let mut values = self.all(name);
-        values.next().filter(|_| values.next().is_none())
+    /// The value of the only line of a field. `None` if there are several, too: a singleton field
+    /// that is repeated counts as absent.
+    pub fn one(self, field: Field) -> Option<&'buf [u8]> {
+        let (value, _) = self.value(self.first(field)?)?;
+        (!self.is_repeated(field)).then_some(value)
     }
 
-    /// The elements of a list field, over all its field lines (RFC 9110 §5.3).
-    pub fn list(self, name: &'static str) -> impl Iterator<Item = &'buf [u8]> {
-        self.all(name).flat_map(list)
+    /// The elements of a list field, over all its lines (RFC 9110 §5.3).
+    pub fn list(self, field: Field) -> impl Iterator<Item = &'buf [u8]> {
+        self.all(field).flat_map(list)
     }
 
     /// Whether a list field contains this element, whatever the case of its letters.
-    pub fn list_has(self, name: &'static str, element: &str) -> bool {
-        self.list(name).any(|found| found.eq_ignore_ascii_case(element.as_bytes()))
+    pub fn list_has(self, field: Field, element: &str) -> bool {
+        self.has(field)
+            && self.list(field).any(|found| found.eq_ignore_ascii_case(element.as_bytes()))
     }
 }
 
@@ -80,4 +219,71 @@ pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
         return Err(Reject::bad("A field value contains a control character."));
     }
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(lines: &[u8], field: Field) -> Vec<&[u8]> {
+        Fields { lines, places: Places::of(lines) }.all(field).collect()
+    }
+
+    #[test]
+    fn each_field_is_found_by_its_name_alone() {
+        // The compiler counts them: the last has the highest number.
+        assert_eq!(Field::XForwardedFor as usize + 1, Field::COUNT);
+        let names: Vec<&[u8]> = ALL.iter().map(|field| field.name()).collect();
+        for (field, name) in ALL.into_iter().zip(&names) {
+            for name in [name.to_vec(), name.to_ascii_uppercase()] {
+                assert_eq!(Field::called(&name), Some(field), "{}", name.escape_ascii());
+                for at in 0..name.len() {
+                    let mut other = name.clone();
+                    other[at] = if other[at] | 0x20 == b'z' { b'y' } else { b'z' };
+                    let found = Field::called(&other);
+                    assert_eq!(found, None, "{}", other.escape_ascii());
+                }
+                assert_eq!(Field::called(&name[1..]), None);
+                assert_eq!(Field::called(&[&name[..], b"s"].concat()), None);
+            }
+        }
+        assert_eq!(Field::called(b""), None);
+    }
+
+    const ALL: [Field; Field::COUNT] = [
+        Field::Accept,
+        Field::AcceptEncoding,
+        Field::AccessControlRequestHeaders,
+        Field::AccessControlRequestMethod,
+        Field::Authorization,
+        Field::Connection,
+        Field::ContentLength,
+        Field::Expect,
+        Field::Forwarded,
+        Field::Host,
+        Field::IfMatch,
+        Field::IfModifiedSince,
+        Field::IfNoneMatch,
+        Field::IfRange,
+        Field::IfUnmodifiedSince,
+        Field::Range,
+        Field::Referer,
+        Field::Trailer,
+        Field::TransferEncoding,
+        Field::UserAgent,
+        Field::XForwardedFor,
+    ];
+
+    #[test]
+    fn lines_of_a_field_are_in_order() {
+        let lines =
+            b"A: b\r\nRange:1\r\nX: Range: 7\r\nrange: \t2 \r\nRanges: 8\r\nRANGE:\r\nRange: 3\r\n";
+        assert_eq!(values(lines, Field::Range), [&b"1"[..], b"2", b"", b"3"]);
+        assert_eq!(values(lines, Field::Host), [&b""[..]; 0]);
+        assert_eq!(values(b"Host: h\r\n", Field::Host), [b"h"]);
+        let fields = Fields { lines, places: Places::of(lines) };
+        assert_eq!(fields.one(Field::Range), None);
+        assert!(fields.has(Field::Range) && !fields.has(Field::Host));
+        assert!(fields.list_has(Field::Range, "3") && !fields.list_has(Field::Range, "8"));
+    }
 }

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::grammar::{Quotes, decimal, split_once, trim_ows};
 use super::status::Reject;
 
@@ -29,23 +29,23 @@ pub enum Source {
 pub fn client(fields: Fields<'_>, is_trusted: impl Fn(IpAddr) -> bool) -> Result<Source, Reject> {
     // Empty elements count: a proxy that has no address to append writes `1.2.3.4, `.
     let x_forwarded_for = fields
-        .all("X-Forwarded-For")
+        .all(Field::XForwardedFor)
         .flat_map(|line| line.split(|&byte| byte == b','))
         .map(|element| node(trim_ows(element)));
     let x_forwarded_for = rightmost(x_forwarded_for, &is_trusted);
-    if fields.all("Forwarded").next().is_none() {
-        return Ok(match fields.all("X-Forwarded-For").next() {
+    if !fields.has(Field::Forwarded) {
+        return Ok(match fields.all(Field::XForwardedFor).next() {
             Some(_) => x_forwarded_for,
             None => Source::Proxy,
         });
     }
     // A quoted string that the client did not close would hide what the proxy appended.
-    if !fields.all("Forwarded").all(are_quotes_closed) {
+    if !fields.all(Field::Forwarded).all(are_quotes_closed) {
         return Err(Reject::bad("A quoted string in the Forwarded field is not closed."));
     }
     // Empty elements are ignored here (RFC 9110 §5.6.1.2).
-    let forwarded = rightmost(fields.list("Forwarded").map(forwarded_for), &is_trusted);
-    if fields.all("X-Forwarded-For").next().is_some() && forwarded != x_forwarded_for {
+    let forwarded = rightmost(fields.list(Field::Forwarded).map(forwarded_for), &is_trusted);
+    if fields.has(Field::XForwardedFor) && forwarded != x_forwarded_for {
         return Err(Reject::bad("Forwarded and X-Forwarded-For do not name the same client."));
     }
     Ok(forwarded)

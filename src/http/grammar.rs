@@ -29,7 +29,14 @@ static TCHARS: [u32; 4] = {
 
 /// Whether `bytes` are a token: one or more `tchar` (RFC 9110 §5.6.2).
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        if !are_letters(u64::from_le_bytes(*word)) && !word.iter().all(|&byte| is_tchar(byte)) {
+            return false;
+        }
+        rest = after;
+    }
+    !bytes.is_empty() && rest.iter().all(|&byte| is_tchar(byte))
 }
 
 /// Whether a field value may contain these bytes: visible ones, space, tab and obs-text
@@ -149,6 +156,16 @@ fn equal_to(wanted: u8, bytes: u64) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
+/// Whether eight bytes are ASCII letters or `-`, as those of most names are.
+fn are_letters(bytes: u64) -> bool {
+    // Bytes below 0x80 do not carry into their neighbours, and others end as "no".
+    let small = (bytes | (ONES * 0x20)) & !HIGHS;
+    let at_least_a = small + ONES * u64::from(0x80 - b'a');
+    let beyond_z = small + ONES * u64::from(0x7f - b'z');
+    let not_hyphen = ((bytes & !HIGHS) ^ (ONES * u64::from(b'-'))) + ONES * 0x7f;
+    ((at_least_a & !beyond_z) | !not_hyphen) & !bytes & HIGHS == HIGHS
+}
+
 /// The index of the first `wanted`.
 pub fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     let mut rest = bytes;
@@ -225,6 +242,21 @@ mod tests {
         expected.extend((b'0'..=b'9').chain(b'a'..=b'z').chain(b'A'..=b'Z'));
         expected.sort_unstable();
         assert_eq!(tchars, expected);
+    }
+
+    #[test]
+    fn every_byte_of_a_token_counts() {
+        for length in 1..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    for others in [b'a', b'-', b'Z', b'!'] {
+                        let mut bytes = vec![others; length];
+                        bytes[at] = byte;
+                        assert_eq!(is_token(&bytes), is_tchar(byte), "{byte} {at} {length}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Request heads (RFC 9112 §2): bytes that arrive in pieces become a [`Request`].
 
-use super::fields::{Fields, check_field_line, name_bit};
+use super::fields::{Field, Fields, Places, check_field_line};
 use super::grammar::{is_tchar, position, split_once};
 use super::limits::Limits;
 use super::request::{Request, RequestLine, Version};
@@ -20,8 +20,6 @@ pub struct HeadReader {
     /// That line has no line feed before this index.
     scanned: usize,
     field_lines: usize,
-    /// The bits of [`Fields`] so far.
-    names: u64,
 }
 
 /// A complete head and its length.
@@ -42,6 +40,7 @@ impl HeadReader {
         limits: &Limits,
     ) -> Result<Option<Head<'buf>>, Reject> {
         let mut request_line = None;
+        let mut places = Places::NONE;
         loop {
             let unread = received.get(self.scanned..).unwrap_or_default();
             let feed = position(unread, b'\n');
@@ -68,19 +67,23 @@ impl HeadReader {
                 }
             } else if !line.is_empty() {
                 self.field_lines += 1;
-                self.names |= name_bit(check_field_line(line)?);
+                let name = check_field_line(line)?;
+                places.note(name, end - line.len() - 2 - self.fields);
             } else {
-                // An earlier call may have parsed the request-line, and found it valid.
                 let first =
                     received.get(self.begin..self.fields.saturating_sub(2)).unwrap_or_default();
-                let parsed = match request_line {
-                    Some(parsed) => parsed,
-                    None => RequestLine::parse(first)?,
-                };
                 let lines = received.get(self.fields..end - 2).unwrap_or_default();
-                let fields = Fields { lines, names: self.names };
-                check_host(parsed.version, fields)?;
-                let RequestLine { method, target, version } = parsed;
+                let RequestLine { method, target, version } = match request_line {
+                    Some(parsed) => parsed,
+                    // An earlier call parsed the request-line and maybe some field lines, and found
+                    // them valid.
+                    None => {
+                        places = Places::of(lines);
+                        RequestLine::parse(first)?
+                    }
+                };
+                let fields = Fields { lines, places };
+                check_host(version, fields)?;
                 let request = Request { method, target, version, fields, line: first };
                 return Ok(Some(Head { request, length: end }));
             }
@@ -133,7 +136,7 @@ const TOO_LARGE: Reject =
 
 /// Exactly one valid Host in HTTP/1.1, at most one in 1.0 (RFC 9112 §3.2).
 fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
-    let mut hosts = fields.all("Host");
+    let mut hosts = fields.all(Field::Host);
     match (hosts.next(), hosts.next()) {
         (None, _) if version == Version::Http11 => Err(Reject::bad("The Host field is missing.")),
         (Some(_), Some(_)) => Err(Reject::bad("There is more than one Host field.")),

@@ -6,7 +6,7 @@ pub struct Limits {
     /// RFC 9112 §3 recommends at least 8,000. Longer: 414.
     pub request_line_bytes_max: usize,
     /// Browsers send 1 to 2 KiB, or 8 KiB with large cookies of other servers on the same host.
-    /// Larger: 431.
+    /// Larger: 431. Less than [`FIELD_SECTION_BYTES_LIMIT`].
     pub field_section_bytes_max: usize,
     /// Clients send at most about thirty. More: 431.
     pub field_lines_max: usize,
@@ -38,6 +38,9 @@ pub struct Limits {
     /// Meanwhile the server reads and drops up to this much.
     pub linger_bytes_max: u64,
 }
+
+/// Places in a field section have 16 bits.
+pub const FIELD_SECTION_BYTES_LIMIT: usize = 60_000;
 
 impl Default for Limits {
     fn default() -> Limits {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use super::buffers::Buffers;
+use super::fields::Field;
 use super::request::{Method, Request, Version};
 use super::responder::{Answer, Answered, Responder};
 use super::response::{Body, FETCHED_BYTES_MAX, Persistence, Produce, Reading, Segment};
@@ -42,12 +43,12 @@ impl Framing {
     pub(super) fn of(request: &Request<'_>, draining: bool) -> Framing {
         let fields = request.fields;
         let persists = match request.version {
-            _ if draining || fields.list_has("Connection", "close") => false,
+            _ if draining || fields.list_has(Field::Connection, "close") => false,
             // The client may have sent bytes for the tunnel without waiting for our answer. They
             // are not requests.
             _ if request.method == Method::Connect => false,
             Version::Http11 => true,
-            Version::Http10 => fields.list_has("Connection", "keep-alive"),
+            Version::Http10 => fields.list_has(Field::Connection, "keep-alive"),
         };
         let persistence = if persists { Persistence::Persist } else { Persistence::Close };
         Framing { method: Some(request.method), version: request.version, persistence }

@@ -1,7 +1,7 @@
 //! Validators, and the preconditions that compare them (RFC 9110 §8.8, §13).
 
 use super::date::HttpDate;
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::grammar::trim_ows;
 use super::request::Method;
 
@@ -72,7 +72,7 @@ pub fn evaluate(
 /// Whether If-Range lets a Range apply (RFC 9110 §13.1.5): it is absent, or has a strong validator
 /// of the selected representation.
 pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> bool {
-    let mut values = fields.all("If-Range");
+    let mut values = fields.all(Field::IfRange);
     let Some(value) = values.next() else {
         return true;
     };
@@ -93,10 +93,10 @@ pub fn range_applies(fields: Fields<'_>, validators: &Validators, now: HttpDate)
 /// Whether the client wants a range of the representation with this entity-tag: If-Range names it
 /// or, without If-Range, If-Match does.
 pub fn names_for_range(fields: Fields<'_>, entity_tag: &[u8]) -> bool {
-    match fields.all("If-Range").next() {
-        Some(_) => fields.one("If-Range") == Some(entity_tag),
+    match fields.all(Field::IfRange).next() {
+        Some(_) => fields.one(Field::IfRange) == Some(entity_tag),
         None => {
-            let mut tags = fields.all("If-Match").flat_map(entity_tags);
+            let mut tags = fields.all(Field::IfMatch).flat_map(entity_tags);
             tags.any(|tag| tag == entity_tag)
         }
     }
@@ -104,26 +104,26 @@ pub fn names_for_range(fields: Fields<'_>, entity_tag: &[u8]) -> bool {
 
 /// §13.1.1: strong comparison. `*` is true, because there is a representation.
 fn if_match(fields: Fields<'_>, validators: &Validators) -> Condition {
-    if fields.all("If-Match").next().is_none() {
+    if !fields.has(Field::IfMatch) {
         return Condition::Absent;
     }
-    Condition::from(any_tag(fields, "If-Match", |tag| {
+    Condition::from(any_tag(fields, Field::IfMatch, |tag| {
         Some(tag) == validators.entity_tag.as_deref()
     }))
 }
 
 /// §13.1.2: weak comparison.
 fn if_none_match(fields: Fields<'_>, validators: &Validators) -> Condition {
-    if fields.all("If-None-Match").next().is_none() {
+    if !fields.has(Field::IfNoneMatch) {
         return Condition::Absent;
     }
-    Condition::from(!any_tag(fields, "If-None-Match", |tag| {
+    Condition::from(!any_tag(fields, Field::IfNoneMatch, |tag| {
         Some(tag.strip_prefix(b"W/").unwrap_or(tag)) == validators.entity_tag.as_deref()
     }))
 }
 
-fn any_tag(fields: Fields<'_>, name: &'static str, matches: impl Fn(&[u8]) -> bool) -> bool {
-    let mut tags = fields.all(name).flat_map(entity_tags);
+fn any_tag(fields: Fields<'_>, field: Field, matches: impl Fn(&[u8]) -> bool) -> bool {
+    let mut tags = fields.all(field).flat_map(entity_tags);
     tags.any(|tag| tag == b"*" || matches(tag))
 }
 
@@ -151,7 +151,7 @@ fn entity_tags(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// §13.1.4: ignored if it is not a date, or if there is no date to compare it with.
 fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
-    let since = fields.one("If-Unmodified-Since").and_then(|value| HttpDate::parse(value, now));
+    let since = fields.one(Field::IfUnmodifiedSince).and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {
         (Some(since), Some(modified)) => Condition::from(modified <= since),
         _ => Condition::Absent,
@@ -162,7 +162,7 @@ fn if_unmodified_since(fields: Fields<'_>, validators: &Validators, now: HttpDat
 /// date in the future, as RFC 2616 §14.25 required and RFC 9110 no longer does. Otherwise a board
 /// whose clock was ahead, or is behind now, would answer 304 although files have changed.
 fn if_modified_since(fields: Fields<'_>, validators: &Validators, now: HttpDate) -> Condition {
-    let since = fields.one("If-Modified-Since").and_then(|value| HttpDate::parse(value, now));
+    let since = fields.one(Field::IfModifiedSince).and_then(|value| HttpDate::parse(value, now));
     match (since, validators.last_modified) {
         (Some(since), Some(modified)) if since <= now => Condition::from(modified > since),
         _ => Condition::Absent,

@@ -1,6 +1,6 @@
 //! A request: method, target, version, fields; and the request-line (RFC 9112 §3).
 
-use super::fields::Fields;
+use super::fields::{Field, Fields};
 use super::grammar::{is_token, split_once};
 use super::status::{Reject, Status};
 use super::target::{NO_TARGET, Target};
@@ -28,7 +28,7 @@ impl Request<'_> {
             return Ok(false);
         }
         let mut waits = false;
-        for member in self.fields.list("Expect") {
+        for member in self.fields.list(Field::Expect) {
             if !member.eq_ignore_ascii_case(b"100-continue") {
                 return Err(Reject::new(
                     Status::ExpectationFailed,

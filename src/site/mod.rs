@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
+use crate::http::fields::Field;
 use crate::http::lease::Lease;
 use crate::http::multipart;
 use crate::http::now::Now;
@@ -152,7 +153,9 @@ impl Site {
         let another = self.answer(request, client, &mut finder)?;
         let (may_differ, failure) = match Unread::from(&unreadable.error) {
             Unread::Changed => (true, Failure::Broken),
-            Unread::Failed(failure) => (request.fields.one("Accept-Encoding").is_some(), failure),
+            Unread::Failed(failure) => {
+                (request.fields.one(Field::AcceptEncoding).is_some(), failure)
+            }
             Unread::Unready => return Err(Unready),
         };
         let may_be_sent = unreadable.is_first && may_differ;
@@ -251,11 +254,11 @@ impl Site {
     /// Answers OPTIONS (RFC 9110 §9.3.7), and the preflight requests of CORS.
     fn options(&self, request: &Request<'_>) -> Response {
         let mut response = Response::new(Status::NoContent).with("Allow", ALLOW);
-        if self.options.cors && request.fields.one("Access-Control-Request-Method").is_some() {
+        if self.options.cors && request.fields.one(Field::AccessControlRequestMethod).is_some() {
             response.add("Access-Control-Allow-Methods", ALLOW);
             response.add("Access-Control-Max-Age", "86400");
             response.add("Vary", "Access-Control-Request-Headers");
-            if let Some(names) = request.fields.one("Access-Control-Request-Headers") {
+            if let Some(names) = request.fields.one(Field::AccessControlRequestHeaders) {
                 response.add("Access-Control-Allow-Headers", names);
             }
         }
@@ -431,7 +434,7 @@ impl Site {
                     .with("Vary", "Accept-Encoding"));
             }
         }
-        let selection = match fields.one("Range") {
+        let selection = match fields.one(Field::Range) {
             // RFC 9110 §14.2: Range is defined only for GET.
             Some(value)
                 if request.method == Method::Get
@@ -526,7 +529,7 @@ fn leads_back(location: &str, request: &Request<'_>) -> bool {
     let url = location.strip_prefix("http://").or_else(|| location.strip_prefix("https://"));
     let rest = url.unwrap_or(location);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if url.is_some() && !request.fields.list_has("Host", authority) {
+    if url.is_some() && !request.fields.list_has(Field::Host, authority) {
         return false;
     }
     let rest = rest.strip_prefix(authority).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What the server's own pages share: their format, their style, and escaping.
 
 use crate::http::accept::media_type_weight;
-use crate::http::fields::Fields;
+use crate::http::fields::{Field, Fields};
 use crate::http::response::{Body, Response};
 use crate::http::status::Status;
 
@@ -19,7 +19,7 @@ pub enum PageFormat {
 impl PageFormat {
     /// The format with the greatest weight in Accept; `otherwise` if Accept names none of them.
     pub fn wanted(fields: Fields<'_>, otherwise: PageFormat) -> PageFormat {
-        if fields.all("Accept").next().is_none() {
+        if !fields.has(Field::Accept) {
             return otherwise;
         }
         let html = media_type_weight(fields, "text/html");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::SiteOptions;
 use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
-use crate::http::fields::Fields;
+use crate::http::fields::{Field, Fields};
 use crate::http::grammar::write_hex;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
@@ -87,7 +87,7 @@ pub fn select(
 /// Whether the request has a Range that we understand. Only GET can (RFC 9110 §14.2).
 fn asks_for_range(request: &Request<'_>, ranges_max: usize) -> bool {
     let is_understood = |value| range::select(value, u64::MAX, ranges_max) != Selection::Whole;
-    request.method == Method::Get && request.fields.one("Range").is_some_and(is_understood)
+    request.method == Method::Get && request.fields.one(Field::Range).is_some_and(is_understood)
 }
 
 /// The sibling to take a range from; `None` for identity. `siblings` is not empty.
@@ -107,7 +107,7 @@ fn of_range(
     }
     // If-Range names an unknown tag, or a date, which siblings often share. Then the answer is the
     // whole of the preferred representation.
-    let is_conditional = fields.all("If-Range").next().is_some();
+    let is_conditional = fields.has(Field::IfRange);
     match siblings.iter().position(|(coding, file)| is_named(file, Some(*coding))) {
         None if accept.accepts_identity() && !is_conditional => None,
         named => Some(siblings.swap_remove(named.unwrap_or(0))),

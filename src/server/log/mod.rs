@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::config::{Config, LogFormat};
-use crate::http::fields::Fields;
+use crate::http::fields::{Field, Fields};
 use crate::http::responder::Answered;
 use crate::peer::Peer;
 use crate::sys::Standard;
@@ -64,11 +64,13 @@ impl Log {
         client: Option<&str>,
         user: Option<&str>,
     ) -> Option<Record> {
-        let value = |name| fields.and_then(|fields| fields.all(name).next()).unwrap_or_default();
+        let value = |field| fields.and_then(|fields| fields.all(field).next()).unwrap_or_default();
         let (referer, user_agent) = match self.style.format {
             LogFormat::Off => return None,
             LogFormat::Simple | LogFormat::Common => (&b""[..], &b""[..]),
-            LogFormat::Combined | LogFormat::Json => (value("Referer"), value("User-Agent")),
+            LogFormat::Combined | LogFormat::Json => {
+                (value(Field::Referer), value(Field::UserAgent))
+            }
         };
         let client = client.unwrap_or_default().as_bytes();
         let user = user.unwrap_or_default().as_bytes();
