@@ -204,6 +204,25 @@ fn readme_names_files_that_are_there() {
     assert!(checked > 10, "{checked}");
 }
 
+/// Each promise names the tests that hold it, as in `tests/suite/race.rs: one_name, another`.
+#[test]
+fn security_promises_name_tests_that_are_there() {
+    // A package of the sources has no folders that begin with a dot.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/SECURITY.md");
+    let Ok(promises) = fs::read_to_string(path) else { return };
+    let mut checked = 0;
+    for quoted in promises.split('`').skip(1).step_by(2) {
+        let Some((file, names)) = quoted.split_once(".rs: ") else { continue };
+        let text = read(format!("{file}.rs"));
+        for name in names.split(", ") {
+            let test = format!("fn {name}() {{");
+            assert!(text.contains(&test), "SECURITY.md: {file}.rs has no {name}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 40, "{checked}");
+}
+
 #[test]
 fn help_and_readme_are_the_same() {
     let help = ipv6_httpd::cli::help();
