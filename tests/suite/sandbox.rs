@@ -1,5 +1,5 @@
 //! The sandbox from inside: a process enters the live configuration, by [`Server::bind`], and tries what
-//! README says it cannot do. Run by root it stays root, so that nothing is refused for want of a right.
+//! SECURITY.md says it cannot do. Run by root it stays root, so that nothing is refused for want of a right.
 
 #![allow(unsafe_code)]
 
@@ -31,7 +31,7 @@ const ABSTRACT: &str = "ipv6-httpd-sandbox-";
 
 /// Nothing takes a sandbox back: what enters it is another process, which runs the test below.
 #[test]
-fn what_readme_says_is_refused() {
+fn what_is_promised_is_refused() {
     let folder = Folder::with(&[("site/a", "one"), ("outside", "two"), ("empty/b", "three")]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
     let path = UnixListener::bind(folder.join("socket")).expect("a listener");
