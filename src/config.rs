@@ -119,6 +119,8 @@ pub struct SiteOptions {
     pub index: Vec<Vec<u8>>,
     /// List directories without an index file.
     pub listing: bool,
+    /// `?archive` gives a folder that is listed as one file.
+    pub archive: bool,
     /// The order of listings, unless the query of a request says another.
     pub order: Order,
     /// Serve names that begin with a dot.
@@ -151,6 +153,7 @@ impl Default for SiteOptions {
         SiteOptions {
             index: vec![b"index.html".to_vec()],
             listing: true,
+            archive: false,
             order: Order { column: Column::Name, descending: false },
             hidden: false,
             symlinks: Symlinks::Inside,

@@ -75,6 +75,10 @@
 //! site/page.rs                     what the server's own pages have in common
 //! site/representation.rs           the selected representation: media type, coding, validators
 //! site/resource.rs                 path -> file, directory, redirect, nothing
+//! site/archive/mod.rs              directory -> one tar file: its length, its entity-tag, the ranges of it
+//! site/archive/header.rs           headers of tar: ustar, and pax where that has no room · POSIX.1-2024
+//! site/archive/stream.rs           the bytes of an archive, made while they are sent
+//! site/archive/tree.rs             all that is beneath a folder, in order and in little memory
 //! site/listing/mod.rs              directory -> HTML page or JSON; what programs may rely on
 //! site/listing/entries.rs          the entries of a listing in little memory, leased
 //! site/listing/frame.rs            what stands around the rows of a listing

@@ -195,6 +195,13 @@ const SERVE: &[Flag] = &[
     },
     Flag {
         short: None,
+        long: "--archive",
+        takes: Nothing,
+        set: |draft, _| draft.change(|config| config.site.archive = true),
+        help: "offer each listed folder as one download, a tar file that can be resumed",
+    },
+    Flag {
+        short: None,
         long: "--hidden",
         takes: Nothing,
         set: |draft, _| draft.change(|config| config.site.hidden = true),

@@ -112,6 +112,9 @@ fn finish(draft: Draft, root: Option<PathBuf>) -> Result<Command, String> {
             "--proxy-protocol needs --trusted-proxy: any other client could claim any address";
         return Err(error.to_owned());
     }
+    if config.site.archive && !config.site.listing {
+        return Err("--archive needs the listings that --no-listing switches off".to_owned());
+    }
     config.root = root.unwrap_or(config.root);
     if !draft.index.is_empty() {
         config.site.index = draft.index;

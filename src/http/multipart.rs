@@ -27,22 +27,35 @@ pub fn media_type(boundary: &[u8]) -> Vec<u8> {
 
 /// The body: each part with its Content-Type and Content-Range, and the delimiters.
 pub fn body(whole: Whole<'_>, ranges: Vec<Range<u64>>, boundary: &[u8]) -> Body {
+    let parts = parts(ranges, boundary, whole.length, whole.type_line).into_iter();
+    let segments = parts.flat_map(|(head, range)| {
+        [Segment::Bytes(head), Segment::File(Arc::clone(whole.file), range)]
+    });
+    Body::several(segments.collect())
+}
+
+/// What comes before each part, and the part. The last one is empty, after the end of all others.
+pub fn parts(
+    ranges: Vec<Range<u64>>,
+    boundary: &[u8],
+    length: u64,
+    type_line: &[u8],
+) -> Vec<(Vec<u8>, Range<u64>)> {
     debug_assert!(ranges.len() > 1, "one range has an answer of its own");
-    let mut segments = Vec::with_capacity(2 * ranges.len() + 1);
+    let mut parts = Vec::with_capacity(ranges.len() + 1);
     for range in ranges {
         let mut head = Vec::with_capacity(160);
         // CR LF comes before the first delimiter, too (§14.6, note 1). Some readers drop everything
         // up to a line feed, and would miss that delimiter.
-        for part in [b"\r\n--", boundary, b"\r\n", whole.type_line, b"Content-Range: "] {
+        for part in [b"\r\n--", boundary, b"\r\n", type_line, b"Content-Range: "] {
             head.extend_from_slice(part);
         }
-        head.extend_from_slice(&content_range(&range, whole.length));
+        head.extend_from_slice(&content_range(&range, length));
         head.extend_from_slice(b"\r\n\r\n");
-        segments.push(Segment::Bytes(head));
-        segments.push(Segment::File(Arc::clone(whole.file), range));
+        parts.push((head, range));
     }
-    segments.push(Segment::Bytes([b"\r\n--", boundary, b"--\r\n"].concat()));
-    Body::several(segments)
+    parts.push(([b"\r\n--", boundary, b"--\r\n"].concat(), 0..0));
+    parts
 }
 
 /// A boundary (RFC 2046 §5.1) that files are unlikely to contain: a hash of the time and the

@@ -11,7 +11,7 @@ use super::buffers::Buffers;
 use super::fields::Field;
 use super::request::{Method, Request, Version};
 use super::responder::{Answer, Answered, Responder};
-use super::response::{Body, FETCHED_BYTES_MAX, Persistence, Produce, Reading, Segment};
+use super::response::{Body, FETCHED_BYTES_MAX, Gather, Persistence, Produce, Reading, Segment};
 use super::status::Status;
 
 /// Bytes to send: first from memory, then, if there is one, a part of a file.
@@ -62,6 +62,8 @@ pub(super) struct Outgoing<R> {
     /// How many of `bytes` have been sent.
     start: usize,
     rest: Rest,
+    /// What the next segments are gathered from.
+    source: Option<Box<dyn Gather>>,
     /// Where in `bytes` the head begins whose body is in files. `None` once that head has left
     /// `bytes`.
     file_head: Option<usize>,
@@ -111,6 +113,7 @@ impl<R> Outgoing<R> {
             bytes,
             start: 0,
             rest: Rest::None,
+            source: None,
             file_head: None,
             framing: None,
             reading: Reading::AtOnce,
@@ -154,6 +157,7 @@ impl<R> Outgoing<R> {
                         self.file_head = Some(before);
                     }
                 }
+                Body::Gathered(source) => self.source = Some(source),
                 Body::Produced(source) => self.rest = Rest::Produced(source),
                 Body::Unmade => debug_assert!(false, "content that nobody makes"),
             }
@@ -187,7 +191,7 @@ impl<R> Outgoing<R> {
 
     /// Whether a part of the last body is not in memory.
     pub(super) fn is_streaming(&self) -> bool {
-        !matches!(self.rest, Rest::None)
+        !matches!(self.rest, Rest::None) || self.source.is_some() || self.is_fetching
     }
 
     /// Bytes in memory, sent ones included.
@@ -252,7 +256,7 @@ impl<R> Outgoing<R> {
     /// `closing`: the connection closes once the queue is sent.
     pub(super) fn chunk(&self, closing: bool) -> Chunk<'_> {
         let (file, is_end) = match &self.rest {
-            Rest::None => (None, true),
+            Rest::None => (None, !self.is_streaming()),
             // What may wait is never given out.
             Rest::File(_, range, _) if self.is_fetched() && !range.is_empty() => (None, false),
             Rest::File(file, range, rest) => {
@@ -295,11 +299,36 @@ impl<R> Outgoing<R> {
         self.is_fetching
     }
 
-    /// Whether a part has to be fetched before there is anything to send.
+    /// Whether a part has to be fetched, or gathered, before there is anything to send.
     pub(super) fn has_to_fetch(&self) -> bool {
-        self.reading == Reading::Fetched
-            && self.start == self.bytes.len()
-            && matches!(&self.rest, Rest::File(_, range, _) if !range.is_empty())
+        let has_to = match &self.rest {
+            Rest::File(_, range, _) => self.reading == Reading::Fetched && !range.is_empty(),
+            Rest::None => self.source.is_some(),
+            Rest::Produced(_) => false,
+        };
+        has_to && self.start == self.bytes.len()
+    }
+
+    /// What the next segments are to be gathered from. `None`: nothing, or there are others first.
+    pub(super) fn begin_gathering(&mut self) -> Option<Box<dyn Gather>> {
+        let source = self.source.take_if(|_| matches!(self.rest, Rest::None))?;
+        self.is_fetching = true;
+        Some(source)
+    }
+
+    /// The segments that were gathered.
+    pub(super) fn gathered(
+        &mut self,
+        source: Box<dyn Gather>,
+        segments: Vec<Segment>,
+        buffers: &mut Buffers,
+    ) {
+        self.is_fetching = false;
+        self.source = Some(source);
+        self.reading = Reading::Tried;
+        self.start = 0;
+        self.bytes.clear();
+        self.append(Segment::Bytes(Vec::new()), segments.into_iter(), buffers);
     }
 
     /// The part to fetch. `None`: none, or it is being fetched.

@@ -9,7 +9,7 @@ use super::forwarded::Source;
 use super::limits::Limits;
 use super::now::Now;
 use super::request::Request;
-use super::response::Response;
+use super::response::{Gather, Response};
 use super::status::{Reject, Status};
 
 /// Answers requests for one client.
@@ -37,6 +37,11 @@ pub trait Responder {
     /// Reads a part of a file that is being sent, and may take its time. The caller brings it by
     /// `Connection::fetched`.
     fn fetch(&mut self, file: &Arc<File>, range: Range<u64>);
+    /// Gathers the next segments of a body, which may take its time. The caller brings them by
+    /// `Connection::gathered`.
+    fn gather(&mut self, _source: Box<dyn Gather>) {
+        debug_assert!(false, "there are such bodies, and nobody gathers them");
+    }
     /// Answers an invalid request. `line`: its first line, for the log.
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Self::Record>;
     /// An answer has been sent, or sending it has ended early. Called for answers with a record.

@@ -29,6 +29,8 @@ pub enum Body {
     Segments(Segments),
     /// Produced piece by piece while it is sent, so that it is never all in memory.
     Produced(Box<dyn Produce>),
+    /// Gathered piece by piece while it is sent, from what makes wait.
+    Gathered(Box<dyn Gather>),
     /// Not made, in the response to HEAD. Its length is not known.
     Unmade,
 }
@@ -100,6 +102,15 @@ pub trait Produce: std::fmt::Debug + Send {
     fn produce(&mut self, out: &mut Vec<u8>);
 }
 
+/// A body that is gathered while it is sent.
+pub trait Gather: std::fmt::Debug + Send {
+    /// The length of the whole body in bytes, known before the first piece.
+    fn length(&self) -> u64;
+    /// The next piece, about a hundred thousand bytes and then at most one part of a file. It may
+    /// wait for a disk. `None`: it cannot be had any more, and the connection ends.
+    fn gather(&mut self) -> Option<Vec<Segment>>;
+}
+
 impl Body {
     /// No content.
     pub const fn empty() -> Body {
@@ -161,6 +172,7 @@ impl Body {
                 first.length() + rest.iter().map(Segment::length).sum::<u64>()
             }
             Body::Produced(source) => source.length(),
+            Body::Gathered(source) => source.length(),
             Body::Unmade => return None,
         })
     }

@@ -32,20 +32,23 @@ const MEMORY_UNKNOWN_BYTES: u64 = 128 << 20;
 /// Enough for a thousand clients that fetch 20,000 entries each.
 const LISTINGS_BYTES_MAX: u64 = 512 << 20;
 /// One client may hold one in this many bytes.
-const CLIENT_PART: u64 = 4;
+pub const CLIENT_PART: u64 = 4;
+/// Archives that are sent at a time, one of them to each client.
+pub const ARCHIVES_MAX: u64 = 64;
 
-/// Bytes that may be held at a time.
+/// Bytes, or whatever else, that may be held at a time.
 #[derive(Debug)]
 pub struct Budget {
     bytes: u64,
+    client_bytes: u64,
     held: AtomicU64,
     by_client: ByClient,
 }
 
 impl Budget {
-    /// As many bytes.
-    pub fn new(bytes: u64) -> Budget {
-        Budget { bytes, held: AtomicU64::new(0), by_client: ByClient::default() }
+    /// As many in all, and for one client.
+    pub fn new(bytes: u64, client_bytes: u64) -> Budget {
+        Budget { bytes, client_bytes, held: AtomicU64::new(0), by_client: ByClient::default() }
     }
 
     /// How many there are in all.
@@ -68,7 +71,7 @@ impl Budget {
         if self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_err() {
             return false;
         }
-        let is_counted = self.by_client.change(holder, before, after, self.bytes / CLIENT_PART);
+        let is_counted = self.by_client.change(holder, before, after, self.client_bytes);
         if !is_counted {
             self.held.fetch_sub(after - before, Ordering::Relaxed);
         }
@@ -92,6 +95,10 @@ impl Lease for BudgetLease {
             self.bytes = bytes;
         }
         is_held
+    }
+
+    fn another(&self) -> Box<dyn Lease> {
+        Box::new(BudgetLease { budget: Arc::clone(&self.budget), holder: self.holder, bytes: 0 })
     }
 }
 
@@ -122,7 +129,7 @@ mod tests {
 
     #[test]
     fn nobody_holds_more_than_there_is_or_than_a_client_may() {
-        let budget = Arc::new(Budget::new(800));
+        let budget = Arc::new(Budget::new(800, 200));
         let mut leases: Vec<BudgetLease> =
             ["192.0.2.1", "192.0.2.1", "192.0.2.2", "::1", "2001:db8::1", "2001:db8::2"]
                 .map(|text| budget.lease(Peer::behind_proxy(text.parse().expect("an address"))))

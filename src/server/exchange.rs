@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 
 use crate::http::buffers::Buffers;
-use crate::http::lease::Lease;
+use crate::http::lease::{Lease, Leased};
 use crate::http::now::Now;
 use crate::http::request::Request;
 use crate::http::responder::{Answer, Patience, Unreadable, Unready};
@@ -59,7 +59,12 @@ impl Exchange<'_> {
         let forwarded_for = is_forwarded.then(|| client.name().to_string());
         let (user, response) = match admitted {
             Ok(user) => {
-                let lease = || -> Box<dyn Lease> { Box::new(shared.listings.lease(client)) };
+                let lease = |leased| -> Box<dyn Lease> {
+                    Box::new(match leased {
+                        Leased::Memory => shared.listings.lease(client),
+                        Leased::Archives => shared.archives.lease(client),
+                    })
+                };
                 let client = || Client { name: client.name(), server: server(client) };
                 let (client, lease) = (&client, &lease);
                 let context = Context { client, open_files, buffers, now, lease, patience };

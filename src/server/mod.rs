@@ -37,7 +37,7 @@ use crate::qr::{Ink, Symbol};
 use crate::site::Site;
 use crate::sys::{self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, Waker};
 
-use budget::{Budget, Shares};
+use budget::{ARCHIVES_MAX, Budget, CLIENT_PART, Shares};
 use colours::has_colours;
 use connection_limits::ConnectionLimits;
 use local_time::LocalTime;
@@ -116,7 +116,8 @@ impl Server {
             limits: config.limits,
             log,
             connection_limits,
-            listings: Arc::new(Budget::new(shares.listings)),
+            listings: Arc::new(Budget::new(shares.listings, shares.listings / CLIENT_PART)),
+            archives: Arc::new(Budget::new(ARCHIVES_MAX, 1)),
             room_wanted: AtomicBool::new(false),
             mailboxes,
             tasks: Tasks::default(),

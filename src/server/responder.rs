@@ -14,6 +14,7 @@ use crate::http::limits::Limits;
 use crate::http::now::Now;
 use crate::http::request::Request;
 use crate::http::responder::{Answer, Answered, Patience, Reply, Responder, Unreadable, Unready};
+use crate::http::response::Gather;
 use crate::http::status::Reject;
 use crate::peer::Peer;
 use crate::site::files::OpenFiles;
@@ -116,6 +117,17 @@ impl ClientResponder<'_> {
             false => Reply::Ready(busy(shared, request)),
         }
     }
+
+    fn add_part(&self, work: Work) {
+        let Resources { shared, worker, now, .. } = &*self.resources;
+        shared.tasks.add_part(Task {
+            worker: *worker,
+            token: self.token,
+            peer: self.peer,
+            work,
+            deadline_milliseconds: now.milliseconds + shared.limits.await_milliseconds,
+        });
+    }
 }
 
 impl Responder for ClientResponder<'_> {
@@ -153,15 +165,12 @@ impl Responder for ClientResponder<'_> {
         }
     }
 
+    fn gather(&mut self, source: Box<dyn Gather>) {
+        self.add_part(Work::Gather(Some(source)));
+    }
+
     fn fetch(&mut self, file: &Arc<File>, range: Range<u64>) {
-        let Resources { shared, worker, now, .. } = &*self.resources;
-        shared.tasks.add_part(Task {
-            worker: *worker,
-            token: self.token,
-            peer: self.peer,
-            work: Work::Read { file: Arc::clone(file), range },
-            deadline_milliseconds: now.milliseconds + shared.limits.await_milliseconds,
-        });
+        self.add_part(Work::Read { file: Arc::clone(file), range });
     }
 
     fn reject(&mut self, reject: Reject, line: &[u8]) -> Answer<Record> {

@@ -10,6 +10,7 @@ use crate::http::date::HttpDate;
 use crate::http::limits::Limits;
 use crate::http::now::Now;
 use crate::http::responder::Answer;
+use crate::http::response::{Gather, Segment};
 use crate::site::Site;
 use crate::site::files::OpenFiles;
 use crate::sys::{self, Signals, WakeSignal, Waker};
@@ -31,8 +32,10 @@ pub struct Shared {
     pub limits: Limits,
     pub log: Arc<Log>,
     pub connection_limits: ConnectionLimits,
-    /// Memory for listings that are read and sent.
+    /// Memory for listings and archives that are read and sent.
     pub listings: Arc<Budget>,
+    /// Archives that are sent at a time.
+    pub archives: Arc<Budget>,
     /// A client waits to be accepted, and no worker has made room yet.
     pub room_wanted: AtomicBool,
     /// For each worker.
@@ -142,6 +145,8 @@ pub enum Delivery {
     Answer(Answer<Record>, OpenFiles),
     /// A part of a file, or why it cannot be read.
     Part(io::Result<Vec<u8>>),
+    /// The next segments of a body, if they could be had, and what more will come from.
+    Gathered(Box<dyn Gather>, Option<Vec<Segment>>),
 }
 
 impl Mailbox {

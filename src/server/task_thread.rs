@@ -19,8 +19,8 @@ use super::tasks::{Chore, Job, Task, Work};
 /// Does what there is to do for as long as the process runs. `thread`: from 0.
 pub fn run(shared: &Arc<Shared>, thread: usize) {
     loop {
-        let job = shared.tasks.take(thread);
-        let result = match &job {
+        let mut job = shared.tasks.take(thread);
+        let result = match &mut job {
             Job::Task(task) => perform(shared, task),
             Job::Chore(chore) => {
                 attend_to(shared, *chore);
@@ -39,14 +39,19 @@ pub fn run(shared: &Arc<Shared>, thread: usize) {
 }
 
 /// `None`: nobody waits for it any more. The head was valid when it came.
-fn perform(shared: &Shared, task: &Task) -> Option<Delivery> {
+fn perform(shared: &Shared, task: &mut Task) -> Option<Delivery> {
     let now = shared.now();
     if now.milliseconds >= task.deadline_milliseconds {
         return None;
     }
-    let (server, head) = match &task.work {
+    let (server, head) = match &mut task.work {
         Work::Read { file, range } => return Some(Delivery::Part(read(file, range))),
-        Work::Answer { server, head } => (*server, head),
+        Work::Gather(source) => {
+            let mut source = source.take()?;
+            let segments = source.gather();
+            return Some(Delivery::Gathered(source, segments));
+        }
+        Work::Answer { server, head } => (*server, &*head),
     };
     let parsed = HeadReader::default().read(head, &shared.limits).ok()??;
     // Only what this request finds: the next one is somebody else's.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::http::response::Gather;
 use crate::peer::{Household, Peer};
 
 use super::by_client::holder;
@@ -36,6 +37,8 @@ pub enum Work {
     Answer { server: Option<IpAddr>, head: Vec<u8> },
     /// Read a part of a file that is being sent.
     Read { file: Arc<File>, range: Range<u64> },
+    /// Gather the next segments of a body. `None`: done.
+    Gather(Option<Box<dyn Gather>>),
 }
 
 /// What is to be done for all.
@@ -118,10 +121,10 @@ impl Tasks {
         true
     }
 
-    /// Adds a part of a file. It takes little memory, and a connection waits for one at a time, so
+    /// Adds a part of what is being sent. It takes little memory, and a connection waits for one at a time, so
     /// all of them find room.
     pub fn add_part(&self, task: Task) {
-        debug_assert!(matches!(task.work, Work::Read { .. }), "only parts of files");
+        debug_assert!(!matches!(task.work, Work::Answer { .. }), "only parts");
         self.push(&mut self.state(), task);
     }
 

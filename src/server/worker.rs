@@ -398,6 +398,9 @@ impl Worker {
                     self.resources.open_files.absorb(found);
                 }
                 Delivery::Part(part) => client.connection.fetched(part, &mut responder),
+                Delivery::Gathered(source, segments) => {
+                    client.connection.gathered(source, segments, &mut responder);
+                }
             }
             if !client.is_put_off {
                 self.serve(token);

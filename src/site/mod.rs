@@ -2,6 +2,7 @@
 //! beneath its root. Does not know sockets.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod files;
 pub mod ip_page;
 pub mod listing;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
 use crate::http::fields::Field;
-use crate::http::lease::Lease;
+use crate::http::lease::{Lease, Leased};
 use crate::http::multipart;
 use crate::http::now::Now;
 use crate::http::path::{SitePath, encode_path};
@@ -40,7 +41,7 @@ use resource::{Finder, Resource};
 /// A folder, and how it is served.
 #[derive(Debug)]
 pub struct Site {
-    root: Directory,
+    root: Arc<Directory>,
     options: SiteOptions,
     /// Field lines for every answer, from `--header` and `--cors`.
     own_lines: Vec<u8>,
@@ -91,8 +92,8 @@ pub struct Context<'c> {
     pub buffers: &'c mut Buffers,
     /// The time of this turn.
     pub now: &'c Now,
-    /// Memory for what is read to answer this client: a lease that has nothing yet.
-    pub lease: &'c dyn Fn() -> Box<dyn Lease>,
+    /// For what is read to answer this client: a lease that has nothing yet.
+    pub lease: &'c dyn Fn(Leased) -> Box<dyn Lease>,
     /// Whether it may wait.
     pub patience: Patience,
 }
@@ -113,7 +114,7 @@ impl Site {
                 own_lines.extend_from_slice(part.as_bytes());
             }
         }
-        Site { root, options, own_lines, ranges_max }
+        Site { root: Arc::new(root), options, own_lines, ranges_max }
     }
 
     /// The folder that is served.
@@ -272,22 +273,30 @@ impl Site {
         query: Option<&[u8]>,
         finder: &mut Finder<'s>,
     ) -> Result<Response, Unread> {
+        let is_archive = self.options.archive && archive::is_wanted(query);
         match resource::find(finder, path)? {
             Resource::File(file) => self.file(request, file, finder),
             Resource::Directory(_)
                 if self.options.listing
                     && finder.patience == Patience::None
-                    && request.method != Method::Head =>
+                    && (request.method != Method::Head || is_archive) =>
             {
                 Err(Unread::Unready)
             }
             Resource::Directory(directory) if self.options.listing => {
-                match self.listing(request, &directory, path, finder) {
-                    Ok(listing) => Ok(listing),
+                let found = match is_archive {
+                    true => archive::respond(request, path, &self.root, finder),
+                    false => self.listing(request, &directory, path, finder),
+                };
+                match found {
+                    Ok(found) => Ok(found),
                     // The directory, perhaps the root, was removed after it was opened. Only
                     // reading its entries shows that: some file systems do not count links.
                     Err(error) if sys::is_no_such_name(&error) => self.missing(request, finder),
-                    Err(error) => Ok(failed(request, Failure::from(&error))),
+                    Err(error) => {
+                        let own = archive::refuse(request, &error).filter(|_| is_archive);
+                        Ok(own.unwrap_or_else(|| failed(request, Failure::from(&error))))
+                    }
                 }
             }
             Resource::Redirect => {
@@ -389,7 +398,8 @@ impl Site {
             // Its length is known once all of it has been read.
             Method::Head => Body::Unmade,
             _ => {
-                let (root, options, lease) = (&self.root, &self.options, (finder.lease)());
+                let (root, options, lease) =
+                    (&self.root, &self.options, (finder.lease)(Leased::Memory));
                 Body::Produced(Box::new(Listing::read(directory, &wanted, root, options, lease)?))
             }
         };

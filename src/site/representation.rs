@@ -173,6 +173,11 @@ fn cache_control<'o>(path: &[u8], options: &'o SiteOptions) -> &'o str {
     named.map_or(&options.cache_control, |(_, value)| value)
 }
 
+/// Whether size and time of modification tell this state of a file from all others.
+pub(super) fn is_tagged(state: &FileState, now: HttpDate) -> bool {
+    validators(state, None, now).entity_tag.is_some()
+}
+
 /// Made from size and time of modification. Not from the inode: copies of a site on two machines
 /// must have the same validators.
 fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Validators {

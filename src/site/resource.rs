@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
 use crate::http::buffers::Buffers;
-use crate::http::lease::Lease;
+use crate::http::lease::{Lease, Leased};
 use crate::http::now::Now;
 use crate::http::path::SitePath;
 use crate::http::responder::{Patience, Unready};
@@ -49,8 +49,8 @@ pub struct Finder<'f> {
     pub ranges_max: usize,
     /// Whether to look for coded siblings. Not after one of them was unreadable.
     pub finds_siblings: bool,
-    /// Makes a lease of memory for what is read.
-    pub lease: &'f dyn Fn() -> Box<dyn Lease>,
+    /// Makes a lease for what is read and sent.
+    pub lease: &'f dyn Fn(Leased) -> Box<dyn Lease>,
 }
 
 /// Finds what `path` names.

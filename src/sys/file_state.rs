@@ -44,6 +44,11 @@ impl FileState {
         !matches!(self.inode, 0 | NO_NUMBER | NO_SHORT_NUMBER) && self.changed != (0, 0)
     }
 
+    /// Whether it is surely the same file as `other`, whatever its content.
+    pub fn is_same_file(&self, other: &FileState) -> bool {
+        self.is_known() && (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// What std says of it.
     pub(super) fn unknown(metadata: &Metadata) -> FileState {
         FileState {

@@ -9,6 +9,7 @@
 
 mod access;
 mod addresses;
+mod archive;
 mod blocked_output;
 mod conformance;
 mod connections;

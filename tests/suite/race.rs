@@ -210,7 +210,7 @@ impl Asker {
             let client = || Client { name: name(), server: None };
             let now = Now::new(0, HttpDate(1_795_435_200));
             let request = head.expect("a complete head").request;
-            let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
+            let lease = |_| -> Box<dyn Lease> { Box::new(Unlimited) };
             let mut respond = |patience| {
                 let (open_files, buffers) = (&mut self.open_files, &mut self.buffers);
                 let (client, now, lease) = (&client, &now, &lease);
@@ -242,6 +242,7 @@ fn everything(response: Response) -> Vec<u8> {
                 }
             }
         }
+        Body::Gathered(_) => panic!("an archive"),
         Body::Produced(mut source) => {
             let end = bytes.len() as u64 + source.length();
             while (bytes.len() as u64) < end {

@@ -28,7 +28,7 @@ impl Folder {
         let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
         let answer = |request: &Request<'_>, now: &Now| {
             let (open_files, buffers) = &mut *shared.borrow_mut();
-            let lease = || -> Box<dyn Lease> { Box::new(Unlimited) };
+            let lease = |_| -> Box<dyn Lease> { Box::new(Unlimited) };
             let (lease, patience) = (&lease, Patience::Any);
             let context = Context { client: &client, open_files, buffers, now, lease, patience };
             site.respond(request, context).expect("it may wait")
@@ -50,6 +50,10 @@ impl Folder {
 pub struct Unlimited;
 
 impl Lease for Unlimited {
+    fn another(&self) -> Box<dyn Lease> {
+        Box::new(Unlimited)
+    }
+
     fn resize(&mut self, _: usize) -> bool {
         true
     }

@@ -1,5 +1,7 @@
 //! What a connection waits for that is not the client: an answer, or a part of a file.
 
+use crate::http::response::{Gather, Segment};
+
 use super::{
     Answer, Connection, End, Framing, Persistence, Reject, Responder, State, Status, first_line,
 };
@@ -76,16 +78,43 @@ impl<R> Connection<R> {
 
     /// The file of the last chunk is not in memory. Somebody else reads on.
     pub fn unready(&mut self, responder: &mut impl Responder<Record = R>) {
-        let part = self.outgoing.as_mut().and_then(|outgoing| outgoing.begin_fetching());
-        if let Some((file, range)) = part {
+        let Some(outgoing) = &mut self.outgoing else {
+            return;
+        };
+        if let Some(source) = outgoing.begin_gathering() {
+            responder.gather(source);
+        } else if let Some((file, range)) = outgoing.begin_fetching() {
             responder.fetch(&file, range);
-            // The disk's time is not the client's, which gets back what it had left.
-            let now = responder.now().milliseconds;
-            let left = self.deadline_milliseconds.saturating_sub(now);
-            if let Some(outgoing) = &mut self.outgoing {
-                outgoing.stall_milliseconds_left = left;
+        } else {
+            return;
+        }
+        // The disk's time is not the client's, which gets back what it had left.
+        let now = responder.now().milliseconds;
+        outgoing.stall_milliseconds_left = self.deadline_milliseconds.saturating_sub(now);
+        self.deadline_milliseconds = now + responder.limits().await_milliseconds;
+    }
+
+    /// Takes the next segments of a body that is gathered, and what more will come from. `None`: they
+    /// cannot be had. Drops what comes too late.
+    pub fn gathered(
+        &mut self,
+        source: Box<dyn Gather>,
+        segments: Option<Vec<Segment>>,
+        responder: &mut impl Responder<Record = R>,
+    ) {
+        let Some(outgoing) = self.outgoing.as_mut().filter(|outgoing| outgoing.is_fetching())
+        else {
+            return;
+        };
+        let left = outgoing.stall_milliseconds_left;
+        self.deadline_milliseconds = responder.now().milliseconds + left;
+        match segments.filter(|all| all.iter().any(|segment| segment.length() > 0)) {
+            Some(segments) => outgoing.gathered(source, segments, responder.buffers()),
+            None => {
+                // RFC 9112 §8: closing early tells the client that content is missing.
+                self.abandon(responder);
+                self.enter(State::Closed, responder);
             }
-            self.deadline_milliseconds = now + responder.limits().await_milliseconds;
         }
     }
 

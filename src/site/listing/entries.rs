@@ -9,7 +9,7 @@ use super::row::{Entry, SIZE_UNKNOWN};
 
 /// The entries of a folder.
 #[derive(Debug)]
-pub(super) struct Entries {
+pub(in crate::site) struct Entries {
     /// Of each entry a head of eight bytes, its name and its size. The head is a number: from its
     /// lowest byte on the length of the name in two bytes, the flags, and the date in five.
     records: Vec<u8>,
@@ -48,12 +48,12 @@ const RECORD_BYTES_MAX: usize = HEAD_BYTES + 10;
 const DATE_MAX: i64 = i64::MAX >> DATE_SHIFT;
 
 impl Entries {
-    pub(super) fn new(lease: Box<dyn Lease>) -> Entries {
+    pub(in crate::site) fn new(lease: Box<dyn Lease>) -> Entries {
         Entries { records: Vec::new(), places: Vec::new(), totals: Totals::default(), lease }
     }
 
     /// Adds an entry behind the others. Fails with [`io::ErrorKind::OutOfMemory`].
-    pub(super) fn add(&mut self, name: &[u8], entry: &Entry) -> io::Result<()> {
+    pub(in crate::site) fn add(&mut self, name: &[u8], entry: &Entry) -> io::Result<()> {
         let (Ok(place), Ok(name_bytes)) =
             (u32::try_from(self.records.len()), u16::try_from(name.len()))
         else {
@@ -125,7 +125,7 @@ impl Entries {
     }
 
     /// Nothing more is added. Keeps no more memory than there is use for, beside `others` bytes.
-    pub(super) fn settle(&mut self, others: usize) -> io::Result<()> {
+    pub(in crate::site) fn settle(&mut self, others: usize) -> io::Result<()> {
         self.records.shrink_to_fit();
         self.places.shrink_to_fit();
         self.lease_bytes(self.capacity_bytes() + others)
@@ -145,7 +145,7 @@ impl Entries {
 
     /// The entry at this place of the order, and its name.
     #[inline]
-    pub(super) fn get(&self, index: usize) -> Option<(&[u8], Entry)> {
+    pub(in crate::site) fn get(&self, index: usize) -> Option<(&[u8], Entry)> {
         self.places.get(index).map(|&place| self.at(place))
     }
 
@@ -232,6 +232,10 @@ mod tests {
     impl Lease for AtMost {
         fn resize(&mut self, bytes: usize) -> bool {
             bytes <= self.0
+        }
+
+        fn another(&self) -> Box<dyn Lease> {
+            Box::new(AtMost(self.0))
         }
     }
 

@@ -1,6 +1,6 @@
 //! The parts of a page around its rows: breadcrumbs, the head of the table, the total.
 
-use crate::config::{Column, Order};
+use crate::config::{Column, Order, SiteOptions};
 use crate::http::path::SitePath;
 
 use super::super::page::{self, escape_html};
@@ -46,8 +46,8 @@ pub(super) fn begin_table(path: &SitePath, order: Order, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes the number of folders and files, and their size.
-pub(super) fn end_page(totals: Totals, out: &mut Vec<u8>) {
+/// Writes the number of folders and files, their size, and a button for all of it.
+pub(super) fn end_page(totals: Totals, options: &SiteOptions, out: &mut Vec<u8>) {
     let Totals { folders, files, bytes } = totals;
     let counted = |count: usize, name: &str| match count {
         0 => None,
@@ -67,7 +67,11 @@ pub(super) fn end_page(totals: Totals, out: &mut Vec<u8>) {
     if folders + files == 0 {
         counts.extend_from_slice(b"This folder is empty.");
     }
-    for part in [b"<p>", counts.as_slice(), b"</p>\n", page::END] {
+    let archive: &[u8] = match options.archive && folders + files > 0 {
+        true => b"<form><button name=\"archive\">Download all</button></form>\n",
+        false => b"",
+    };
+    for part in [b"<p>", counts.as_slice(), b"</p>\n", archive, page::END] {
         out.extend_from_slice(part);
     }
 }

@@ -24,10 +24,10 @@
 //! `tests/suite/listing_readers.rs` reads pages by the rules of Kodi, fsspec and `wget -r`;
 //! `scripts/check-kodi` and `scripts/check-clients` ask the programs themselves.
 
-mod entries;
+pub(super) mod entries;
 mod frame;
-mod order;
-mod row;
+pub(super) mod order;
+pub(super) mod row;
 
 use std::fs::File;
 use std::io;
@@ -164,14 +164,14 @@ impl Listing {
             listing.entries.add(name, &found.entry(name))
         })?;
         order::sort(&mut listing.entries, order)?;
-        listing.frame(path, order);
+        listing.frame(path, order, options);
         listing.entries.settle(listing.before.capacity() + listing.after.capacity())?;
         listing.length = listing.measure();
         Ok(listing)
     }
 
     /// Writes what is before and after the entries.
-    fn frame(&mut self, path: &SitePath, order: Order) {
+    fn frame(&mut self, path: &SitePath, order: Order, options: &SiteOptions) {
         let (before, after) = (&mut self.before, &mut self.after);
         match self.format {
             PageFormat::Json => {
@@ -184,7 +184,7 @@ impl Listing {
                     begin_table(path, order, before);
                     after.extend_from_slice(b"</tbody>\n</table>\n");
                 }
-                end_page(self.entries.totals(), after);
+                end_page(self.entries.totals(), options, after);
             }
         }
     }

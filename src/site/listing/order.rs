@@ -29,7 +29,7 @@ pub(super) fn of(query: Option<&[u8]>, default: Order) -> Order {
 }
 
 /// Sorts entries, folders first. Fails with [`io::ErrorKind::OutOfMemory`].
-pub(super) fn sort(entries: &mut Entries, order: Order) -> io::Result<()> {
+pub(in crate::site) fn sort(entries: &mut Entries, order: Order) -> io::Result<()> {
     let mut keys = entries.sort_keys()?;
     let start = alike(entries, &keys);
     let flip = if order.descending { u64::MAX } else { 0 };

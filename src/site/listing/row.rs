@@ -8,12 +8,12 @@ use super::super::page::{self, write_json};
 
 /// What is known of an entry, beside its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) size: u64,
-    pub(super) modified: i64,
-    pub(super) is_directory: bool,
+pub(in crate::site) struct Entry {
+    pub(in crate::site) size: u64,
+    pub(in crate::site) modified: i64,
+    pub(in crate::site) is_directory: bool,
     /// Whether a page needs no escaping for its name.
-    pub(super) is_plain: bool,
+    pub(in crate::site) is_plain: bool,
 }
 
 /// Stands for the size of an unreadable file. Its row has no size.
