@@ -125,6 +125,7 @@
 //! sys/linux/medium.rs             where files are kept, and whether reading one would wait
 //! sys/linux/memory.rs              how much memory there is, by sysinfo, control groups and limits
 //! sys/linux/netlink.rs             asks the kernel for networks and interfaces
+//! sys/linux/network.rs             which network a process sees, or a socket is in
 //! sys/linux/numbers.rs             numbers of system calls, by architecture; which are always refused
 //! sys/linux/open_files_max.rs      how many descriptors there may be, by prlimit64
 //! sys/linux/openat2.rs             the call itself; unix/beneath.rs says who falls back
@@ -140,6 +141,7 @@
 //! sys/portable/entries.rs          what a directory holds, as std reads it
 //! sys/portable/medium.rs          where files are kept, not known
 //! sys/portable/memory.rs           memory, not known
+//! sys/portable/network.rs          which network, not known
 //! sys/portable/openat2.rs          no openat2
 //! sys/portable/poll.rs             Poller by poll(2), also WSAPoll
 //! sys/portable/processors.rs       how many processors, as std finds them

@@ -19,6 +19,8 @@ pub struct AuthFile {
     root: PathBuf,
     /// The folder of files that a service manager lets only this service read.
     credentials: Option<PathBuf>,
+    /// The user that the server will be. `None` where files have no owner.
+    server_user: Option<u32>,
     seen: Mutex<Seen>,
 }
 
@@ -51,12 +53,14 @@ impl AuthFile {
     pub fn open(
         path: &Path,
         root: &Path,
+        server_user: Option<u32>,
         hashing_max: usize,
     ) -> Result<(AuthFile, Accounts), String> {
         let file = AuthFile {
             path: path.to_owned(),
             root: root.to_owned(),
             credentials: sys::credentials_directory(),
+            server_user,
             seen: Mutex::new(Seen { state: state_of(path), is_fresh: true, ..Seen::default() }),
         };
         let text = file.read()?;
@@ -143,7 +147,15 @@ impl AuthFile {
     fn read(&self) -> Result<Vec<u8>, String> {
         check_is_outside(&self.path, &self.root)?;
         let name = self.path.display();
-        let cannot = |error: io::Error| format!("cannot read the auth file '{name}': {error}");
+        let cannot = |error: io::Error| {
+            let hint = match error.kind() {
+                io::ErrorKind::PermissionDenied if sys::is_service() => {
+                    "; password.conf lets systemd pass it to the service"
+                }
+                _ => "",
+            };
+            format!("cannot read the auth file '{name}': {error}{hint}")
+        };
         let file = File::open(&self.path).map_err(cannot)?;
         self.check_permissions(&file.metadata().map_err(cannot)?)?;
         let mut text = Vec::new();
@@ -160,13 +172,30 @@ impl AuthFile {
         if !metadata.is_file() {
             return Err(format!("the auth file '{name}' is not a file"));
         }
-        let mode = sys::mode_and_owner(metadata).map_or(0, |(mode, ..)| mode);
+        let Some((mode, owner, _)) = sys::mode_and_owner(metadata) else {
+            return Ok(());
+        };
         // systemd 256 lets its service read a credential by an ACL. The mask of the ACL shows as
         // the rights of the group: 0440.
         let others = if self.is_credential() { 0o037 } else { 0o077 };
         if mode & others != 0 {
             return Err(format!(
                 "the auth file '{name}' is open to other users (mode {mode:o}): run 'chmod 600 {name}'"
+            ));
+        }
+        // Another owner could write a hash of their own into it.
+        match self.server_user {
+            Some(user) if owner != 0 && owner != user => {
+                return Err(format!(
+                    "the auth file '{name}' belongs to user {owner}: run 'chown {user} {name}'"
+                ));
+            }
+            _ => {}
+        }
+        // Such a name in the folder that is served would give the hashes to every client.
+        if sys::has_other_names(metadata) {
+            return Err(format!(
+                "the auth file '{name}' has another name, by a hard link: copy it, and remove one"
             ));
         }
         Ok(())
@@ -211,7 +240,7 @@ mod tests {
     use crate::http::date::HttpDate;
     use crate::http::responder::Patience;
     use crate::peer::Peer;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// `Hello world!`
@@ -249,7 +278,8 @@ mod tests {
         }
 
         fn open(&self) -> (AuthFile, Accounts) {
-            AuthFile::open(&self.path("users"), &self.path("site"), 2).expect("an auth file")
+            let (path, site) = (self.path("users"), self.path("site"));
+            AuthFile::open(&path, &site, sys::user_id(), 2).expect("an auth file")
         }
     }
 
@@ -357,12 +387,21 @@ mod tests {
         let broken = "the auth file 'NAME': line 1: it must be USER:HASH";
         let missing = "cannot read the auth file 'NAME': No such file or directory (os error 2)";
         let inside = "the auth file 'NAME' is in the directory that is served: move it elsewhere";
+        let linked =
+            "the auth file 'NAME' has another name, by a hard link: copy it, and remove one";
         let cannot_be = "the auth file 'NAME' is not a file";
         type Step<'a> = (&'a dyn Fn(), &'a str);
-        let steps: [Step<'_>; 7] = [
+        let steps: [Step<'_>; 8] = [
             (&|| folder.write_text("users", "broken\n"), broken),
             // Another change, with the same error.
             (&|| folder.write_text("users", "broken too\n"), broken),
+            (
+                &|| {
+                    let link = folder.path("site/link");
+                    fs::hard_link(folder.path("users"), link).expect("a link");
+                },
+                linked,
+            ),
             (&|| folder.set_mode("users", 0o644), open),
             (&|| fs::remove_file(folder.path("users")).expect("gone"), missing),
             (&|| fs::create_dir(folder.path("users")).expect("a folder"), cannot_be),
@@ -395,6 +434,26 @@ mod tests {
         folder.write("users", &["bb"]);
         assert_eq!(refresh(), None);
         assert!(!knows(&accounts, "a") && knows(&accounts, "bb"));
+    }
+
+    #[test]
+    fn the_owner_is_root_or_the_user_of_the_server() {
+        let folder = Folder::new("owner");
+        folder.write("users", &["a"]);
+        let path = folder.path("users");
+        let mut owner = sys::user_id().expect("a user");
+        if owner == 0 {
+            owner = 1_234;
+            chown(&path, Some(owner), None).expect("given away");
+        }
+        let (name, user) = (path.display(), owner + 1);
+        let wrong =
+            format!("the auth file '{name}' belongs to user {owner}: run 'chown {user} {name}'");
+        for (server_user, wanted) in [(Some(owner), None), (None, None), (Some(user), Some(wrong))]
+        {
+            let opened = AuthFile::open(&path, &folder.path("site"), server_user, 2);
+            assert_eq!(opened.err(), wanted, "{server_user:?}");
+        }
     }
 
     #[test]

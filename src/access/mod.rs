@@ -51,11 +51,13 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads the auth file. `None`: every client is allowed, and none is a proxy. At most half of
-    /// the `threads` that may wait check passwords at the same time. The error is one line for the operator.
+    /// Reads the auth file, which must belong to root or to `server_user`. `None`: every client is
+    /// allowed, and none is a proxy. At most half of the `threads` that may wait check passwords at
+    /// the same time. The error is one line for the operator.
     pub fn open(
         options: &AccessOptions,
         root: &Path,
+        server_user: Option<u32>,
         threads: usize,
     ) -> Result<Option<Access>, String> {
         let AccessOptions { rules, trusted_proxies, proxy_protocol, auth_file } = options;
@@ -63,7 +65,7 @@ impl Access {
             return Ok(None);
         }
         let login = match auth_file {
-            Some(path) => Some(AuthFile::open(path, root, threads / 2)?),
+            Some(path) => Some(AuthFile::open(path, root, server_user, threads / 2)?),
             None => None,
         };
         let list = (!rules.is_empty()).then(|| AccessList::new(rules));
@@ -83,6 +85,11 @@ impl Access {
             list,
             login,
         }))
+    }
+
+    /// Whether a rule names `local`.
+    pub fn names_local(&self) -> bool {
+        self.list.as_ref().is_some_and(AccessList::names_local)
     }
 
     /// The folders that must stay readable while the server runs.
@@ -113,8 +120,7 @@ impl Access {
     /// What the options come to, in lines for the operator.
     pub fn summary(&self) -> Vec<String> {
         let list = self.list.as_ref().map(|list| format!("Clients: {list}"));
-        let names_local = self.list.as_ref().is_some_and(AccessList::names_local);
-        let local = names_local.then(AccessList::local).and_then(Result::ok);
+        let local = self.names_local().then(AccessList::local).and_then(Result::ok);
         let local = local.map(|networks| format!("Local now: {}", joined(&networks)));
         let users = self.login.as_ref().map(|(_, accounts)| accounts.count());
         let users = users.map(|count| format!("Users: {count}"));

@@ -83,7 +83,11 @@ impl Server {
         // First, before anything else gets the numbers of these descriptors.
         let passed = systemd::passed_listeners()?;
         let root = open_root(config)?;
-        let access = Access::open(&config.access, &config.root, tasks::THREADS)?;
+        let server_user = user::future(config)?;
+        let access = Access::open(&config.access, &config.root, server_user, tasks::THREADS)?;
+        if access.as_ref().is_some_and(Access::names_local) {
+            systemd::check_network(&passed)?;
+        }
         let are_passed = !passed.is_empty();
         let listeners = match are_passed {
             true => passed,
@@ -351,16 +355,21 @@ fn warn(log: &Log, config: &Config, root: &Directory, login: Option<&Access>) {
 
 fn open_root(config: &Config) -> Result<Directory, String> {
     let name = config.root.display();
+    let hint = systemd::hint(&config.root);
     let root = Directory::open(&config.root, config.site.symlinks);
     let root = root.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no directory '{name}'"),
+        io::ErrorKind::NotFound => format!("there is no directory '{name}'{hint}"),
         io::ErrorKind::NotADirectory => format!("'{name}' is not a directory"),
-        io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
+        io::ErrorKind::PermissionDenied => {
+            format!("not allowed to read the directory '{name}'{hint}")
+        }
         _ => format!("cannot open the directory '{name}': {error}"),
     })?;
     // If it cannot be read at all, say so now, not to every client.
     root.open_beneath(b"").map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => format!("not allowed to read the directory '{name}'"),
+        io::ErrorKind::PermissionDenied => {
+            format!("not allowed to read the directory '{name}'{hint}")
+        }
         _ => format!("cannot read the directory '{name}': {error}"),
     })?;
     Ok(root)
@@ -380,6 +389,12 @@ fn readers(folder: &std::fs::Metadata) -> String {
         "Readers: {who} (mode {mode:04o}, user {user}, group {group}); \
          through this server everybody who can reach it"
     )
+}
+
+/// Tells the service manager why the server does not start, if there is one. It keeps the last lines
+/// of such a short life apart from the service, and shows this one.
+pub fn report_failure(error: &str) {
+    systemd::report_failure(error);
 }
 
 /// The best URL for a phone.

@@ -3,6 +3,7 @@
 //! environment; no option, no library.
 
 use std::env;
+use std::path::Path;
 use std::process;
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,38 @@ impl Manager {
         if let Some(socket) = &self.socket {
             let _ = socket.send(state);
         }
+    }
+}
+
+/// Shows why the server does not start as the state of this service.
+pub fn report_failure(error: &str) {
+    let socket = variable("NOTIFY_SOCKET").and_then(|name| Notifier::connect(&name).ok());
+    if let Some(socket) = socket {
+        let _ = socket.send(&format!("STATUS={error}"));
+    }
+}
+
+/// Whether this process sees the networks of the sockets that were passed to it.
+pub fn check_network(passed: &[Listener]) -> Result<(), String> {
+    let own = sys::own_network();
+    let is_other = |listener: &Listener| match (sys::network_of(listener), own) {
+        (Some(network), Some(own)) => network != own,
+        _ => false,
+    };
+    match passed.iter().any(is_other) {
+        true => Err("cannot find out which networks are local: this process has a network of its \
+                     own (PrivateNetwork=)"
+            .to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Why a service may not see a folder that is there.
+pub fn hint(folder: &Path) -> &'static str {
+    let hidden = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+    match sys::is_service() && hidden.iter().any(|hidden| folder.starts_with(hidden)) {
+        true => "; systemd may hide it from the service: folder.conf shows it",
+        false => "",
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::config::{Config, UserName};
-use crate::sys::{self, Directory};
+use crate::sys::{self, Directory, User};
 
 /// Whom the server has become.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,17 +31,37 @@ impl Change {
     }
 }
 
+/// The user that [`change`] will make of this process. `None` where there are no users.
+pub fn future(config: &Config) -> Result<Option<u32>, String> {
+    let own = sys::user_id();
+    match choice(config) {
+        None => Ok(own),
+        Some((name, _)) => find(&name).map(|user| Some(user.id)),
+    }
+}
+
+/// The user of `--user`, or `nobody` if root started it, and whether it is that default.
+fn choice(config: &Config) -> Option<(UserName, bool)> {
+    match &config.user {
+        None if sys::user_id() != Some(0) => None,
+        None => Some((UserName { user: "nobody".to_owned(), group: None }, true)),
+        Some(name) => Some((name.clone(), false)),
+    }
+}
+
+fn find(name: &UserName) -> Result<User, String> {
+    let user = sys::find_user(&name.user, name.group.as_deref());
+    user.map_err(|error| format!("--user: {error}"))
+}
+
 /// Becomes the user of `--user`, or `nobody` if root started it. No other thread may run yet. The
 /// error is one line for the operator.
 pub fn change(config: &Config, root: &Directory) -> Result<Change, String> {
     let own = sys::user_id();
-    let (name, is_default) = match &config.user {
-        None if own != Some(0) => return Ok(Change::None),
-        None => (UserName { user: "nobody".to_owned(), group: None }, true),
-        Some(name) => (name.clone(), false),
+    let Some((name, is_default)) = choice(config) else {
+        return Ok(Change::None);
     };
-    let user = sys::find_user(&name.user, name.group.as_deref());
-    let user = user.map_err(|error| format!("--user: {error}"))?;
+    let user = find(&name)?;
     if own == Some(user.id) && name.group.is_none() {
         return Ok(Change::None);
     }

@@ -141,6 +141,17 @@ pub use system::take_passed_listeners;
 /// - `send(words)` never waits: a manager that hangs must not take this service with it.
 pub use system::Notifier;
 
+/// Whether systemd itself has started this process, as a service. Its other variables go on to what
+/// a service starts, such as a shell.
+pub fn is_service() -> bool {
+    let started = std::env::var("SYSTEMD_EXEC_PID");
+    started.is_ok_and(|id| id == std::process::id().to_string())
+}
+
+/// The network, as the kernel counts them, that this process sees, or that of a socket: a service
+/// manager may pass one of another network. `None` where that is not known.
+pub use system::{network_of, own_network};
+
 /// Where a service manager puts files that only this service may read.
 pub fn credentials_directory() -> Option<PathBuf> {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -249,6 +260,9 @@ pub use system::read_at_once;
 
 /// The permission bits of a file, its user and its group. `None` on Windows, which has lists instead.
 pub use system::mode_and_owner;
+
+/// Whether a file that is not a directory has more than one name, as far as the system tells.
+pub use system::has_other_names;
 
 /// What std says of the state of a file.
 pub use system::path_state;

@@ -12,7 +12,7 @@ use std::process::{self, Command, Stdio};
 
 use crate::support::client::{Conversation, connect};
 use crate::support::folder::Folder;
-use crate::support::server::{Process, command_in_shell, run};
+use crate::support::server::{Process, command_in_shell, is_emulated, is_root, run, works};
 use crate::support::{DEADLINE, wait_until};
 
 /// A folder of this test's own, with `site/index.html` in it.
@@ -250,6 +250,80 @@ fn a_manager_that_is_gone_is_no_reason_to_end() {
         "ipv6-httpd: cannot reach NOTIFY_SOCKET /nonexistent/notify: \
          No such file or directory (os error 2)\n"
     );
+}
+
+/// Its last words may be lost to the journal: it is shown them as the state of the service.
+#[test]
+fn the_manager_is_told_why_it_does_not_start() {
+    let folder = folder();
+    let manager = UnixDatagram::bind(folder.join("notify")).unwrap();
+    manager.set_read_timeout(Some(DEADLINE)).unwrap();
+    let gone = folder.join("gone").display().to_string();
+    let hidden = |path: &str| {
+        let hint = "; systemd may hide it from the service: folder.conf shows it";
+        format!("there is no directory '{path}'{hint}")
+    };
+    // (what has started it, the last words, exit status, what is wrong)
+    let started = "export SYSTEMD_EXEC_PID=$$;";
+    let other = "export SYSTEMD_EXEC_PID=1;";
+    let rows: [(&str, &[&str], i32, String); 5] = [
+        (started, &["--wrong"], 2, "there is no option --wrong; see --help".to_owned()),
+        ("", &["--index", "none", "/none"], 1, "there is no directory '/none'".to_owned()),
+        (started, &["/none"], 1, "there is no directory '/none'".to_owned()),
+        (started, &["/home/nobody/none"], 1, hidden("/home/nobody/none")),
+        (other, &["/home/nobody/none"], 1, "there is no directory '/home/nobody/none'".to_owned()),
+    ];
+    for (script, words, wanted, error) in rows {
+        let mut command = command_in_shell(&format!("{script} exec 2>\"$FOLDER/err\""));
+        command.args(words).env("FOLDER", folder.path());
+        command.env("NOTIFY_SOCKET", folder.join("notify"));
+        assert_eq!(status(&mut command), Some(wanted), "{words:?}");
+        assert_eq!(folder.text("err"), format!("ipv6-httpd: {error}\n"), "{words:?}");
+        let mut message = [0; 4096];
+        let length = receive(&manager, &mut message);
+        assert_eq!(message[..length], *format!("STATUS={error}").as_bytes(), "{words:?}");
+    }
+    // Who only asks is not the service.
+    for words in [["--check", &gone], ["--healthcheck", "http://[::1]:1"]] {
+        let mut command = command_in_shell("exec 2>/dev/null");
+        command.args(words).env("NOTIFY_SOCKET", folder.join("notify"));
+        assert_eq!(status(&mut command), Some(1), "{words:?}");
+    }
+    manager.set_nonblocking(true).unwrap();
+    assert_eq!(manager.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+/// The kernel would name the networks of another machine, so to speak, and nobody would be let in.
+#[test]
+fn local_wants_the_network_of_the_sockets() {
+    let starter = if is_root() { ["unshare", "--net"] } else { ["unshare", "-rn"] };
+    if is_emulated() || !works(&starter) {
+        return;
+    }
+    let folder = folder();
+    let start = |starter: &str, words: &[&str]| {
+        let listener = TcpListener::bind("[::]:0").unwrap();
+        let script = format!(
+            "exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; \
+             exec {starter} sh -c 'exec \"$0\" \"$@\" >\"$FOLDER/out\" 2>\"$FOLDER/err\"' \"$0\" \"$@\""
+        );
+        let mut command = command_in_shell(&script);
+        command.args(words).arg(folder.join("site")).env("FOLDER", folder.path());
+        command.stdin(OwnedFd::from(listener));
+        Process::start(&mut command)
+    };
+    let other = start(&starter.join(" "), &["--allow", "local"]);
+    assert_eq!(other.wait().code(), Some(1));
+    let error = "cannot find out which networks are local: \
+                 this process has a network of its own (PrivateNetwork=)";
+    assert_eq!(folder.text("err"), format!("ipv6-httpd: {error}\n"));
+    for (starter, words) in [("", ["--allow", "local"]), (&starter.join(" "), ["--allow", "::1"])] {
+        let _ = File::create(folder.join("out"));
+        let server = start(starter, &words);
+        wait_for_announcement(&folder);
+        assert_eq!(terminate(&server), Some(0));
+        assert_eq!(folder.text("err"), "", "{starter} {words:?}");
+    }
 }
 
 #[test]

@@ -54,7 +54,16 @@ pub fn command_of_any_user(starter: &[&str]) -> Command {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     // What the tests expect must not depend on who runs them.
-    for name in ["TZ", "LISTEN_PID", "LISTEN_FDS", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {
+    let variables = [
+        "TZ",
+        "LISTEN_PID",
+        "LISTEN_FDS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "SYSTEMD_EXEC_PID",
+        "CREDENTIALS_DIRECTORY",
+    ];
+    for name in variables {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

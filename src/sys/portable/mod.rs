@@ -5,6 +5,7 @@ mod connected;
 mod entries;
 mod medium;
 mod memory;
+mod network;
 #[cfg(unix)]
 mod openat2;
 mod poll;
@@ -18,6 +19,7 @@ pub use connected::connected;
 pub use entries::{Entry, read_entries};
 pub use medium::{medium, read_at_once};
 pub use memory::memory_bytes;
+pub use network::{network_of, own_network};
 #[cfg(unix)]
 pub use openat2::{Reach, open_at_once};
 pub use poll::Poller;

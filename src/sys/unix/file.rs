@@ -17,6 +17,10 @@ pub fn is_linked(metadata: &Metadata) -> bool {
     metadata.nlink() != 0
 }
 
+pub fn has_other_names(metadata: &Metadata) -> bool {
+    metadata.nlink() > 1
+}
+
 pub fn mode_and_owner(metadata: &Metadata) -> Option<(u32, u32, u32)> {
     Some((metadata.mode() & 0o7777, metadata.uid(), metadata.gid()))
 }

@@ -20,7 +20,9 @@ mod waker;
 #[allow(unused_imports)] // Linux has something better for each.
 pub use super::portable::*;
 pub use beneath::Directory;
-pub use file::{exit_now, is_linked, mode_and_owner, os_string, path_state, read_at};
+pub use file::{
+    exit_now, has_other_names, is_linked, mode_and_owner, os_string, path_state, read_at,
+};
 pub use interfaces::{addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;

@@ -16,6 +16,10 @@ pub fn is_linked(_metadata: &Metadata) -> bool {
     true
 }
 
+pub fn has_other_names(_metadata: &Metadata) -> bool {
+    false
+}
+
 pub fn mode_and_owner(_metadata: &Metadata) -> Option<(u32, u32, u32)> {
     None
 }

@@ -13,7 +13,9 @@ mod waker;
 
 pub use super::portable::*;
 pub use beneath::Directory;
-pub use file::{exit_now, is_linked, mode_and_owner, os_string, path_state, read_at};
+pub use file::{
+    exit_now, has_other_names, is_linked, mode_and_owner, os_string, path_state, read_at,
+};
 pub use interfaces::{addresses, interface_index, interface_name};
 pub use manager::{Listener, Notifier, take_passed_listeners};
 pub use open_files_max::raise_open_files_max;
