@@ -11,6 +11,8 @@ use std::process::Command;
 #[cfg(unix)]
 use std::process::Stdio;
 
+#[path = "tidy/documents.rs"]
+mod documents;
 #[path = "tidy/imports.rs"]
 mod imports;
 #[path = "tidy/shape.rs"]
@@ -194,45 +196,6 @@ fn subjects_of_commits_fit_on_a_line() {
     for subject in String::from_utf8_lossy(&log.stdout).lines() {
         assert!(subject.chars().count() <= 72, "{subject}");
     }
-}
-
-/// README sends people to files; a file that moves takes its readers with it.
-#[test]
-fn readme_names_files_that_are_there() {
-    if is_package() {
-        return;
-    }
-    let readme = read("README.md");
-    let mut checked = 0;
-    for quoted in readme.split('`').skip(1).step_by(2) {
-        if ["src/", "tests/", "scripts/"].iter().any(|folder| quoted.starts_with(folder)) {
-            let path = quoted.split(' ').next().unwrap_or_default().trim_end_matches('/');
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-            assert!(path.exists(), "README.md: there is no {quoted}");
-            checked += 1;
-        }
-    }
-    assert!(checked > 10, "{checked}");
-}
-
-/// Each promise names the tests that hold it, as in `tests/suite/race.rs: one_name, another`.
-#[test]
-fn security_promises_name_tests_that_are_there() {
-    if is_package() {
-        return;
-    }
-    let promises = read(".github/SECURITY.md");
-    let mut checked = 0;
-    for quoted in promises.split('`').skip(1).step_by(2) {
-        let Some((file, names)) = quoted.split_once(".rs: ") else { continue };
-        let text = read(format!("{file}.rs"));
-        for name in names.split(", ") {
-            let test = format!("fn {name}() {{");
-            assert!(text.contains(&test), "SECURITY.md: {file}.rs has no {name}");
-            checked += 1;
-        }
-    }
-    assert!(checked > 40, "{checked}");
 }
 
 #[test]
