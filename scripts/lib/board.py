@@ -125,12 +125,16 @@ def under_interpreter(arch, words, log, seconds):
     with open(log, "wb") as file:
         process = checks.Process(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file,
                                  seconds=seconds)
-        process.process.stdout.readline()
-        for kind in ("uid", "gid"):
-            pathlib.Path(f"/proc/{process.process.pid}/{kind}_map").write_text("0 0 4294967295")
-        process.process.stdin.write(b"\n")
-        process.process.stdin.close()
-        status = process.wait()
+        try:
+            process.process.stdout.readline()
+            for kind in ("uid", "gid"):
+                pathlib.Path(f"/proc/{process.process.pid}/{kind}_map").write_text("0 0 4294967295")
+            process.process.stdin.write(b"\n")
+            process.process.stdin.close()
+            status = process.wait()
+        finally:
+            # Before somebody removes the folder that it writes to.
+            process.kill()
     if status != 0:
         raise checks.Failed(pathlib.Path(log).read_text(errors="replace")[-1500:])
 
