@@ -306,10 +306,10 @@ fn an_install_tree_is_served_as_readme_says() {
         ("images/pxeboot/vmlinuz", "kernel"),
     ]);
     let readme = include_str!("../../../README.md");
-    let recipe = readme.split_once("\nNetwork boot ").expect("a recipe").1;
-    let command = recipe.lines().find_map(|line| line.strip_prefix("    ipv6-httpd -p 80 "));
-    let options = command.and_then(|command| command.strip_suffix(" /srv/boot"));
-    let options: Vec<&str> = options.expect("a command").split(' ').collect();
+    let recipe = readme.split_once("\n| network boot ").expect("a recipe").1;
+    let command =
+        recipe.split_once("`ipv6-httpd -p 80 ").and_then(|it| it.1.split_once(" /srv/boot`"));
+    let options: Vec<&str> = command.expect("a command").0.split(' ').collect();
     for (options, status) in [(options.as_slice(), 200), (&["--no-listing"], 404)] {
         let server = TestServer::start(options, site.path());
         let mut client = Conversation::open(server.address());
