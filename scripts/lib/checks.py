@@ -287,6 +287,40 @@ def server_binary(options):
     return str(TOP / "target/release/ipv6-httpd")
 
 
+def released(target):
+    """What scripts/build-release makes for a target; None where it has no way to build for it."""
+    toolchain = os.environ.get("IPV6_HTTPD_TOOLCHAIN", "../shared/cross/cross-toolchain.sh")
+    way = ["--way", "toolchain"] if os.access(TOP / toolchain, os.X_OK) else []
+    words = ["scripts/build-release", *way, target]
+    done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, timeout=1800)
+    if done.returncode == 3:
+        return None
+    if done.returncode != 0:
+        raise SystemExit(f"{SCRIPT}: {done.stderr[-2000:]}")
+    print(done.stdout, flush=True)
+    return max(glob.glob(str(TOP / f"target/dist/ipv6-httpd-*-{target}")), key=os.path.getmtime)
+
+
+# What `uname -m` says, and the target of what is released for it.
+TARGETS = {
+    "x86_64": "x86_64-unknown-linux-musl",
+    "aarch64": "aarch64-unknown-linux-musl",
+    "armv7l": "armv7-unknown-linux-musleabihf",
+    "armv6l": "arm-unknown-linux-musleabihf",
+}
+
+
+def released_binary(options):
+    """The server under test: the one that is named, or else what is released for this machine."""
+    if options.binary:
+        return options.binary
+    target = TARGETS.get(os.uname().machine)
+    binary = target and released(target)
+    if not binary:
+        print(f"{SCRIPT}: scripts/build-release cannot build here: this is `cargo build --release`", flush=True)
+    return binary or server_binary(options)
+
+
 def free_port():
     """For both families, and below those that the system gives to clients: a server that was
     stopped finds its port free again, whatever a load has taken meanwhile."""
