@@ -5,6 +5,9 @@ For scripts in bash, which call it by scripts/lib/checks.sh:
 
     checks.py free-port                         prints a port that is free
     checks.py packages PACKAGE[=PROGRAM]...     see packages(); exit status 1 if one is missing
+    checks.py target MACHINE                    prints the target of what is released for it
+
+CHECKS_INSTALL=no in the environment: nothing is installed.
 """
 
 import argparse
@@ -306,6 +309,7 @@ TARGETS = {
     "x86_64": "x86_64-unknown-linux-musl",
     "aarch64": "aarch64-unknown-linux-musl",
     "armv7l": "armv7-unknown-linux-musleabihf",
+    "armv8l": "armv7-unknown-linux-musleabihf",
     "armv6l": "arm-unknown-linux-musleabihf",
 }
 
@@ -340,7 +344,8 @@ def free_port():
 
 
 def may_install():
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+    is_wanted = os.environ.get("CHECKS_INSTALL") != "no"
+    return is_wanted and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def packages(*wanted):
@@ -411,6 +416,9 @@ def no_new_services():
 if __name__ == "__main__":
     if sys.argv[1:] == ["free-port"]:
         print(free_port())
+    elif sys.argv[1:2] == ["target"]:
+        name = TARGETS.get(sys.argv[2])
+        print(name or sys.exit(f"nothing is released for {sys.argv[2]}"))
     elif sys.argv[1:2] == ["packages"]:
         absent = packages(*sys.argv[2:])
         sys.exit(f"missing: {' '.join(absent)}" if absent else 0)
