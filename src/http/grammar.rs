@@ -187,6 +187,7 @@ pub fn split_once(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// Whether a byte is `unreserved` in URIs (RFC 3986 §2.3).
+#[inline]
 pub fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }

@@ -42,7 +42,9 @@ use crate::sys::{Directory, Failure, FileState};
 use super::page::PageFormat;
 use entries::Entries;
 use frame::{begin_page, begin_table, end_page};
-use row::{Date, Entry, NO_DATE, SIZE_UNKNOWN, date, write_json_entry, write_row};
+use row::{
+    Date, Entry, NO_DATE, SIZE_UNKNOWN, date, plain_row_length, write_json_entry, write_row,
+};
 
 /// The format of a listing: JSON if the query has `format=json` or Accept prefers it, otherwise HTML.
 pub fn page_format(query: Option<&[u8]>, accepted: PageFormat) -> PageFormat {
@@ -189,9 +191,9 @@ impl Listing {
         }
     }
 
-    /// The Content-Length. Writes each row once into a buffer and drops it, so that the page is never
-    /// all in memory. For plain names it writes a row with an empty name and adds the name's length
-    /// twice. All dates have the same length.
+    /// The Content-Length. Writes what differs in length once into a buffer and drops it, so that
+    /// the page is never all in memory. A plain name has the length that it is written with, twice,
+    /// and all dates have the same length.
     fn measure(&self) -> u64 {
         let mut row = Vec::new();
         let mut length = (self.before.len() + self.after.len()) as u64;
@@ -199,13 +201,17 @@ impl Listing {
             let Some((name, entry)) = self.entries.get(at) else {
                 break;
             };
-            row.clear();
-            if entry.is_plain {
-                self.write_entry(at, &entry, b"", &NO_DATE, &mut row);
-                length += 2 * name.len() as u64;
-            } else {
-                self.write_entry(at, &entry, name, &NO_DATE, &mut row);
+            if entry.is_plain && self.format != PageFormat::Json {
+                length += plain_row_length(name, &entry, &mut row) as u64;
+                continue;
             }
+            let mut written = name;
+            if entry.is_plain {
+                length += 2 * name.len() as u64;
+                written = b"";
+            }
+            row.clear();
+            self.write_entry(at, &entry, written, &NO_DATE, &mut row);
             length += row.len() as u64;
         }
         length

@@ -32,7 +32,19 @@ pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u
     out.extend_from_slice(b"\">");
     write_name(name, entry, out);
     if entry.is_directory {
-        out.extend_from_slice(b"/</a></bdi></td><td></td><td>");
+        out.push(b'/');
+    }
+    write_sizes(entry, out);
+    // Without seconds: Kodi does not read them, and people do not need them.
+    let [date @ .., _, _, _] = date;
+    out.extend_from_slice(date);
+    out.extend_from_slice(b"</td></tr>\n");
+}
+
+/// Writes what stands between an entry's link and its date.
+fn write_sizes(entry: &Entry, out: &mut Vec<u8>) {
+    if entry.is_directory || entry.size == SIZE_UNKNOWN {
+        out.extend_from_slice(b"</a></bdi></td><td></td><td>");
     } else {
         out.extend_from_slice(b"</a></bdi></td><td data-bytes=\"");
         write_decimal(entry.size, out);
@@ -40,10 +52,15 @@ pub(super) fn write_row(name: &[u8], entry: &Entry, date: &Date, out: &mut Vec<u
         write_size(entry.size, out);
         out.extend_from_slice(b"</td><td>");
     }
-    // Without seconds: Kodi does not read them, and people do not need them.
-    let [date @ .., _, _, _] = date;
-    out.extend_from_slice(date);
-    out.extend_from_slice(b"</td></tr>\n");
+}
+
+/// The length of a row whose name is plain. Writes only what differs in length into `scratch`.
+pub(super) fn plain_row_length(name: &[u8], entry: &Entry, scratch: &mut Vec<u8>) -> usize {
+    const FRAME: usize = b"<tr><td><bdi><a href=\"\">YYYY-MM-DD HH:MM</td></tr>\n".len();
+    scratch.clear();
+    write_sizes(entry, scratch);
+    // A folder has a slash behind its name, twice as well.
+    FRAME + 2 * (name.len() + usize::from(entry.is_directory)) + scratch.len()
 }
 
 /// Writes the text of an entry's link.
@@ -142,6 +159,29 @@ pub(super) fn write_size(bytes: u64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows() {
+        for (size, is_directory, name, row) in [
+            (0, true, "a", r#"href="a/">a/</a></bdi></td><td></td><td>"#),
+            (SIZE_UNKNOWN, false, "a", r#"href="a">a</a></bdi></td><td></td><td>"#),
+            (0, false, "", r#"href=""></a></bdi></td><td data-bytes="0">0 B</td><td>"#),
+            (1, false, "a", r#"href="a">a</a></bdi></td><td data-bytes="1">1 B</td><td>"#),
+            (
+                1_025,
+                false,
+                "ab.c",
+                r#"href="ab.c">ab.c</a></bdi></td><td data-bytes="1025">1.1 KiB</td><td>"#,
+            ),
+        ] {
+            let entry = Entry { size, modified: 0, is_directory, is_plain: true };
+            let row = format!("<tr><td><bdi><a {row}1970-01-01 00:00</td></tr>\n");
+            let mut out = Vec::new();
+            write_row(name.as_bytes(), &entry, &date(0), &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), row);
+            assert_eq!(plain_row_length(name.as_bytes(), &entry, &mut out), row.len(), "{row}");
+        }
+    }
 
     #[test]
     fn sizes() {
