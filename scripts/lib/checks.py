@@ -311,6 +311,7 @@ TARGETS = {
     "armv7l": "armv7-unknown-linux-musleabihf",
     "armv8l": "armv7-unknown-linux-musleabihf",
     "armv6l": "arm-unknown-linux-musleabihf",
+    "riscv64": "riscv64gc-unknown-linux-musl",
 }
 
 
