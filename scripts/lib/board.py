@@ -436,6 +436,14 @@ class Board:
         except OSError:
             return False
 
+    def starved_seconds(self):
+        """How long the emulator has waited for a processor of this machine since power-on."""
+        waited = 0
+        for file in pathlib.Path(f"/proc/{self.process.process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):
+                waited += int(file.read_text().split()[1])
+        return waited / 1e9
+
     def seconds_on(self):
         return time.monotonic() - self.power_on
 
