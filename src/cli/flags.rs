@@ -86,6 +86,29 @@ pub(super) const SUMMARY: &str = "Serves a folder over HTTP/1.1, on IPv6 and IPv
 pub(super) const USAGE: &str = "[OPTIONS] [DIRECTORY]";
 /// The only argument that is not an option.
 pub(super) const DIRECTORY: &str = "the folder to serve [default: the current one]";
+/// Names in the folder and queries that do something, and what.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("404.html", "in DIRECTORY: the page for status 404; so are 403.html and the like"),
+    ("NAME.gz", "beside NAME, as .br and .zst: sent to clients that accept it"),
+    ("?C=M&O=D", "listings by date, newest first; C=N by name, C=S by size"),
+    ("?format=json", "listings as JSON"),
+    ("?archive", "with --archive: the folder as a tar file"),
+];
+/// The options that the short form of the help has.
+pub(super) const BRIEF: &[&str] = &[
+    "--port",
+    "--bind",
+    "--sort",
+    "--archive",
+    "--hidden",
+    "--allow",
+    "--auth-file",
+    "--log",
+    "--qr",
+    "--check",
+    "--help",
+    "--version",
+];
 /// Command lines, and what they do.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("ipv6-httpd", "serve this folder on port 8080"),
@@ -412,7 +435,7 @@ const OTHER: &[Flag] = &[
         long: "--help",
         takes: Nothing,
         set: |draft, _| draft.print(Print::Help),
-        help: "print this help",
+        help: "print all of this; -h: the short form",
     },
     Flag {
         short: Some("-V"),

@@ -13,8 +13,8 @@ use crate::config::Config;
 
 pub use self::flags::{Flag, GROUPS, Group, Takes, Wants};
 
-use self::flags::{Draft, Print};
-use self::rows::{ROWS, option_called, rows};
+use self::flags::{BRIEF, Draft, Print};
+use self::rows::{ROWS, Row, option_called, rows};
 use self::values::Wrong;
 use self::words::{Word, Words};
 
@@ -57,12 +57,16 @@ pub fn one_line(error: &str) -> String {
 fn read(mut words: Words) -> Result<Command, String> {
     let mut draft = Draft::default();
     let mut root: Option<PathBuf> = None;
+    let mut is_brief = false;
     while let Some(word) = words.next()? {
         match word {
             Word::Option(name) if name == OPTIONS_FOR_SCRIPTS => {
                 return Ok(Command::Print(ROWS.to_owned()));
             }
-            Word::Option(name) => apply(&name, &mut words, &mut draft)?,
+            Word::Option(name) => {
+                apply(&name, &mut words, &mut draft)?;
+                is_brief = name == "-h";
+            }
             Word::Value(value) => {
                 if let Some(first) = &root {
                     let (first, second) = (first.display(), value.to_string_lossy());
@@ -74,6 +78,7 @@ fn read(mut words: Words) -> Result<Command, String> {
             }
         }
         match draft.print {
+            Some(Print::Help) if is_brief => return Ok(Command::Print(brief_help())),
             Some(Print::Help) => return Ok(Command::Print(help())),
             Some(Print::Version) => return Ok(Command::Print(VERSION.to_owned())),
             None => {}
@@ -126,8 +131,19 @@ fn finish(draft: Draft, root: Option<PathBuf>) -> Result<Command, String> {
     })
 }
 
-/// Suggests the most similar option: people forget and swap letters.
+/// Says what there is instead, or suggests the most similar option: people forget and swap letters.
 fn unknown_option(name: &str) -> String {
+    let instead = match name {
+        "-d" | "--dir" | "--directory" | "--root" => {
+            "name the folder without one: ipv6-httpd DIRECTORY"
+        }
+        "--tls" | "--https" | "--ssl" | "--cert" => "for HTTPS put a proxy in front, such as Caddy",
+        "--host" | "--address" | "--listen" => "use --bind ADDRESS",
+        _ => "",
+    };
+    if !instead.is_empty() {
+        return format!("there is no option {name}: {instead}");
+    }
     let mut nearest = (usize::MAX, "");
     let names = rows().flat_map(|row| [row.short, row.long]);
     for option in names.filter(|option| !option.is_empty() && name.starts_with("--")) {
@@ -171,16 +187,36 @@ pub fn help() -> String {
         }
         match heading {
             "Usage" => text += &format!("{}\n\nUsage: ipv6-httpd {}\n", row.help, row.value),
-            "Arguments" => add_entry(&mut text, row.value, row.help, 28),
+            "Arguments" | "Names" => add_entry(&mut text, row.value, row.help, 28),
             "Examples" => add_entry(&mut text, row.value, row.help, 37),
-            _ => {
-                let comma = if row.short.is_empty() { " " } else { "," };
-                let names = format!("{:2}{comma} {} {}", row.short, row.long, row.value);
-                add_entry(&mut text, names.trim_end(), row.help, 28);
-            }
+            _ => add_entry(&mut text, &names(&row), row.help, 28),
         }
     }
     text
+}
+
+/// The text of `-h`, which fits a terminal of 24 lines.
+pub fn brief_help() -> String {
+    let mut text = String::new();
+    for row in rows() {
+        let help = row.help.split([';', '(']).next().unwrap_or_default();
+        let default = help.rfind('[').filter(|_| help.ends_with(']'));
+        let help = help.get(..default.unwrap_or(help.len())).unwrap_or_default().trim_end();
+        match row.heading {
+            "Usage" => text += &format!("{help}\n\nUsage: ipv6-httpd {}\n\n", row.value),
+            "Examples" => add_entry(&mut text, row.value, help, 37),
+            _ if BRIEF.contains(&row.long) => add_entry(&mut text, &names(&row), help, 28),
+            _ => {}
+        }
+    }
+    text + "\nAll options, and more that there is to know: ipv6-httpd --help\n"
+}
+
+/// The names of an option and of its value.
+fn names(row: &Row) -> String {
+    let comma = if row.short.is_empty() { " " } else { "," };
+    let names = format!("{:2}{comma} {} {}", row.short, row.long, row.value);
+    names.trim_end().to_owned()
 }
 
 /// Adds an indented name, and its description from this column on.
@@ -220,7 +256,18 @@ mod tests {
             ("--no-list", "there is no option --no-list; did you mean --no-listing?"),
             ("--log-only", "there is no option --log-only; did you mean --log-only-errors?"),
             ("--help-me-out", "there is no option --help-me-out; see --help"),
-            ("--ssl", "there is no option --ssl; see --help"),
+            ("--ssl", "there is no option --ssl: for HTTPS put a proxy in front, such as Caddy"),
+            (
+                "--https",
+                "there is no option --https: for HTTPS put a proxy in front, such as Caddy",
+            ),
+            ("-d", "there is no option -d: name the folder without one: ipv6-httpd DIRECTORY"),
+            (
+                "--directory=x",
+                "there is no option --directory: name the folder without one: ipv6-httpd DIRECTORY",
+            ),
+            ("--host", "there is no option --host: use --bind ADDRESS"),
+            ("--sll", "there is no option --sll; see --help"),
             ("-x", "there is no option -x; see --help"),
             ("-\u{e4}", "there is no option -\u{e4}; see --help"),
         ] {

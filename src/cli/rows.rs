@@ -5,7 +5,9 @@
 
 use std::str;
 
-use super::flags::{DIRECTORY, EXAMPLES, Flag, GROUPS, Group, SUMMARY, Set, Takes, USAGE, Wants};
+use super::flags::{
+    DIRECTORY, EXAMPLES, Flag, GROUPS, Group, NAMES, SUMMARY, Set, Takes, USAGE, Wants,
+};
 
 /// The rows, as `--options-for-scripts` prints them: columns are separated by
 /// tabs. Rows without a long name are not options.
@@ -85,11 +87,8 @@ const fn write_rows<const N: usize>() -> ([u8; N], usize) {
         }
         groups = rest;
     }
-    let mut examples = EXAMPLES;
-    while let [(command, help), rest @ ..] = examples {
-        writer.row(&["Examples", "", "", command, "", help, ""]);
-        examples = rest;
-    }
+    writer.rows("Names", NAMES);
+    writer.rows("Examples", EXAMPLES);
     (writer.bytes, writer.length)
 }
 
@@ -117,6 +116,13 @@ impl<const N: usize> Writer<N> {
         self.list(&["", flag.help, ""], "\t", "\t");
         self.list(wants, ", ", " or ");
         self.text("\n");
+    }
+
+    const fn rows(&mut self, heading: &str, mut rows: &[(&str, &str)]) {
+        while let [(what, help), rest @ ..] = rows {
+            self.row(&[heading, "", "", what, "", help, ""]);
+            rows = rest;
+        }
     }
 
     const fn row(&mut self, columns: &[&str]) {

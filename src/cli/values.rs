@@ -149,6 +149,9 @@ const RESERVED: [(&str, &str); 5] = [
 /// An address in any common form, with or without port and zone.
 pub(super) fn bind(value: &OsStr) -> Result<Bind, Wrong> {
     let text = value.to_str().ok_or(Wrong::Value)?;
+    if text.starts_with("localhost") {
+        return Err(Wrong::Because("use ::1 or 127.0.0.1, or both".to_owned()));
+    }
     if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
         return Ok(Bind { address: Ipv6Addr::UNSPECIFIED.into(), zone: 0, port: Some(port) });
     }

@@ -1,7 +1,7 @@
 //! Where the server listens: at the addresses of `--bind`, or else at `[::]`. If that is IPv6 only,
 //! also at `0.0.0.0`; if there is no IPv6, at `0.0.0.0` only.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -136,8 +136,9 @@ fn bind_when_there(address: SocketAddr, deadline: Instant) -> io::Result<TcpList
         }
         if !is_reported {
             is_reported = true;
+            let hint = if io::stderr().is_terminal() { "; ^C ends that" } else { "" };
             warn(&format!(
-                "waiting up to {} s for {} to become an address of this machine",
+                "waiting up to {} s for {} to become an address of this machine{hint}",
                 WAIT.as_secs(),
                 address.ip()
             ));

@@ -358,8 +358,19 @@ fn open_root(config: &Config) -> Result<Directory, String> {
     let hint = systemd::hint(&config.root);
     let root = Directory::open(&config.root, config.site.symlinks);
     let root = root.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no directory '{name}'{hint}"),
-        io::ErrorKind::NotADirectory => format!("'{name}' is not a directory"),
+        io::ErrorKind::NotFound => {
+            let habit = match config.root.to_str() {
+                Some("help") => "; see --help".to_owned(),
+                Some(port) if port.parse::<u16>().is_ok() => {
+                    format!(": for a port use --port {port}")
+                }
+                _ => String::new(),
+            };
+            format!("there is no directory '{name}'{habit}{hint}")
+        }
+        io::ErrorKind::NotADirectory => {
+            format!("'{name}' is not a directory: name the one that it is in")
+        }
         io::ErrorKind::PermissionDenied => {
             format!("not allowed to read the directory '{name}'{hint}")
         }

@@ -56,7 +56,7 @@ fn binds() {
         (":", Err(wanted(":"))),
         (":65536", Err(wanted(":65536"))),
         ("80", Err(wanted("80"))),
-        ("localhost", Err(wanted("localhost"))),
+        ("localhost", Err(wanted("localhost") + ": use ::1 or 127.0.0.1, or both")),
         ("[::1", Err(wanted("[::1"))),
         ("[::1]80", Err(wanted("[::1]80"))),
         ("[::1]:", Err(wanted("[::1]:"))),

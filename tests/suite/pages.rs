@@ -79,8 +79,12 @@ fn listings() {
     );
     assert_eq!(
         server.page("/empty/"),
-        "<form><h1>Index of <a href=\"../\">/</a> <bdi>empty</bdi></h1></form>\n\
-         <p>This folder is empty.</p>\n"
+        format!(
+            "<form><h1>Index of <a href=\"../\">/</a> <bdi>empty</bdi></h1></form>\n\
+             <table>\n<thead>\n<tr>{sort}</tr>\n</thead>\n<tbody>\n\
+             <tr><td><a href=\"../\">../</a></td><td></td><td></td></tr>\n\
+             </tbody>\n</table>\n<p>This folder is empty.</p>\n"
+        )
     );
     assert!(server.page("/").starts_with("<form><h1>Index of /</h1></form>\n<table>\n"));
     let json = "[\n{\"name\":\"x.txt\",\"type\":\"file\",\"size\":1025,\

@@ -182,7 +182,8 @@ impl Listing {
             }
             PageFormat::Html | PageFormat::Text => {
                 begin_page(path, before);
-                if !self.entries.is_empty() {
+                // An empty folder has its way up.
+                if !self.entries.is_empty() || !path.as_bytes().is_empty() {
                     begin_table(path, order, before);
                     after.extend_from_slice(b"</tbody>\n</table>\n");
                 }

@@ -6,15 +6,20 @@ use ipv6_httpd::cli::{self, GROUPS, Takes};
 #[test]
 fn help_and_version() {
     let version = concat!("ipv6-httpd ", env!("CARGO_PKG_VERSION"), "\n");
-    let help = cli::help();
+    let (help, brief) = (cli::help(), cli::brief_help());
+    assert!(brief.lines().count() < 24, "longer than a terminal:\n{brief}");
+    assert!(
+        brief.lines().all(|line| line.chars().count() <= 80),
+        "wider than a terminal:\n{brief}"
+    );
     for (option, expected) in
-        [("-h", &*help), ("--help", &*help), ("-V", version), ("--version", version)]
+        [("-h", &*brief), ("--help", &*help), ("-V", version), ("--version", version)]
     {
         let said = (Some(0), expected.to_owned(), String::new());
         assert_eq!(run(&[option]), said, "{option}");
         assert_eq!(run(&["--no-ip", option, "--nonsense"]), said, "{option}");
     }
-    assert_eq!(run(&["-hV"]).1, help);
+    assert_eq!(run(&["-hV"]).1, brief);
     assert_eq!(run(&["-Vh"]).1, version);
 }
 
@@ -61,7 +66,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
     let cache_control = "wants a field value, as in max-age=60 or .css,.js=max-age=60";
     let sort = "wants name, size, date, -name, -size or -date";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
-    let rows: [(&[&str], String); 49] = [
+    let rows: [(&[&str], String); 50] = [
         (&["--nonsense"], "there is no option --nonsense; see --help".into()),
         (&["--nonsense=1"], "there is no option --nonsense; see --help".into()),
         (&["-x"], "there is no option -x; see --help".into()),
@@ -127,6 +132,10 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
             "--header cannot set Cache-Control: use --cache-control".into(),
         ),
         (&["--bind", "nonsense"], format!("{bind}, not 'nonsense'")),
+        (
+            &["--bind", "localhost:80"],
+            format!("{bind}, not 'localhost:80': use ::1 or 127.0.0.1, or both"),
+        ),
         (&["--bind", ""], format!("{bind}, not ''")),
         (&["-b", "x"], "-b wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0, not 'x'".into()),
         (&["--healthcheck="], "--healthcheck wants a URL or no value, not ''".into()),

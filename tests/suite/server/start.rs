@@ -21,9 +21,20 @@ fn a_start_that_fails_is_one_line_and_status_1() {
     let missing = path("missing");
     assert_eq!(run(&["-p0", &missing]), failed(format!("there is no directory '{missing}'")));
     let file = path("a");
-    assert_eq!(run(&["-p0", &file]), failed(format!("'{file}' is not a directory")));
+    assert_eq!(
+        run(&["-p0", &file]),
+        failed(format!("'{file}' is not a directory: name the one that it is in"))
+    );
+    assert_eq!(
+        run(&["8000"]),
+        failed("there is no directory '8000': for a port use --port 8000".into())
+    );
+    assert_eq!(run(&["help"]), failed("there is no directory 'help'; see --help".into()));
     let below = path("a/b");
-    assert_eq!(run(&["-p0", &below]), failed(format!("'{below}' is not a directory")));
+    assert_eq!(
+        run(&["-p0", &below]),
+        failed(format!("'{below}' is not a directory: name the one that it is in"))
+    );
     assert_eq!(run(&["-p0", ""]), failed("there is no directory ''".to_owned()));
     // An address that is nobody's (RFC 3849, RFC 5737).
     let (v4, v6) = ("192.0.2.1", "2001:db8::1");
