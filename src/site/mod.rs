@@ -195,7 +195,7 @@ impl Site {
 
     /// Answers an invalid request, as text: its Accept field is unknown.
     pub fn reject(&self, reject: &Reject) -> Response {
-        let mut response = page::error(reject.status, reject.reason, PageFormat::Text);
+        let mut response = page::error(reject.status, reject.reason, PageFormat::Text, "");
         response.add_lines(&self.own_lines);
         if let Some((name, value)) = &reject.field {
             response.add(name, value);
@@ -512,8 +512,23 @@ const NO_PATH: &str = "The target is not a path.";
 const NOTHING: &str = "Not found. Check the address, or go to the start page.";
 
 fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
-    page::error(status, reason, PageFormat::wanted(request.fields, PageFormat::Text))
+    let format = PageFormat::wanted(request.fields, PageFormat::Text);
+    let levels = match request.target {
+        Target::Path { path, .. } if status == Status::NotFound => {
+            path.iter().filter(|&&byte| byte == b'/').count()
+        }
+        _ => 0,
+    };
+    // Relative: only the client knows the prefix of a proxy.
+    let home = match levels {
+        1..=LEVELS_MAX => "./".to_owned() + &"../".repeat(levels - 1),
+        _ => String::new(),
+    };
+    page::error(status, reason, format, &home)
 }
+
+/// A path with more slashes gets no link to the start page.
+const LEVELS_MAX: usize = 32;
 
 /// Clients never see the message of the system: it may name files outside of the root.
 fn failed(request: &Request<'_>, failure: Failure) -> Response {

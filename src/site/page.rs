@@ -68,8 +68,9 @@ const POLICY: &str = "default-src 'none'; \
      style-src 'sha256-uXIbW9Mj6xnQc0wNWnHiYvQUMbcCbHogClYTYMA0zVU='; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// An error page: the status and one sentence.
-pub fn error(status: Status, reason: &str, format: PageFormat) -> Response {
+/// An error page: the status and one sentence; in HTML also a link to the start page, if `home` leads
+/// there.
+pub fn error(status: Status, reason: &str, format: PageFormat, home: &str) -> Response {
     let mut page = Vec::with_capacity(128);
     match format {
         PageFormat::Html => {
@@ -79,6 +80,11 @@ pub fn error(status: Status, reason: &str, format: PageFormat) -> Response {
             page.extend_from_slice(b"</h1>\n<p>");
             escape_html(reason.as_bytes(), &mut page);
             page.extend_from_slice(b"</p>\n");
+            if !home.is_empty() {
+                for part in ["<p><a href=\"", home, "\">Start page</a></p>\n"] {
+                    page.extend_from_slice(part.as_bytes());
+                }
+            }
             page.extend_from_slice(END);
         }
         PageFormat::Json => {

@@ -174,8 +174,16 @@ fn error_pages() {
     assert_eq!(
         page,
         "<h1>404 Not Found</h1>\n\
-         <p>Not found. Check the address, or go to the start page.</p>\n"
+         <p>Not found. Check the address, or go to the start page.</p>\n\
+         <p><a href=\"./\">Start page</a></p>\n"
     );
+    for (target, home) in
+        [("/a/b?c=/d", "./../"), ("/a/", "./../"), ("//a/../b/c", "./../../../../")]
+    {
+        let page = server.page(target);
+        assert!(page.ends_with(&format!("<p><a href=\"{home}\">Start page</a></p>\n")), "{page}");
+    }
+    assert!(!server.page(&"/a".repeat(33)).contains("Start page"));
     let rows = [
         (
             "",

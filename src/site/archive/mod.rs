@@ -62,7 +62,7 @@ pub fn refuse(request: &Request<'_>, failure: &io::Error) -> Option<Response> {
 }
 
 fn error(request: &Request<'_>, status: Status, reason: &str) -> Response {
-    page::error(status, reason, PageFormat::wanted(request.fields, PageFormat::Text))
+    page::error(status, reason, PageFormat::wanted(request.fields, PageFormat::Text), "")
 }
 
 /// The answer with the archive of the folder at `path`, or with a part of it. Fails with
