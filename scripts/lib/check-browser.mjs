@@ -59,7 +59,7 @@ function startServer(folder, root) {
   fs.copyFileSync('target/debug/ipv6-httpd', binary);
   fs.chmodSync(binary, 0o755);
   const user = process.getuid() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-  const words = ['--bind', '::1', '--port', '0', '--log', 'off', root];
+  const words = ['--bind', '::1', '--port', '0', '--log', 'off', '--archive', root];
   const server = spawn(binary, words, { ...user, stdio: ['ignore', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {
     server.on('exit', () => reject(new Error('the server ended')));
@@ -185,7 +185,14 @@ async function checkControls(browser, base) {
     check(`${way}: two above`, await press('photos/2026/a%20summer%20by%20the%20sea/', 'h1 > :has-text("photos")'), 'photos/?');
     check(`${way}: the root`, await press('photos/2026/', 'h1 > :first-child'), '?');
     check(`${way}: out of an empty folder`, await press('empty/', 'h1 > :first-child'), '');
-    check(`${way}: console`, messages, []);
+    check(`${way}: an empty folder, the first row`, await press('empty/', 'text=../'), '');
+    check(`${way}: from what is not there`, await press('nothing/at/all', 'a >> text=Start page'), '');
+    await page.goto(`${base}photos/`);
+    const button = page.locator('text=Download all');
+    const [download] = await Promise.all([page.waitForEvent('download'), activate(button, page)]);
+    check(`${way}: all of a folder`, download.suggestedFilename(), 'photos.tar');
+    // Of the page that is not there Chromium says so itself.
+    check(`${way}: console`, messages.filter((text) => !text.includes('status of 404')), []);
     await context.close();
   }
   // Names that read from right to left begin at the same side as all others.
