@@ -41,7 +41,9 @@ pub struct Worker {
     sweep_milliseconds: u64,
     /// While there are no descriptors left: when to accept again.
     resume_milliseconds: Option<u64>,
-    /// Not before is it said again that nothing is accepted, in the core's time.
+    /// So many times in a row the listeners gave an error in place of a connection.
+    accepts_failed: usize,
+    /// Not before is it said again that something fails, in the core's time.
     next_warning_milliseconds: u64,
     stopping: bool,
 }
@@ -54,7 +56,9 @@ const SCRATCH_BYTES: usize = 132 << 10;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
-/// That nothing is accepted is said once in as long.
+/// An error of a connection that is to be accepted is its own, if they are not as many in a row.
+const ACCEPTS_FAILED_MAX: usize = 64;
+/// That nothing is accepted, or nothing polled, is said once in as long.
 const BETWEEN_WARNINGS_MILLISECONDS: u64 = 60_000;
 /// When there are too many connections, so many idle ones go at once: to find them costs a look
 /// at all.
@@ -98,6 +102,7 @@ impl Worker {
             },
             sweep_milliseconds: u64::MAX,
             resume_milliseconds: None,
+            accepts_failed: 0,
             next_warning_milliseconds: 0,
             stopping: false,
             number,
@@ -110,10 +115,12 @@ impl Worker {
     pub fn run(mut self) {
         let mut ready = Vec::new();
         while !(self.stopping && self.clients.is_empty()) {
+            // What the poller tells of these was not asked for.
+            let (is_stopping, is_pausing) = (self.stopping, self.resume_milliseconds.is_some());
+            let mut is_useless = false;
             if let Err(error) = self.poller.wait(&mut ready, self.timeout()) {
-                // Not for any reason that is known. Not to spin is all that can be done.
-                self.resources.shared.log.warn(&format!("cannot wait for clients: {error}"));
-                std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
+                self.warn(&format!("cannot wait for clients: {error}"));
+                is_useless = true;
             }
             self.resources.shared.turned(self.number);
             let instant = Instant::now();
@@ -123,6 +130,8 @@ impl Worker {
             let (mut is_called, mut is_stopped) = (false, false);
             for &Ready { token, ended } in &ready {
                 match Token::from(token) {
+                    Token::Stop | Token::Listener(_) if is_stopping => is_useless = true,
+                    Token::Listener(_) if is_pausing => is_useless = true,
                     Token::Stop => is_stopped = true,
                     Token::Call => is_called = true,
                     Token::Listener(at) => self.accept(at),
@@ -153,6 +162,10 @@ impl Worker {
                 self.sweep_milliseconds = self.sweep_milliseconds.min(soon);
             }
             self.resources.lines.flush();
+            if is_useless {
+                // Not for any reason that is known. Not to spin is all that can be done.
+                std::thread::sleep(Duration::from_millis(PAUSE_MILLISECONDS));
+            }
         }
         self.resources.shared.worker_ended();
     }
@@ -185,6 +198,7 @@ impl Worker {
             };
             match socket.accept() {
                 Ok((stream, address)) => {
+                    self.accepts_failed = 0;
                     self.adopt(stream, address);
                     if at % ACCEPTED_UNTIMED == ACCEPTED_UNTIMED - 1
                         && self.resources.turn.look(Instant::now())
@@ -202,7 +216,8 @@ impl Worker {
                     (_, Failure::Exhausted) if self.make_room() => continue,
                     (_, Failure::Exhausted) => return self.pause(&error),
                     // This one client has gone: ECONNABORTED, or an error of its network.
-                    _ => continue,
+                    _ if self.accepts_failed < ACCEPTS_FAILED_MAX => self.accepts_failed += 1,
+                    _ => return self.pause(&error),
                 },
             }
         }
@@ -452,15 +467,20 @@ impl Worker {
 
     /// No descriptors, no memory, or as many connections as may be: accepts nothing for a while.
     fn pause(&mut self, why: &dyn std::fmt::Display) {
-        let now = self.resources.now.milliseconds;
-        if now >= self.next_warning_milliseconds {
-            self.resources.shared.log.warn(&format!("not accepting connections for now: {why}"));
-            self.next_warning_milliseconds = now + BETWEEN_WARNINGS_MILLISECONDS;
-        }
+        self.warn(&format!("not accepting connections for now: {why}"));
         for listener in self.listeners.iter() {
             let _ = self.poller.unwatch(listener);
         }
         self.resume_milliseconds = Some(self.resources.now.milliseconds + PAUSE_MILLISECONDS);
+    }
+
+    /// Says what fails, at most once a minute.
+    fn warn(&mut self, text: &str) {
+        let now = self.resources.now.milliseconds;
+        if now >= self.next_warning_milliseconds {
+            self.resources.shared.log.warn(text);
+            self.next_warning_milliseconds = now + BETWEEN_WARNINGS_MILLISECONDS;
+        }
     }
 
     fn resume(&mut self) {

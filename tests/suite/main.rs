@@ -14,6 +14,7 @@ mod blocked_output;
 mod conformance;
 mod connections;
 mod disks;
+mod faults;
 mod firmware;
 mod listing_readers;
 mod memory;

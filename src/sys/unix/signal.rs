@@ -4,6 +4,7 @@
 
 use std::ffi::{c_int, c_uint};
 use std::io;
+use std::time::Duration;
 
 use crate::sys::Signal;
 use crate::sys::constants::{SIG_BLOCK, SIGUSR};
@@ -32,7 +33,9 @@ impl Signals {
                 0 if signal == SIGTERM => return Signal::Terminate,
                 0 if signal == SIGHUP => return Signal::Reload,
                 0 if signal == SIGALRM => return Signal::Alarm,
-                _ => {}
+                0 => {}
+                // Not for any reason that is known. Not to spin is all that can be done.
+                _ => std::thread::sleep(PAUSE),
             }
         }
     }
@@ -60,6 +63,9 @@ fn block(signals: &[c_int]) -> io::Result<SigSet> {
         }
     }
 }
+
+/// Between two attempts to wait, if that is refused.
+const PAUSE: Duration = Duration::from_millis(100);
 
 const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
