@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::access::Access;
 use crate::http::date::HttpDate;
@@ -129,6 +130,10 @@ pub fn stuck_tasks(count: usize) -> String {
     format!("a disk or a file server does not answer: {count} of {THREADS} task threads are stuck")
 }
 
+/// A worker that is not woken leaves its client without the answer: a task thread tries so often.
+const WAKES_MAX: usize = 100;
+const BETWEEN_WAKES: Duration = Duration::from_millis(100);
+
 /// How other threads reach a worker.
 #[derive(Debug)]
 pub struct Mailbox {
@@ -159,7 +164,12 @@ impl Mailbox {
     /// Puts something in for a client, and wakes the worker.
     pub fn put(&self, token: Token, delivery: Delivery) {
         self.deliveries().push((token, delivery));
-        self.waker.wake();
+        for _ in 0..WAKES_MAX {
+            if self.waker.wake() {
+                return;
+            }
+            thread::sleep(BETWEEN_WAKES);
+        }
     }
 
     /// All that is here.

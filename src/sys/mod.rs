@@ -111,6 +111,7 @@ pub use system::WakeSignal;
 ///
 /// - `wake_for_good()` makes the signal readable for ever.
 /// - `wake()` makes it readable until it is cleared. Several calls before that are as good as one.
+///   `false`: the system has no memory for it at the moment.
 pub use system::Waker;
 
 /// Ends listening for good, in each thread: new clients are refused, whoever waits to be accepted is

@@ -1,6 +1,6 @@
 //! Wakes workers: a socket that becomes readable, once or for good.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -23,8 +23,15 @@ impl Waker {
         let _ = self.0.shutdown(Shutdown::Both);
     }
 
-    pub fn wake(&self) {
-        let _ = (&self.0).write(b"!");
+    pub fn wake(&self) -> bool {
+        loop {
+            match (&self.0).write(b"!").map_err(|error| error.kind()) {
+                Err(ErrorKind::Interrupted) => {}
+                // There are calls enough that the worker has not heard yet.
+                Ok(_) | Err(ErrorKind::WouldBlock) => return true,
+                Err(_) => return false,
+            }
+        }
     }
 }
 

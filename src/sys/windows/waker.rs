@@ -26,8 +26,12 @@ impl Waker {
         let _ = self.0.send(b"!");
     }
 
-    pub fn wake(&self) {
-        let _ = self.0.send(b"!");
+    pub fn wake(&self) -> bool {
+        match self.0.send(b"!") {
+            Ok(_) => true,
+            // There are calls enough that the worker has not heard yet.
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
     }
 }
 
