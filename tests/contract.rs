@@ -255,13 +255,13 @@ fn wake_signals() {
     poller.watch(&signal, 1, Interest::Read).expect("watch");
     assert_eq!(told(&mut poller, Some(0)), []);
     for calls in [1, 2, 200] {
-        (0..calls).for_each(|_| waker.wake());
+        (0..calls).for_each(|_| assert!(waker.wake()));
         assert_eq!(told(&mut poller, None), [1], "{calls}");
         signal.clear();
         assert_eq!(told(&mut poller, Some(0)), [], "{calls}");
     }
     // Waking never waits, even if nobody clears.
-    (0..100_000).for_each(|_| waker.wake());
+    (0..100_000).for_each(|_| assert!(waker.wake()));
     let (waker, signal) = sys::wake_signal().expect("a wake signal");
     waker.wake_for_good();
     // A poller that watches later sees it too.
