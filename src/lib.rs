@@ -69,6 +69,7 @@
 //! http/connection.rs               one connection: bytes in, steps out · RFC 9112 §9
 //! http/connection/late.rs          what a connection waits for that is not the client
 //! site/mod.rs                      Site: from a request to the response
+//! site/body.rs                     a part of a file as a body, or why there is none
 //! site/files.rs                    open files, what their answers share; those kept open for a moment
 //! site/ip_page.rs                  the virtual path /ip
 //! site/media_type.rs               file extension -> media type

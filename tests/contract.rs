@@ -8,6 +8,8 @@
 #[allow(dead_code)]
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "contract/waiting.rs"]
+mod waiting;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -45,13 +47,14 @@ fn main() -> ExitCode {
         check();
         None
     };
-    let rows: [(&str, &dyn Fn() -> Ignored); 18] = [
+    let rows: [(&str, &dyn Fn() -> Ignored); 19] = [
         ("an alarm comes once, after its time, and 0 is never", &|| checked(&|| alarms(&signals))),
         ("a poller waits as long as it is told", &|| checked(&time_outs)),
         ("who waits takes no processor time", &|| checked(&|| idling(&signals))),
         ("what is ready is told, and what is not is not", &|| checked(&readiness)),
         ("room is told as long as there is some", &|| checked(&room)),
         ("an end is told", &|| checked(&ends)),
+        ("what would wait is told from what is in memory", &|| checked(&waiting::all)),
         ("a wake signal is readable until it is cleared, or for good", &|| checked(&wake_signals)),
         ("an option is set, or there is none", &|| checked(&options)),
         ("listening ends for all descriptors", &|| checked(&listening_ends)),

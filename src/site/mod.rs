@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod body;
 pub mod files;
 pub mod ip_page;
 pub mod listing;
@@ -25,11 +26,12 @@ use crate::http::precondition::{self, Outcome};
 use crate::http::range::{self, Selection, content_range, unsatisfied_range};
 use crate::http::request::{Method, Request};
 use crate::http::responder::{Patience, Unreadable, Unready};
-use crate::http::response::{Body, FETCHED_BYTES_MAX, Reading, Response, Segment};
+use crate::http::response::{Body, Response};
 use crate::http::status::{Reject, Status};
 use crate::http::target::Target;
 use crate::sys::{self, Directory, Failure};
 
+use body::{Unread, begun, body};
 use files::{OpenFile, OpenFiles};
 use ip_page::Client;
 use listing::Listing;
@@ -49,38 +51,6 @@ pub struct Site {
     ranges_max: usize,
 }
 
-/// Why the content of a file cannot be sent.
-#[derive(Clone, Copy, Debug)]
-enum Unread {
-    /// The file was shortened or replaced while we looked at it.
-    Changed,
-    /// The system cannot read it.
-    Failed(Failure),
-    /// It takes its time, for which there is no patience.
-    Unready,
-}
-
-impl From<Unready> for Unread {
-    fn from(_: Unready) -> Unread {
-        Unread::Unready
-    }
-}
-
-impl From<&io::Error> for Unread {
-    fn from(error: &io::Error) -> Unread {
-        match error.kind() {
-            // ESTALE: on the file server, the name is now another file.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::StaleNetworkFileHandle => Unread::Changed,
-            io::ErrorKind::WouldBlock => Unread::Unready,
-            _ => Unread::Failed(match Failure::from(error) {
-                // The file is open, so the device is missing, not the file.
-                Failure::Missing => Failure::Broken,
-                failure => failure,
-            }),
-        }
-    }
-}
-
 /// What a thread lends to the site for one answer.
 #[expect(missing_debug_implementations, reason = "a closure has none")]
 pub struct Context<'c> {
@@ -97,10 +67,6 @@ pub struct Context<'c> {
     /// Whether it may wait.
     pub patience: Patience,
 }
-
-/// Files up to this size are read into memory and sent in one write with their head. For them this
-/// is cheaper than `sendfile`.
-const SMALL_BYTES_MAX: u64 = 4 << 10;
 
 impl Site {
     /// `ranges_max`: the most ranges that a Range may have.
@@ -467,6 +433,7 @@ fn selected(
 ) -> Result<Response, Unread> {
     let Representation { source, length, description } = representation;
     let (length, lines) = (*length, description.lines());
+    let patience = finder.patience;
     Ok(match selection {
         Selection::Whole => {
             let mut response = described(Status::Ok, lines, finder.buffers);
@@ -486,7 +453,7 @@ fn selected(
                 multipart::Whole { file: &source.file, length, type_line: description.type_line() };
             described(Status::PartialContent, description.untyped_lines(), finder.buffers)
                 .with("Content-Type", multipart::media_type(&boundary))
-                .with_body(multipart::body(whole, ranges, &boundary).read_as(source.reading()))
+                .with_body(begun(multipart::body(whole, ranges, &boundary), source, patience)?)
         }
         Selection::Unsatisfiable => {
             let reason = "The range begins after the end of the file.";
@@ -564,44 +531,4 @@ fn leads_back(location: &str, request: &Request<'_>) -> bool {
     };
     let name = |path| SitePath::parse(path).map(|path| path.as_bytes().to_vec());
     name(path.as_bytes()) == name(asked)
-}
-
-/// A part of a file as a body: in memory if it is small and will be sent. With patience, so is the
-/// beginning of a larger part: a task that has opened the file reads it as well.
-fn body(
-    method: Method,
-    file: &OpenFile,
-    range: std::ops::Range<u64>,
-    finder: &mut Finder<'_>,
-) -> Result<Body, Unread> {
-    let length = range.end - range.start;
-    if length == 0
-        && method != Method::Head
-        && sys::read_at(&file.file, &mut [0], 0).is_ok_and(|count| count > 0)
-    {
-        // The file has grown, or its file system reports no size. It is not empty.
-        return Err(Unread::Changed);
-    }
-    let is_begun = finder.patience == Patience::Any && file.reading() != Reading::AtOnce;
-    let read_bytes = match length {
-        _ if method == Method::Head => 0,
-        0..=SMALL_BYTES_MAX => length,
-        _ if is_begun => length.min(FETCHED_BYTES_MAX),
-        _ => 0,
-    };
-    let rest = range.start + read_bytes..range.end;
-    if read_bytes == 0 && length > 0 {
-        return Ok(Body::file(Arc::clone(&file.file), rest).read_as(file.reading()));
-    }
-    let buffer = finder.buffers.take();
-    let bytes = file
-        .read(range.start, read_bytes as usize, buffer, finder.patience)
-        .map_err(|error| Unread::from(&error))?;
-    Ok(match rest.is_empty() {
-        true => Body::bytes(bytes),
-        false => {
-            let segments = [Segment::Bytes(bytes), Segment::File(Arc::clone(&file.file), rest)];
-            Body::several(segments.into()).read_as(file.reading())
-        }
-    })
 }

@@ -144,7 +144,11 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unrea
         Ok((state, file, _)) if state.is_directory => Resource::Directory(file),
         // A fifo or a device: its content has no end.
         Ok(_) => Resource::Missing,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Unready),
+        Err(error)
+            if error.kind() == io::ErrorKind::WouldBlock && finder.patience == Patience::None =>
+        {
+            return Err(Unready);
+        }
         Err(error) => match Failure::from(&error) {
             Failure::Missing => {
                 // Remember only names that do not exist beneath the root. A link that leads out is
