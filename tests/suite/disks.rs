@@ -174,6 +174,75 @@ fn an_unreadable_file_is_an_error_until_its_head_has_left() {
     }
 }
 
+/// A part of a file that is not in memory: the client waits for it, but not for ever, and its own time
+/// does not go on meanwhile.
+#[test]
+fn a_body_waits_in_the_middle() {
+    let served = Served { answer: &respond, refuse: &reject };
+    let limits = Limits::default();
+    let before = ok(2, "", "/a");
+    let head = ok(20, "", "");
+    let busy =
+        format!("HTTP/1.1 400 Bad Request\r\nDate: {DATE}\r\nContent-Length: 0\r\n{CLOSE}\r\n");
+    let part = b"0123456789abcdefghij";
+    // How much leaves before the part is asked for; how much of it comes, if any; what has left then.
+    let rows: [(usize, Option<usize>, String); 5] = [
+        (0, None, before.clone() + &busy),
+        (before.len(), None, before.clone() + &busy),
+        (before.len() + 1, None, before.clone() + &head),
+        (before.len() + head.len(), None, before.clone() + &head),
+        (0, Some(20), before.clone() + &head + "0123456789abcdefghij"),
+    ];
+    for (sent, comes, wanted) in rows {
+        let row = format!("{sent} sent, {comes:?}");
+        let mut client = Client::new(&served, &limits);
+        client.receive((request("/a", "") + &request("/file", "")).as_bytes());
+        assert_eq!(client.step(), Step::Write);
+        let first = client.connection.chunk().bytes[..sent].to_vec();
+        client.output.extend_from_slice(&first);
+        if sent > 0 {
+            client.sent(sent);
+            assert_eq!(client.step(), Step::Write);
+        }
+        // Somebody else has 29 s for it, after 29 of the client's 30.
+        assert_eq!(client.wait(29_000), None);
+        client.connection.unready(&mut client.responder);
+        let (_, range) = client.responder.part.take().expect("a part to fetch");
+        assert_eq!(range, 5..25, "{row}");
+        // What does not belong to the answer leaves meanwhile.
+        while client.step() == Step::Write {
+            let chunk = client.connection.chunk();
+            assert!(chunk.file.is_none() && !chunk.is_last, "{row}");
+            let bytes = chunk.bytes.to_vec();
+            client.output.extend_from_slice(&bytes);
+            client.sent(bytes.len());
+        }
+        assert_eq!(client.step(), Step::Await, "{row}");
+        assert_eq!(client.wait(29_000), None, "{row}");
+        let end = match comes {
+            None => client.wait(1_000).expect("its time is over"),
+            Some(count) => {
+                client.connection.fetched(Ok(part[..count].to_vec()), &mut client.responder);
+                // The second that it had left.
+                let left = client.connection.deadline_milliseconds() - 59_000;
+                assert!((1..=30_000).contains(&left), "{row}: {left} ms");
+                client.drive()
+            }
+        };
+        let is_busy = wanted.ends_with(&busy);
+        let wanted_end = match comes {
+            Some(_) => End::Idle,
+            None if is_busy => End::Lingers,
+            None => End::Closed,
+        };
+        assert_eq!(end, wanted_end, "{row}");
+        assert_eq!(show(&client.output), show(wanted.as_bytes()), "{row}");
+        // Too late: it is dropped.
+        client.connection.fetched(Ok(part.to_vec()), &mut client.responder);
+        assert_eq!(client.output.len(), wanted.len(), "{row}");
+    }
+}
+
 /// The head of a request whose content was discarded is still there as well.
 #[test]
 fn an_unreadable_file_behind_content() {
