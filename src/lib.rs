@@ -63,8 +63,8 @@
 //! http/lease.rs                    memory that an answer takes while it is made and sent
 //! http/response.rs                 status, fields, body in segments; the head on the wire
 //! http/multipart.rs                several parts of a file in one body · RFC 9110 §14.6
-//! http/responder.rs                what a connection needs of whoever drives it
 //! http/outgoing.rs                 answers on their way, in the order of the requests
+//! http/responder.rs                what a connection needs of whoever drives it
 //! http/state.rs                    the states of a connection
 //! http/connection.rs               one connection: bytes in, steps out · RFC 9112 §9
 //! http/connection/late.rs          what a connection waits for that is not the client

@@ -435,6 +435,8 @@ fn opening() {
     for none in ["b.txt", "a.txt/b", "sub/b", "../outside.txt", "sub/../../outside.txt"] {
         assert_eq!(state(none.as_bytes()), None, "{none}");
     }
+    let absent = |name| sys::is_absent(&root.open_beneath(b"").expect("the root"), name);
+    assert!(!absent(b"a.txt") && !absent(b"sub") && absent(b"b.txt") == cfg!(unix));
 }
 
 fn listing() {

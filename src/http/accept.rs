@@ -28,6 +28,11 @@ impl Coding {
         }
     }
 
+    /// A bit for each coding.
+    pub fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// The suffix of files in this coding.
     pub fn suffix(self) -> &'static str {
         match self {
@@ -50,6 +55,9 @@ impl AcceptEncoding {
     /// Reads the field. Without it the client accepts any coding (§12.5.3), but may not be able to
     /// decode it: only identity is safe.
     pub fn of(fields: Fields<'_>) -> AcceptEncoding {
+        if !fields.has(Field::AcceptEncoding) {
+            return AcceptEncoding { weights: [0; 3], identity: 1 };
+        }
         let mut found: [Option<u16>; 3] = [None; 3];
         let (mut identity, mut any) = (None, None);
         for element in fields.all(Field::AcceptEncoding).flat_map(list) {
@@ -74,6 +82,14 @@ impl AcceptEncoding {
             // Identity needs no mention; only `identity;q=0`, or `*;q=0` alone, rules it out.
             identity: identity.unwrap_or(if any == Some(0) { 0 } else { 1 }),
         }
+    }
+
+    /// The same codings as [`AcceptEncoding::preferred`], as bits.
+    pub fn acceptable(&self) -> u8 {
+        let least = self.identity.max(1);
+        let weights = self.weights.iter().zip(Coding::ALL);
+        let acceptable = weights.filter(|(weight, _)| **weight >= least);
+        acceptable.fold(0, |bits, (_, coding)| bits | coding.bit())
     }
 
     /// Acceptable codings, those of the greatest weight first. Codings with a smaller weight than

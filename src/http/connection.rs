@@ -174,6 +174,13 @@ impl<R> Connection<R> {
         self.received.capacity() + outgoing.map_or(0, |outgoing| outgoing.capacity())
     }
 
+    /// Whether the next step is to read.
+    pub fn reads(&self) -> bool {
+        let reads =
+            matches!(self.state, State::ProxyHeader | State::Head | State::Lingering { .. });
+        reads && self.received.is_empty() && self.outgoing.is_none() && !self.ended
+    }
+
     /// The bytes to send for [`Step::Write`].
     pub fn chunk(&self) -> Chunk<'_> {
         let closing = matches!(self.state, State::Closing(End::AtOnce));
@@ -214,7 +221,9 @@ impl<R> Connection<R> {
         self.sent_bytes = self.sent_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         if outgoing.is_empty() {
             responder.buffers().give(outgoing.take_buffer());
-            self.outgoing = None;
+            if let (Some(outgoing), Some(spare)) = (self.outgoing.take(), responder.spare()) {
+                spare.give(outgoing);
+            }
         } else if u64::from(self.sent_bytes) < responder.limits().stall_bytes_min {
             return;
         }
@@ -255,7 +264,10 @@ impl<R> Connection<R> {
             _ => {}
         }
         match reply {
-            Reply::Ready(answer) => outgoing.push_again(answer, framing, responder),
+            Reply::Ready(answer) => {
+                let now = *responder.now();
+                outgoing.push_again(answer, framing, &now, responder.buffers());
+            }
             Reply::Later => {
                 self.drop_if_sent(responder);
                 self.enter(State::Awaiting { framing, end }, responder);
@@ -514,10 +526,15 @@ impl<R> Connection<R> {
         responder: &mut impl Responder<Record = R>,
     ) {
         let is_first = self.outgoing.is_none();
-        let outgoing = self
-            .outgoing
-            .get_or_insert_with(|| Box::new(Outgoing::new(responder.buffers().take())));
-        outgoing.push(answer, framing, responder);
+        let outgoing = self.outgoing.get_or_insert_with(|| {
+            let bytes = responder.buffers().take();
+            match responder.spare() {
+                Some(spare) => spare.take(bytes),
+                None => Box::new(Outgoing::new(bytes)),
+            }
+        });
+        let now = *responder.now();
+        outgoing.push(answer, framing, &now, responder.buffers());
         if is_first {
             self.sent_bytes = 0;
             self.restart_timeout(responder.limits(), responder.now());

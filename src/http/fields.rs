@@ -64,6 +64,10 @@ impl Field {
         }
     }
 
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// The field of that name, a token. Length, first and last letter leave one to compare with.
     fn called(name: &[u8]) -> Option<Field> {
         let (first, last) = (name.first()? | 0x20, name.last()? | 0x20);
@@ -100,23 +104,26 @@ impl Field {
 /// Where the lines of each [`Field`] are in a field section.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Places {
-    /// Where the value of its first line begins. 0: there is none, as a name comes before each.
+    /// Where the value of its first line begins, if there is one.
     first: [u16; Field::COUNT],
+    /// One bit each: there is a line of it.
+    present: u32,
     /// One bit each: there are more lines of it.
     repeated: u32,
 }
 
 impl Places {
-    pub(super) const NONE: Places = Places { first: [0; Field::COUNT], repeated: 0 };
+    pub(super) const NONE: Places = Places { first: [0; Field::COUNT], present: 0, repeated: 0 };
 
     /// Notes the line that begins at `at`.
     pub(super) fn note(&mut self, name: &[u8], at: usize) {
         debug_assert!(at < FIELD_SECTION_BYTES_LIMIT, "a place beyond the field section");
         let Some(field) = Field::called(name) else { return };
         if let Some(first) = self.first.get_mut(field as usize) {
-            match *first {
-                0 => *first = (at + name.len() + 1) as u16,
-                _ => self.repeated |= 1 << field as u32,
+            self.repeated |= self.present & field.bit();
+            if self.present & field.bit() == 0 {
+                self.present |= field.bit();
+                *first = (at + name.len() + 1) as u16;
             }
         }
     }
@@ -146,17 +153,23 @@ pub struct Fields<'buf> {
 impl<'buf> Fields<'buf> {
     /// Where the first value of a field begins.
     fn first(&self, field: Field) -> Option<usize> {
-        let first = self.places.first.get(field as usize)?;
-        (*first > 0).then_some(usize::from(*first))
+        let first = self.places.first.get(field as usize).filter(|_| self.has(field))?;
+        Some(usize::from(*first))
     }
 
     /// Whether there is a line of this field.
     pub fn has(&self, field: Field) -> bool {
-        self.first(field).is_some()
+        self.places.present & field.bit() != 0
+    }
+
+    /// Whether there is a line of any of these fields.
+    pub fn has_any(&self, fields: &[Field]) -> bool {
+        let bits = fields.iter().fold(0, |bits, field| bits | field.bit());
+        self.places.present & bits != 0
     }
 
     fn is_repeated(&self, field: Field) -> bool {
-        self.places.repeated >> field as u32 & 1 == 1
+        self.places.repeated & field.bit() != 0
     }
 
     /// The value that begins at `at`, and the lines after it.

@@ -29,14 +29,25 @@ static TCHARS: [u32; 4] = {
 
 /// Whether `bytes` are a token: one or more `tchar` (RFC 9110 §5.6.2).
 pub fn is_token(bytes: &[u8]) -> bool {
+    let all = |word: &[u8; 8]| {
+        are_letters(u64::from_le_bytes(*word)) || word.iter().all(|&byte| is_tchar(byte))
+    };
+    match bytes.last_chunk() {
+        Some(last) => all_words(bytes, all) && all(last),
+        None => !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte)),
+    }
+}
+
+/// Whether it holds for all words of eight bytes. What remains, the caller has in the last eight.
+fn all_words(bytes: &[u8], holds: impl Fn(&[u8; 8]) -> bool) -> bool {
     let mut rest = bytes;
     while let Some((word, after)) = rest.split_first_chunk() {
-        if !are_letters(u64::from_le_bytes(*word)) && !word.iter().all(|&byte| is_tchar(byte)) {
+        if !holds(word) {
             return false;
         }
         rest = after;
     }
-    !bytes.is_empty() && rest.iter().all(|&byte| is_tchar(byte))
+    true
 }
 
 /// Whether a field value may contain these bytes: visible ones, space, tab and obs-text
@@ -48,14 +59,10 @@ pub fn is_field_content(bytes: &[u8]) -> bool {
         let control = bytes.wrapping_sub(ONES * u64::from(b' ')) & !bytes & HIGHS;
         control | equal_to(0x7f, bytes) == 0 || word.iter().all(is_content)
     };
-    let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk() {
-        if !all(word) {
-            return false;
-        }
-        rest = after;
+    match bytes.last_chunk() {
+        Some(last) => all_words(bytes, all) && all(last),
+        None => bytes.iter().all(is_content),
     }
-    rest.iter().all(is_content)
 }
 
 /// `bytes` without the optional white space around it (RFC 9110 §5.6.3).
@@ -72,11 +79,14 @@ pub fn trim_ows(mut bytes: &[u8]) -> &[u8] {
 /// The elements of a `#list`, trimmed, without empty ones (RFC 9110 §5.6.1.2).
 /// A comma inside a quoted-string does not end an element.
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    List { rest: Some(value) }.filter(|element| !element.is_empty())
+    let is_quoted = position(value, b'"').is_some();
+    List { rest: Some(value), is_quoted }.filter(|element| !element.is_empty())
 }
 
 struct List<'v> {
     rest: Option<&'v [u8]>,
+    /// There may be commas in quotes.
+    is_quoted: bool,
 }
 
 impl<'v> Iterator for List<'v> {
@@ -85,7 +95,10 @@ impl<'v> Iterator for List<'v> {
     fn next(&mut self) -> Option<&'v [u8]> {
         let rest = self.rest?;
         let mut quotes = Quotes::default();
-        let comma = rest.iter().position(|&byte| quotes.pass(byte) && byte == b',');
+        let comma = match self.is_quoted {
+            true => rest.iter().position(|&byte| quotes.pass(byte) && byte == b','),
+            false => position(rest, b','),
+        };
         let (element, rest) = match comma {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
             None => (rest, None),

@@ -136,11 +136,11 @@ const TOO_LARGE: Reject =
 
 /// Exactly one valid Host in HTTP/1.1, at most one in 1.0 (RFC 9112 §3.2).
 fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
-    let mut hosts = fields.all(Field::Host);
-    match (hosts.next(), hosts.next()) {
-        (None, _) if version == Version::Http11 => Err(Reject::bad("The Host field is missing.")),
-        (Some(_), Some(_)) => Err(Reject::bad("There is more than one Host field.")),
-        (Some(host), None) if !host.is_empty() && !is_host(host) => {
+    let present = fields.has(Field::Host);
+    match fields.one(Field::Host) {
+        None if present => Err(Reject::bad("There is more than one Host field.")),
+        None if version == Version::Http11 => Err(Reject::bad("The Host field is missing.")),
+        Some(host) if !host.is_empty() && !is_host(host) => {
             Err(Reject::bad("The Host field is not a host."))
         }
         _ => Ok(()),

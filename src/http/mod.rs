@@ -4,7 +4,7 @@
 //! The files are layers. Each imports only files before it in this list (`tests/tidy.rs`):
 //! grammar, limits, buffers, date, now, status, fields, path, target, request, head, content,
 //! precondition, range, accept, authorization, forwarded, proxy_protocol, lease, response,
-//! multipart, responder, outgoing, state, connection, connection/late.
+//! multipart, outgoing, responder, state, connection, connection/late.
 #![forbid(unsafe_code)]
 
 pub mod accept;

@@ -2,6 +2,8 @@
 
 use super::date::HttpDate;
 
+const DATE_LINE_BYTES: usize = 39;
+
 /// The current time, from two clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -9,14 +11,19 @@ pub struct Now {
     pub milliseconds: u64,
     /// From the wall clock: for the Date field and for comparing dates.
     pub date: HttpDate,
-    date_text: [u8; 29],
+    /// With the ends of lines around it.
+    date_line: [u8; DATE_LINE_BYTES],
 }
 
 impl Now {
     /// `milliseconds` is monotonic. Both times are of the same moment.
     pub fn new(milliseconds: u64, date: HttpDate) -> Now {
         let date_text = date.text().unwrap_or(*b"Thu, 01 Jan 1970 00:00:00 GMT");
-        Now { milliseconds, date, date_text }
+        let mut date_line = *b"\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        for (place, byte) in date_line.iter_mut().skip(8).zip(date_text) {
+            *place = byte;
+        }
+        Now { milliseconds, date, date_line }
     }
 
     /// Sets both times. Formats the date only when its second has changed.
@@ -28,7 +35,8 @@ impl Now {
         }
     }
 
-    pub(super) fn date_text(&self) -> &[u8] {
-        &self.date_text
+    /// The end of the status-line, and the field line after it.
+    pub(super) fn date_line(&self) -> &[u8] {
+        &self.date_line
     }
 }

@@ -9,9 +9,10 @@ use std::vec::IntoIter;
 
 use super::buffers::Buffers;
 use super::fields::Field;
+use super::now::Now;
 use super::request::{Method, Request, Version};
-use super::responder::{Answer, Answered, Responder};
-use super::response::{Body, FETCHED_BYTES_MAX, Gather, Persistence, Produce, Reading, Segment};
+use super::response::{Answer, Answered, Body, FETCHED_BYTES_MAX, Gather, Persistence, Produce};
+use super::response::{Reading, Segment};
 use super::status::Status;
 
 /// Bytes to send: first from memory, then, if there is one, a part of a file.
@@ -57,7 +58,7 @@ impl Framing {
 
 /// Heads and small bodies in memory, and after them at most one body that is not all in memory.
 #[derive(Debug)]
-pub(super) struct Outgoing<R> {
+pub struct Outgoing<R> {
     bytes: Vec<u8>,
     /// How many of `bytes` have been sent.
     start: usize,
@@ -103,8 +104,50 @@ struct Pending<R> {
     content: Range<u64>,
 }
 
+/// Answers that a spare queue has room for.
+const PENDING_KEPT_MAX: usize = 64;
 /// Status-line, Date, Content-Length and Connection are shorter together.
 const FRAMING_BYTES: usize = 192;
+
+/// The last queue that became empty, for the next connection of the thread: a busy one would allocate
+/// it for each request.
+#[derive(Debug)]
+pub struct SpareOutgoing<R>(Option<Box<Outgoing<R>>>);
+
+impl<R> Default for SpareOutgoing<R> {
+    fn default() -> SpareOutgoing<R> {
+        SpareOutgoing(None)
+    }
+}
+
+impl<R> SpareOutgoing<R> {
+    /// Frees it.
+    pub fn expire(&mut self) {
+        self.0 = None;
+    }
+
+    /// An empty queue that writes into an empty buffer.
+    pub(super) fn take(&mut self, bytes: Vec<u8>) -> Box<Outgoing<R>> {
+        match self.0.take() {
+            Some(mut outgoing) => {
+                outgoing.bytes = bytes;
+                outgoing
+            }
+            None => Box::new(Outgoing::new(bytes)),
+        }
+    }
+
+    /// Takes back a queue of which everything is sent. Its buffer has been taken.
+    pub(super) fn give(&mut self, mut outgoing: Box<Outgoing<R>>) {
+        debug_assert!(outgoing.is_empty() && outgoing.pending.is_empty(), "not all is sent");
+        let pending = std::mem::take(&mut outgoing.pending);
+        *outgoing = Outgoing { pending, ..Outgoing::new(Vec::new()) };
+        // After a long pipeline it is large.
+        if outgoing.pending.capacity() <= PENDING_KEPT_MAX {
+            self.0 = Some(outgoing);
+        }
+    }
+}
 
 impl<R> Outgoing<R> {
     /// `bytes`: an empty buffer.
@@ -127,22 +170,22 @@ impl<R> Outgoing<R> {
     }
 
     /// Appends an answer. The bodies of those before it must be in memory.
-    pub(super) fn push<S: Responder<Record = R>>(
+    pub(super) fn push(
         &mut self,
         answer: Answer<R>,
         framing: Framing,
-        responder: &mut S,
+        now: &Now,
+        buffers: &mut Buffers,
     ) {
         debug_assert!(!self.is_streaming(), "an answer after a body that is not in memory");
         let Answer { mut response, record } = answer;
         let before = self.bytes.len();
         let length = response.body.length().unwrap_or_default();
-        self.bytes.reserve(response.fields().len() + response.body.memory_bytes() + FRAMING_BYTES);
+        self.bytes.reserve(response.fields_length() + response.body.memory_bytes() + FRAMING_BYTES);
         let (version, persistence) = (framing.version, framing.persistence);
-        response.write_head(&mut self.bytes, version, persistence, responder.now());
+        response.write_head(&mut self.bytes, version, persistence, now);
         self.queued_bytes += (self.bytes.len() - before) as u64;
         let content_start = self.queued_bytes;
-        let buffers = responder.buffers();
         buffers.give(response.take_fields());
         let status = response.status;
         if response.sends_content(framing.method) {
@@ -225,14 +268,15 @@ impl<R> Outgoing<R> {
     }
 
     /// Appends an answer that replaces the one taken back.
-    pub(super) fn push_again<S: Responder<Record = R>>(
+    pub(super) fn push_again(
         &mut self,
         answer: Answer<R>,
         framing: Framing,
-        responder: &mut S,
+        now: &Now,
+        buffers: &mut Buffers,
     ) {
         self.is_remade = true;
-        self.push(answer, framing, responder);
+        self.push(answer, framing, now, buffers);
     }
 
     /// Removes the answer whose body is in files. Returns `false` if some of it has been sent.

@@ -73,6 +73,17 @@ impl SitePath {
         &self.bytes
     }
 
+    /// The path of the folder that its last name is in.
+    pub fn folder(&self) -> &[u8] {
+        let slash = self.bytes.iter().rposition(|&byte| byte == b'/');
+        self.bytes.get(..slash.unwrap_or(0)).unwrap_or_default()
+    }
+
+    /// Its last name.
+    pub fn name(&self) -> &[u8] {
+        self.bytes.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+    }
+
     /// Whether the target ended in a slash.
     pub fn is_directory(&self) -> bool {
         self.directory

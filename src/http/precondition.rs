@@ -49,6 +49,9 @@ pub fn evaluate(
     validators: &Validators,
     now: HttpDate,
 ) -> Outcome {
+    if !fields.has_any(&ALL) {
+        return Outcome::Proceed;
+    }
     // Steps 1 and 2.
     let unchanged = match if_match(fields, validators) {
         Condition::Absent => if_unmodified_since(fields, validators, now),
@@ -68,6 +71,10 @@ pub fn evaluate(
         (Condition::Fails, _) => Outcome::Failed,
     }
 }
+
+/// All but If-Range.
+const ALL: [Field; 4] =
+    [Field::IfMatch, Field::IfUnmodifiedSince, Field::IfNoneMatch, Field::IfModifiedSince];
 
 /// Whether If-Range lets a Range apply (RFC 9110 §13.1.5): it is absent, or has a strong validator
 /// of the selected representation.

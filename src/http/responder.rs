@@ -8,9 +8,12 @@ use super::buffers::Buffers;
 use super::forwarded::Source;
 use super::limits::Limits;
 use super::now::Now;
+use super::outgoing::SpareOutgoing;
 use super::request::Request;
-use super::response::{Gather, Response};
-use super::status::{Reject, Status};
+use super::response::Gather;
+use super::status::Reject;
+
+pub use super::response::{Answer, Answered};
 
 /// Answers requests for one client.
 pub trait Responder {
@@ -25,6 +28,10 @@ pub trait Responder {
     fn now(&self) -> &Now;
     /// The buffers of this thread.
     fn buffers(&mut self) -> &mut Buffers;
+    /// The queue that this thread keeps for the next answer, if it keeps one.
+    fn spare(&mut self) -> Option<&mut SpareOutgoing<Self::Record>> {
+        None
+    }
     /// Answers a valid request. Its content, if any, has been read or will not be.
     fn respond(&mut self, request: &Request<'_>) -> Reply<Self::Record>;
     /// Answers the same request again: the file of the first answer is unreadable, and none of that
@@ -78,26 +85,6 @@ pub enum Patience {
 /// The answer needs patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unready;
-
-/// A response and its record for the log.
-#[derive(Debug)]
-pub struct Answer<R> {
-    /// The response to send.
-    pub response: Response,
-    /// Comes back in [`Answered`]. `None`: this answer is not reported.
-    pub record: Option<R>,
-}
-
-/// An answer that has been sent, completely or in part.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Answered<R> {
-    /// From the [`Answer`].
-    pub record: R,
-    /// The status of the response.
-    pub status: Status,
-    /// Bytes of content that were sent; 0 for answers without content.
-    pub content_bytes: u64,
-}
 
 /// The file of an answer is unreadable.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::buffers::CAPACITY_MIN;
+use super::buffers::{Buffers, CAPACITY_MIN};
 use super::grammar::write_decimal;
 use super::now::Now;
 use super::request::{Method, Version};
@@ -16,6 +16,8 @@ use super::status::Status;
 pub struct Response {
     /// The status code.
     pub status: Status,
+    /// Field lines that other answers have too, before those of its own: the first bytes of them.
+    shared: Option<(Arc<[u8]>, usize)>,
     fields: Vec<u8>,
     /// The content, even if the method or the status keeps it from being sent.
     pub body: Body,
@@ -178,6 +180,26 @@ impl Body {
     }
 }
 
+/// A response and its record for the log.
+#[derive(Debug)]
+pub struct Answer<R> {
+    /// The response to send.
+    pub response: Response,
+    /// Comes back in [`Answered`]. `None`: this answer is not reported.
+    pub record: Option<R>,
+}
+
+/// An answer that has been sent, completely or in part.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answered<R> {
+    /// From the [`Answer`].
+    pub record: R,
+    /// The status of the response.
+    pub status: Status,
+    /// Bytes of content that were sent; 0 for answers without content.
+    pub content_bytes: u64,
+}
+
 /// Whether the connection persists after an answer (RFC 9112 §9.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
@@ -190,12 +212,25 @@ pub enum Persistence {
 impl Response {
     /// A response without fields and content.
     pub fn new(status: Status) -> Response {
-        Response::in_buffer(status, Vec::with_capacity(CAPACITY_MIN))
+        let fields = Vec::with_capacity(CAPACITY_MIN);
+        Response { status, shared: None, fields, body: Body::empty() }
     }
 
-    /// The same, with its fields in an empty buffer that has capacity.
-    pub fn in_buffer(status: Status, buffer: Vec<u8>) -> Response {
-        Response { status, fields: buffer, body: Body::empty() }
+    /// With the first `bytes` of field lines that other answers have too, each with its CR LF.
+    pub fn with_shared(status: Status, lines: &Arc<[u8]>, bytes: usize) -> Response {
+        debug_assert!(bytes <= lines.len(), "more field lines than there are");
+        let shared = Some((Arc::clone(lines), bytes));
+        Response { status, shared, fields: Vec::new(), body: Body::empty() }
+    }
+
+    fn shared_lines(&self) -> &[u8] {
+        let shared = self.shared.as_ref();
+        shared.and_then(|(lines, bytes)| lines.get(..*bytes)).unwrap_or_default()
+    }
+
+    /// In bytes: all field lines so far.
+    pub(super) fn fields_length(&self) -> usize {
+        self.shared_lines().len() + self.fields.len()
     }
 
     /// Takes the buffer of the fields, once the head is written.
@@ -220,7 +255,9 @@ impl Response {
 
     /// Removes the field lines called `name`.
     pub fn remove(&mut self, name: &str) {
-        let lines = std::mem::take(&mut self.fields);
+        let lines = self.fields();
+        self.shared = None;
+        self.fields.clear();
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             let start = line.get(..name.len() + 1).unwrap_or_default();
             if !(start.ends_with(b":") && start.starts_with(name.as_bytes())) {
@@ -231,7 +268,17 @@ impl Response {
 
     /// Adds complete field lines, each with its CR LF.
     pub fn add_lines(&mut self, lines: &[u8]) {
-        self.fields.extend_from_slice(lines);
+        if !lines.is_empty() {
+            self.fields.extend_from_slice(lines);
+        }
+    }
+
+    /// The same in a buffer of the thread's, if it has none.
+    pub fn add_lines_in(&mut self, buffers: &mut Buffers, lines: &[u8]) {
+        if !lines.is_empty() && self.fields.capacity() == 0 {
+            self.fields = buffers.take();
+        }
+        self.add_lines(lines);
     }
 
     /// Replaces the content.
@@ -250,15 +297,15 @@ impl Response {
         now: &Now,
     ) {
         debug_assert!(
-            !self.fields.windows(16).any(|part| part == b"Content-Length: "),
+            !self.fields().windows(16).any(|part| part == b"Content-Length: "),
             "the length is written here"
         );
-        // RFC 9110 §2.5: the version is that of the server, whatever the request had.
-        for part in [b"HTTP/1.1 ", self.status.text().as_bytes(), b"\r\nDate: ", now.date_text()] {
-            out.extend_from_slice(part);
+        out.extend_from_slice(self.status.line().as_bytes());
+        out.extend_from_slice(now.date_line());
+        out.extend_from_slice(self.shared_lines());
+        if !self.fields.is_empty() {
+            out.extend_from_slice(&self.fields);
         }
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.fields);
         // RFC 9110 §8.6: not with 204. A 304 may repeat the length of the 200; we leave it out.
         // HEAD need not repeat what only the content would tell.
         let has_length = !matches!(self.status, Status::NoContent | Status::NotModified);
@@ -267,14 +314,11 @@ impl Response {
             write_decimal(length, out);
             out.extend_from_slice(b"\r\n");
         }
-        match (persistence, version) {
-            (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
-            (Persistence::Persist, Version::Http10) => {
-                out.extend_from_slice(b"Connection: keep-alive\r\n")
-            }
-            (Persistence::Persist, Version::Http11) => {}
-        }
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(match (persistence, version) {
+            (Persistence::Close, _) => b"Connection: close\r\n\r\n",
+            (Persistence::Persist, Version::Http10) => b"Connection: keep-alive\r\n\r\n",
+            (Persistence::Persist, Version::Http11) => b"\r\n",
+        });
     }
 
     /// Whether the body is sent: not for HEAD, and not with 204 and 304 (RFC 9110 §6.4.1).
@@ -284,7 +328,7 @@ impl Response {
     }
 
     /// The field lines so far, each with its CR LF.
-    pub fn fields(&self) -> &[u8] {
-        &self.fields
+    pub fn fields(&self) -> Vec<u8> {
+        [self.shared_lines(), &self.fields].concat()
     }
 }

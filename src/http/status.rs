@@ -10,9 +10,16 @@ macro_rules! statuses {
         }
 
         impl Status {
+            /// The status-line without its end. RFC 9110 §2.5: the version is that of the server,
+            /// whatever the request had.
+            pub(super) fn line(self) -> &'static str {
+                match self { $(Status::$name => concat!("HTTP/1.1 ", stringify!($code), " ", $reason),)* }
+            }
+
             /// Code and reason phrase, as the status-line has them.
             pub fn text(self) -> &'static str {
-                match self { $(Status::$name => concat!(stringify!($code), " ", $reason),)* }
+                let (_version, text) = self.line().split_at(9);
+                text
             }
         }
     };

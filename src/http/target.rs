@@ -163,7 +163,11 @@ fn is_reg_name(name: &[u8]) -> bool {
 
 /// Whether `bytes` are only `plain` characters and percent-encodings.
 fn is_encoded(bytes: &[u8], plain: impl Fn(u8) -> bool) -> bool {
-    let mut rest = bytes;
+    // Most have nothing else.
+    let is_common =
+        |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'0'..=b'9' | b'-' | b'.');
+    let common = bytes.iter().take_while(|byte| is_common(byte)).count();
+    let mut rest = bytes.get(common..).unwrap_or_default();
     loop {
         rest = match rest {
             [] => return true,

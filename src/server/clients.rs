@@ -42,6 +42,33 @@ pub struct Turn<'t> {
     pub scratch: &'t mut [u8],
     /// The client has closed its side, as the poller saw.
     pub ended: bool,
+    /// Everything that has come was received before the turn.
+    pub drained: bool,
+}
+
+/// Receives once, also before the client's turn.
+pub fn receive(
+    transport: &Transport,
+    connection: &mut Connection<Record>,
+    responder: &mut ClientResponder<'_>,
+    turn: &mut Turn<'_>,
+) -> io::Result<()> {
+    let scratch = turn.scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default();
+    match transport.receive(scratch)? {
+        Received::Bytes(count) => {
+            responder.look_anew();
+            connection.received(scratch.get(..count).unwrap_or_default(), responder);
+            // Less came than there was room for: asking again would be a call for nothing, unless
+            // it is for the end, which is not told again.
+            turn.drained = count < RECEIVE_BYTES && !turn.ended;
+        }
+        Received::End => {
+            connection.ended();
+            turn.drained = false;
+        }
+        Received::Blocked => turn.drained = true,
+    }
+    Ok(())
 }
 
 /// What a turn ends with.
@@ -62,15 +89,12 @@ pub fn advance(
     responder: &mut ClientResponder<'_>,
     turn: Turn<'_>,
 ) -> io::Result<Next> {
-    let Turn { scratch, ended } = turn;
-    let mut drained = false;
+    let mut turn = turn;
     let mut turn_bytes = 0;
     let mut pieces = 0;
     loop {
         match connection.next_step(responder) {
-            // Less came than there was room for: asking again would be a call for nothing,
-            // unless it is for the end, which is not told again.
-            Step::Read if drained => return Ok(Next::Socket(Interest::Read)),
+            Step::Read if turn.drained => return Ok(Next::Socket(Interest::Read)),
             Step::Write if turn_bytes >= TURN_BYTES_MAX => {
                 return Ok(Next::Socket(Interest::Write));
             }
@@ -78,17 +102,11 @@ pub fn advance(
                 return Ok(Next::PutOff);
             }
             Step::Read => {
-                match transport.receive(scratch.get_mut(..RECEIVE_BYTES).unwrap_or_default())? {
-                    Received::Bytes(count) => {
-                        drained = count < RECEIVE_BYTES && !ended;
-                        pieces += usize::from(count == RECEIVE_BYTES);
-                        connection.received(scratch.get(..count).unwrap_or_default(), responder);
-                    }
-                    Received::End => connection.ended(),
-                    Received::Blocked => return Ok(Next::Socket(Interest::Read)),
-                }
+                receive(transport, connection, responder, &mut turn)?;
+                // Others are not to wait for as long as it sends.
+                pieces += usize::from(!turn.drained);
             }
-            Step::Write => match transport.send(&connection.chunk(), scratch)? {
+            Step::Write => match transport.send(&connection.chunk(), turn.scratch)? {
                 Sent::Bytes(count) => {
                     turn_bytes += count;
                     connection.sent(count, responder);

@@ -12,6 +12,7 @@ use crate::http::buffers::Buffers;
 use crate::http::forwarded::Source;
 use crate::http::limits::Limits;
 use crate::http::now::Now;
+use crate::http::outgoing::SpareOutgoing;
 use crate::http::request::Request;
 use crate::http::responder::{Answer, Answered, Patience, Reply, Responder, Unreadable, Unready};
 use crate::http::response::Gather;
@@ -38,6 +39,8 @@ pub struct Resources {
     pub open_files: OpenFiles,
     /// Buffers without a user.
     pub buffers: Buffers,
+    /// A queue of answers without a user.
+    pub spare: SpareOutgoing<Record>,
     /// The time of this turn.
     pub now: Now,
     /// When it is over.
@@ -76,6 +79,11 @@ impl ClientResponder<'_> {
     /// Whose connection it is: somebody else once a proxy has said so.
     pub fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// Something was received: files have to be looked at again before it is answered.
+    pub fn look_anew(&mut self) {
+        self.resources.open_files.look_anew();
     }
 
     /// Whether the turn was over when that was last looked at.
@@ -146,6 +154,10 @@ impl Responder for ClientResponder<'_> {
         &mut self.resources.buffers
     }
 
+    fn spare(&mut self) -> Option<&mut SpareOutgoing<Record>> {
+        Some(&mut self.resources.spare)
+    }
+
     fn respond(&mut self, request: &Request<'_>) -> Reply<Record> {
         match self.answer(request, None) {
             Ok(answer) => Reply::Ready(answer),
@@ -191,7 +203,12 @@ impl Responder for ClientResponder<'_> {
     }
 
     fn is_turn_over(&mut self) -> bool {
-        self.resources.turn.look(Instant::now())
+        let is_over = self.resources.turn.look(Instant::now());
+        if is_over {
+            // A file that is rewritten in place meanwhile would be sent with the validators of before.
+            self.resources.open_files.look_anew();
+        }
+        is_over
     }
 
     fn proxied(&mut self, source: Source) -> bool {

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::http::buffers::Buffers;
 use crate::http::connection::Connection;
+use crate::http::outgoing::SpareOutgoing;
 use crate::peer::Peer;
 use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
-use super::clients::{Clients, ConnectedClient, Next, Turn, advance};
+use super::clients::{Clients, ConnectedClient, Next, Turn, advance, receive};
 use super::log::Lines;
 use super::responder::Resources;
 use super::shared::{Delivery, Shared};
@@ -33,6 +34,8 @@ pub struct Worker {
     clients: Clients,
     /// Whose turn was over before they were done, in the order in which they get another.
     put_off: VecDeque<Token>,
+    /// Clients of which something was received that is not answered, and whether it was everything.
+    received: Vec<(Token, bool)>,
     /// What is received, and what is sent from files, passes through here. Empty while nobody is
     /// busy.
     scratch: Vec<u8>,
@@ -53,6 +56,10 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// From this size on the C libraries get memory from the system for each allocation, and give it
 /// back with it. What lies beyond a block is never touched, and so takes no memory.
 const SCRATCH_BYTES: usize = 132 << 10;
+/// From as many clients something is received before the first of them is answered: what is then
+/// seen of a file is later than each of their requests, and serves them all. More would save little,
+/// and the first would wait longer.
+const RECEIVED_MAX: usize = 16;
 /// Without descriptors or memory nothing is accepted for so long. A listener that stays in the
 /// poller meanwhile takes half a core.
 const PAUSE_MILLISECONDS: u64 = 100;
@@ -90,11 +97,13 @@ impl Worker {
         Ok(Worker {
             clients: Clients::default(),
             put_off: VecDeque::new(),
+            received: Vec::with_capacity(RECEIVED_MAX),
             scratch: Vec::new(),
             resources: Resources {
                 lines: Lines::new(Arc::clone(&shared.log)),
                 open_files: OpenFiles::default(),
                 buffers: Buffers::default(),
+                spare: SpareOutgoing::default(),
                 now: shared.now(),
                 turn: TurnClock::begin_round(start),
                 worker: number,
@@ -135,9 +144,10 @@ impl Worker {
                     Token::Stop => is_stopped = true,
                     Token::Call => is_called = true,
                     Token::Listener(at) => self.accept(at),
-                    token @ Token::Client { .. } => self.serve_ready(token, ended),
+                    token @ Token::Client { .. } => self.receive_ready(token, ended),
                 }
             }
+            self.answer_received();
             // After the clients: these change what is waited for, and so what an event means.
             if is_called {
                 self.open_mailbox();
@@ -262,11 +272,11 @@ impl Worker {
             is_put_off: false,
         });
         // The request has often come by now, and a connection for one request need not be watched.
-        self.serve(token);
+        self.receive_ready(token, false);
     }
 
-    /// Something has come for a client.
-    fn serve_ready(&mut self, token: Token, ended: bool) {
+    /// Something has come for a client: it is answered together with others.
+    fn receive_ready(&mut self, token: Token, ended: bool) {
         let Some(client) = self.clients.get(token) else {
             return;
         };
@@ -274,9 +284,33 @@ impl Worker {
             return self.hang_up(token);
         }
         client.ended |= ended;
-        if !client.is_put_off {
-            self.serve(token);
+        if client.is_put_off {
+            return;
         }
+        let ConnectedClient { transport, connection, peer, ended, .. } = client;
+        let mut responder = self.resources.responder(token, *peer, transport.socket());
+        if self.scratch.is_empty() {
+            self.scratch = vec![0; SCRATCH_BYTES];
+        }
+        let mut turn = Turn { scratch: &mut self.scratch, ended: *ended, drained: false };
+        if connection.reads() && receive(transport, connection, &mut responder, &mut turn).is_err()
+        {
+            connection.abandon(&mut responder);
+            return self.close(token);
+        }
+        self.received.push((token, turn.drained));
+        if self.received.len() == RECEIVED_MAX {
+            self.answer_received();
+        }
+    }
+
+    /// Serves those of which something was received.
+    fn answer_received(&mut self) {
+        let mut received = std::mem::take(&mut self.received);
+        for (token, drained) in received.drain(..) {
+            self.serve_drained(token, drained);
+        }
+        self.received = received;
     }
 
     /// The client has gone while it waited for a task thread.
@@ -309,6 +343,11 @@ impl Worker {
 
     /// Does for a client whatever can be done now.
     fn serve(&mut self, token: Token) {
+        self.serve_drained(token, false);
+    }
+
+    /// The same. `drained`: everything that has come was received.
+    fn serve_drained(&mut self, token: Token, drained: bool) {
         let Some(client) = self.clients.get(token) else {
             return;
         };
@@ -319,7 +358,12 @@ impl Worker {
             self.scratch = vec![0; SCRATCH_BYTES];
         }
         let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
-        let next = advance(transport, connection, &mut responder, Turn { scratch, ended: *ended });
+        let next = advance(
+            transport,
+            connection,
+            &mut responder,
+            Turn { scratch, ended: *ended, drained },
+        );
         *peer = responder.peer();
         let result = match next {
             Ok(Next::Socket(interest)) if *watched == Some(interest) => Ok(true),
@@ -359,6 +403,7 @@ impl Worker {
         self.resources.shared.tasks.look_for_returned_files();
         self.resources.open_files.expire();
         self.resources.buffers.expire();
+        self.resources.spare.expire();
         self.scratch = Vec::new();
         for token in self.clients.tokens() {
             let Some(client) = self.clients.get(token) else {

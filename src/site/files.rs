@@ -1,8 +1,10 @@
 //! Open files, and the field lines that all answers about a file share.
 //!
 //! A file stays open for a second or two after it was sent, so that the next request need not open
-//! it. No answer is stale: each request asks the system whether the name still leads to the same
-//! file in the same state, and reads the content from the file.
+//! it. No answer is stale: for each request the system has been asked whether the name still leads to
+//! the same file in the same state, after the request was received. One such look serves all
+//! requests that were received before it: a worker receives from several clients, and then answers
+//! them. The content is read from the file for each answer.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +13,8 @@ use std::sync::{Arc, OnceLock};
 use crate::http::path::SitePath;
 use crate::http::precondition::Validators;
 use crate::http::responder::Patience;
-use crate::http::response::Reading;
+use crate::http::response::{Reading, Response};
+use crate::http::status::Status;
 use crate::sys::{self, Directory, FileState, Medium};
 
 /// A regular file.
@@ -25,6 +28,8 @@ pub struct OpenFile {
     pub path: SitePath,
     /// What keeps it.
     pub medium: Medium,
+    /// A request for this path, not encoded, is for this file.
+    pub is_plain: bool,
     /// Made for the first answer and used for all later ones.
     pub description: OnceLock<Arc<Description>>,
 }
@@ -45,11 +50,7 @@ impl OpenFile {
             _ if patience == Patience::Any => sys::read_at,
             _ => sys::read_at_once,
         };
-        // `resize` would set single bytes in a build for size.
-        while let Some(missing) = length.checked_sub(bytes.len()).filter(|&count| count > 0) {
-            let zeros = [0; 256];
-            bytes.extend_from_slice(zeros.get(..missing).unwrap_or(&zeros));
-        }
+        bytes.resize(length, 0);
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
             match read(&self.file, room, offset + filled as u64) {
@@ -82,25 +83,25 @@ pub struct Description {
     pub validators: Validators,
     /// Field lines in this order: Cache-Control, Vary, ETag, Last-Modified; then Content-Encoding,
     /// Accept-Ranges, X-Content-Type-Options; then Content-Type.
-    pub(super) lines: Vec<u8>,
+    pub(super) lines: Arc<[u8]>,
     pub(super) not_modified_bytes: usize,
     pub(super) untyped_bytes: usize,
 }
 
 impl Description {
-    /// The field lines of a 200 or 206.
-    pub fn lines(&self) -> &[u8] {
-        &self.lines
+    /// A 200 or 206 with its field lines.
+    pub fn response(&self, status: Status) -> Response {
+        Response::with_shared(status, &self.lines, self.lines.len())
     }
 
-    /// The field lines of a 304: those of the 200 about caching and validators (RFC 9110 §15.4.5).
-    pub fn not_modified_lines(&self) -> &[u8] {
-        self.lines.get(..self.not_modified_bytes).unwrap_or_default()
+    /// A 304. Its field lines are those of the 200 about caching and validators (RFC 9110 §15.4.5).
+    pub fn not_modified(&self) -> Response {
+        Response::with_shared(Status::NotModified, &self.lines, self.not_modified_bytes)
     }
 
-    /// [`Description::lines`] without Content-Type, for a multipart answer.
-    pub fn untyped_lines(&self) -> &[u8] {
-        self.lines.get(..self.untyped_bytes).unwrap_or_default()
+    /// A 206 without Content-Type, for a multipart answer.
+    pub fn untyped(&self) -> Response {
+        Response::with_shared(Status::PartialContent, &self.lines, self.untyped_bytes)
     }
 
     /// The Content-Type line: that of the original file, whatever the coding.
@@ -114,7 +115,17 @@ impl Description {
 pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
     /// Paths that did not exist, each in its slot; empty where there is none.
-    missed: Vec<Vec<u8>>,
+    missed: Vec<Missed>,
+    /// The current look: counts the times that something was received.
+    look: u32,
+}
+
+/// A path that did not exist.
+#[derive(Debug, Default)]
+struct Missed {
+    path: Vec<u8>,
+    /// The look that has found that.
+    look: u32,
 }
 
 /// What is known of a path.
@@ -122,6 +133,8 @@ pub struct OpenFiles {
 pub enum Known {
     /// It is open and unchanged.
     Open(Arc<OpenFile>),
+    /// It does not exist, as the current look has found.
+    Missing,
     /// It did not exist a moment ago. Ask the system whether that is still so, which
     /// does not take long.
     Missed,
@@ -134,6 +147,21 @@ struct Slot {
     file: Arc<OpenFile>,
     /// Whether a request used it since the last [`OpenFiles::expire`].
     used: bool,
+    /// The look that has found it unchanged.
+    look: u32,
+    /// The second in which its siblings were last asked for.
+    siblings_second: i64,
+    absent: Option<Absent>,
+}
+
+/// Siblings that a folder does not have, as long as it stays as it was before we asked for them.
+#[derive(Debug)]
+struct Absent {
+    folder: FileState,
+    /// As bits, each by `Coding::bit`.
+    codings: u8,
+    /// The look that has found the folder unchanged.
+    look: u32,
 }
 
 /// A power of two. Enough for the files of a page, and it leaves descriptors for clients.
@@ -142,6 +170,11 @@ const SLOTS: usize = 64;
 const MISSED_BYTES_MAX: usize = 255;
 
 impl OpenFiles {
+    /// Something was received, or some time has passed: what was seen before is not to be relied on.
+    pub fn look_anew(&mut self) {
+        self.look = self.look.wrapping_add(1);
+    }
+
     /// The file of this path, if it is open and unchanged. Closes it if it has changed.
     pub fn find(&mut self, root: &Directory, path: &[u8]) -> Known {
         if self.is_empty() {
@@ -150,7 +183,8 @@ impl OpenFiles {
         let place = place(path);
         if let Some(slot) = self.slots.get_mut(place) {
             if let Some(kept) = slot.as_mut().filter(|kept| kept.file.path.as_bytes() == path) {
-                if root.state(path) == Some(kept.file.state) {
+                if kept.look == self.look || root.state(path) == Some(kept.file.state) {
+                    kept.look = self.look;
                     kept.used = true;
                     return Known::Open(Arc::clone(&kept.file));
                 }
@@ -158,8 +192,53 @@ impl OpenFiles {
             }
         }
         match self.missed.get(place) {
-            Some(missed) if missed == path => Known::Missed,
-            _ => Known::Nothing,
+            Some(missed) if missed.path != path => Known::Nothing,
+            Some(missed) if missed.look == self.look => Known::Missing,
+            Some(_) => Known::Missed,
+            None => Known::Nothing,
+        }
+    }
+
+    /// The same by the path of a target, which is not decoded: `None` where that would matter.
+    pub fn find_plain(&mut self, root: &Directory, target: &[u8]) -> Option<Arc<OpenFile>> {
+        let path = target.strip_prefix(b"/")?;
+        match self.find(root, path) {
+            Known::Open(file) => Some(file).filter(|file| file.is_plain),
+            _ => None,
+        }
+    }
+
+    fn slot(&mut self, path: &SitePath) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(place(path.as_bytes()))?.as_mut()?;
+        (slot.file.path == *path).then_some(slot)
+    }
+
+    /// The codings, as bits, in which a file that was just found has no sibling for sure.
+    pub fn absent_codings(&mut self, root: &Directory, path: &SitePath) -> u8 {
+        let look = self.look;
+        let Some(absent) = self.slot(path).and_then(|slot| slot.absent.as_mut()) else {
+            return 0;
+        };
+        if absent.look != look && root.state(path.folder()) != Some(absent.folder) {
+            return 0;
+        }
+        absent.look = look;
+        absent.codings
+    }
+
+    /// Whether to look which siblings there are of a file that was just found: at most once a second,
+    /// because folders may change all the time.
+    pub fn may_note_absent(&mut self, path: &SitePath, second: i64) -> bool {
+        let slot = self.slot(path);
+        slot.is_some_and(|slot| std::mem::replace(&mut slot.siblings_second, second) != second)
+    }
+
+    /// Remembers the codings, as bits, in which a file has no sibling. `folder`: its state before
+    /// they were looked for, from which each later change will differ.
+    pub fn note_absent(&mut self, path: &SitePath, folder: FileState, codings: u8) {
+        let look = self.look.wrapping_sub(1);
+        if let Some(slot) = self.slot(path) {
+            slot.absent = Some(Absent { folder, codings, look });
         }
     }
 
@@ -170,22 +249,30 @@ impl OpenFiles {
             return;
         }
         if self.missed.is_empty() {
-            self.missed.resize_with(SLOTS, Vec::new);
+            self.missed.resize_with(SLOTS, Missed::default);
         }
         if let Some(missed) = self.missed.get_mut(place(path)) {
-            missed.clear();
-            missed.extend_from_slice(path);
+            missed.path.clear();
+            missed.path.extend_from_slice(path);
+            missed.look = self.look;
         }
     }
 
-    /// Takes over what a task thread has found out.
+    /// Takes over what a task thread has found out. That was not after whatever was received last.
     pub fn absorb(&mut self, found: OpenFiles) {
+        let look = self.look;
+        self.look = look.wrapping_sub(1);
         for slot in found.slots.into_iter().flatten() {
-            self.keep(&slot.file);
+            let Slot { file, absent, .. } = slot;
+            self.keep(&file);
+            if let (Some(slot), Some(absent)) = (self.slot(&file.path), absent) {
+                slot.absent = Some(Absent { look: slot.look, ..absent });
+            }
         }
         for missed in &found.missed {
-            self.miss(missed);
+            self.miss(&missed.path);
         }
+        self.look = look;
     }
 
     /// Keeps a file open. It may replace another one.
@@ -198,7 +285,13 @@ impl OpenFiles {
             self.slots.resize_with(SLOTS, || None);
         }
         if let Some(slot) = self.slots.get_mut(place(file.path.as_bytes())) {
-            *slot = Some(Slot { file: Arc::clone(file), used: true });
+            *slot = Some(Slot {
+                file: Arc::clone(file),
+                used: true,
+                look: self.look,
+                siblings_second: i64::MIN,
+                absent: None,
+            });
         }
     }
 
@@ -223,7 +316,7 @@ impl OpenFiles {
 
     /// Closes all files, to free descriptors or to look at every name again.
     pub fn clear(&mut self) {
-        *self = OpenFiles::default();
+        *self = OpenFiles { look: self.look.wrapping_add(1), ..OpenFiles::default() };
     }
 
     /// Whether there is nothing to expire.

@@ -100,7 +100,7 @@ impl Site {
         if response.status.is_error() {
             response = self.with_own_page(request, response, &mut finder)?;
         }
-        response.add_lines(&self.own_lines);
+        response.add_lines_in(finder.buffers, &self.own_lines);
         Ok(response)
     }
 
@@ -192,6 +192,14 @@ impl Site {
         };
         if self.options.ip && ip_page::is_at(path) {
             return Ok(ip_page::respond(&client(), request.fields));
+        }
+        // Most requests are for a file that is open.
+        if let Some(file) = finder.open_files.find_plain(finder.root, path) {
+            match self.file(request, file, finder) {
+                Ok(response) => return Ok(response),
+                Err(Unread::Unready) => return Err(Unready),
+                Err(_) => finder.open_files.clear(),
+            }
         }
         let path = match SitePath::parse(path) {
             Ok(path) => path,
@@ -401,8 +409,7 @@ impl Site {
         match precondition::evaluate(request.method, fields, validators, date) {
             Outcome::Proceed => {}
             Outcome::NotModified => {
-                let lines = description.not_modified_lines();
-                return Ok(described(Status::NotModified, lines, finder.buffers));
+                return Ok(description.not_modified());
             }
             Outcome::Failed => {
                 let reason = "The file has changed. Fetch it again.";
@@ -432,16 +439,15 @@ fn selected(
     finder: &mut Finder<'_>,
 ) -> Result<Response, Unread> {
     let Representation { source, length, description } = representation;
-    let (length, lines) = (*length, description.lines());
-    let patience = finder.patience;
+    let (length, patience) = (*length, finder.patience);
     Ok(match selection {
         Selection::Whole => {
-            let mut response = described(Status::Ok, lines, finder.buffers);
+            let mut response = description.response(Status::Ok);
             response.body = body(request.method, source, 0..length, finder)?;
             response
         }
         Selection::One(range) => {
-            let mut response = described(Status::PartialContent, lines, finder.buffers);
+            let mut response = description.response(Status::PartialContent);
             response.add("Content-Range", content_range(&range, length));
             response.body = body(request.method, source, range, finder)?;
             response
@@ -451,7 +457,8 @@ fn selected(
             let boundary = multipart::boundary(tag.unwrap_or_default(), finder.now);
             let whole =
                 multipart::Whole { file: &source.file, length, type_line: description.type_line() };
-            described(Status::PartialContent, description.untyped_lines(), finder.buffers)
+            description
+                .untyped()
                 .with("Content-Type", multipart::media_type(&boundary))
                 .with_body(begun(multipart::body(whole, ranges, &boundary), source, patience)?)
         }
@@ -462,13 +469,6 @@ fn selected(
                 .with("Content-Range", unsatisfied_range(length))
         }
     })
-}
-
-/// An answer with the field lines of a representation.
-fn described(status: Status, lines: &[u8], buffers: &mut Buffers) -> Response {
-    let mut response = Response::in_buffer(status, buffers.take());
-    response.add_lines(lines);
-    response
 }
 
 /// The value of Allow (RFC 9110 §10.2.1).

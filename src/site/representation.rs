@@ -8,11 +8,12 @@ use crate::http::accept::{AcceptEncoding, Coding};
 use crate::http::date::HttpDate;
 use crate::http::fields::{Field, Fields};
 use crate::http::grammar::write_hex;
+use crate::http::path::SitePath;
 use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
-use crate::http::responder::Unready;
-use crate::sys::FileState;
+use crate::http::responder::{Patience, Unready};
+use crate::sys::{self, FileState, Medium};
 
 use super::files::{Description, OpenFile};
 use super::media_type;
@@ -56,10 +57,38 @@ pub fn select(
     original: Arc<OpenFile>,
     request: &Request<'_>,
 ) -> Result<Representation, Unselected> {
-    let (now, ranges_max) = (finder.now.date, finder.ranges_max);
     let accept = AcceptEncoding::of(request.fields);
-    let finds_siblings = finder.finds_siblings;
-    let codings = accept.preferred().filter(|_| finds_siblings);
+    let now = finder.now.date;
+    let sibling = match accept.acceptable() {
+        0 => None,
+        _ => find_sibling(finder, &original, request, accept)?,
+    };
+    let (coding, source) = match sibling {
+        Some((coding, file)) => (Some(coding), file),
+        None if accept.accepts_identity() => (None, original),
+        None => return Err(Unselected::NotAcceptable),
+    };
+    let length = source.state.length;
+    let description = describe(&source, coding, finder.options, now);
+    Ok(Representation { source, length, description })
+}
+
+/// The sibling that the client prefers to the original, if there is one.
+fn find_sibling(
+    finder: &mut Finder<'_>,
+    original: &Arc<OpenFile>,
+    request: &Request<'_>,
+    accept: AcceptEncoding,
+) -> Result<Option<(Coding, Arc<OpenFile>)>, Unready> {
+    if !finder.finds_siblings {
+        return Ok(None);
+    }
+    let (now, ranges_max) = (finder.now.date, finder.ranges_max);
+    let absent = finder.open_files.absent_codings(finder.root, &original.path);
+    if accept.acceptable() & !absent == 0 {
+        return Ok(None);
+    }
+    let codings = accept.preferred().filter(|coding| absent & coding.bit() == 0);
     let mut siblings = codings.filter_map(|coding| {
         let path = original.path.with_suffix(coding.suffix());
         let found = find_file(finder, &path).transpose()?;
@@ -70,18 +99,14 @@ pub fn select(
     let sibling = match siblings.next().transpose()? {
         Some(first) if asks_for_range(request, ranges_max) => {
             let all: Result<Vec<_>, Unready> = std::iter::once(Ok(first)).chain(siblings).collect();
-            of_range(all?, &original, request.fields, accept, now)
+            of_range(all?, original, request.fields, accept, now)
         }
         first => first,
     };
-    let (coding, source) = match sibling {
-        Some((coding, file)) => (Some(coding), file),
-        None if accept.accepts_identity() => (None, original),
-        None => return Err(Unselected::NotAcceptable),
-    };
-    let length = source.state.length;
-    let description = describe(&source, coding, finder.options, now);
-    Ok(Representation { source, length, description })
+    if absent == 0 && finder.open_files.may_note_absent(&original.path, now.0) {
+        note_absent(finder, &original.path);
+    }
+    Ok(sibling)
 }
 
 /// Whether the request has a Range that we understand. Only GET can (RFC 9110 §14.2).
@@ -152,6 +177,7 @@ fn describe(
         let untyped_bytes = add("X-Content-Type-Options: ", b"nosniff");
         let media_type = media_type::of(path, &options.media_types);
         add("Content-Type: ", media_type.as_bytes());
+        let lines = lines.into();
         Arc::new(Description { validators, lines, not_modified_bytes, untyped_bytes })
     };
     match source.state.modified {
@@ -211,6 +237,34 @@ fn validators(state: &FileState, coding: Option<Coding>, now: HttpDate) -> Valid
         // A coded sibling often has the date of its original.
         date_is_strong: coding.is_none(),
     }
+}
+
+/// Looks which siblings a file has not, and remembers them until its folder changes. A folder that
+/// was changed just now may change again without showing it, so nothing is remembered of it.
+fn note_absent(finder: &mut Finder<'_>, path: &SitePath) {
+    // By its descriptor: all names are looked up in the folder that had this state before.
+    let opened = match finder.patience {
+        Patience::None => finder.root.open_beneath_at_once(path.folder()),
+        Patience::Any => finder.root.open_beneath(path.folder()),
+    };
+    let Ok(opened) = opened else { return };
+    if finder.patience == Patience::Any && sys::medium(&opened) == Medium::Elsewhere {
+        // Even to look whether it has changed may wait.
+        return;
+    }
+    let Ok(folder) = FileState::of(&opened) else { return };
+    let is_settled = |time| age(time, finder.now.date) == Age::Settled;
+    let times = [Some(folder.changed()), folder.modified];
+    if !folder.is_known() || !times.into_iter().all(|time| time.is_some_and(is_settled)) {
+        return;
+    }
+    let is_absent = |coding: &Coding| {
+        let name = [path.name(), coding.suffix().as_bytes()].concat();
+        sys::is_absent(&opened, &name)
+    };
+    let absent = Coding::ALL.into_iter().filter(is_absent);
+    let codings = absent.fold(0, |bits, coding| bits | coding.bit());
+    finder.open_files.note_absent(path, folder, codings);
 }
 
 /// Which validators a time of modification is good enough for.

@@ -109,8 +109,12 @@ pub fn open(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unread
     let name = path.as_bytes();
     match finder.open_files.find(finder.root, name) {
         Known::Open(file) => Ok(Resource::File(file)),
+        Known::Missing => Ok(Resource::Missing),
         // Usually it still does not exist, and this is cheaper than to open it.
-        Known::Missed if finder.root.is_missing(name) => Ok(Resource::Missing),
+        Known::Missed if finder.root.is_missing(name) => {
+            finder.open_files.miss(name);
+            Ok(Resource::Missing)
+        }
         Known::Missed | Known::Nothing => open_anew(finder, path),
     }
 }
@@ -134,6 +138,10 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unrea
             let file = Arc::new(OpenFile {
                 file: Arc::new(file),
                 state,
+                // Where the path has neither a % nor segments that are none, so that it is decoded to
+                // itself.
+                is_plain: !path.as_bytes().contains(&b'%')
+                    && (finder.options.hidden || !path.is_hidden()),
                 path: path.clone(),
                 medium,
                 description: OnceLock::new(),

@@ -37,6 +37,11 @@ impl FileState {
         }
     }
 
+    /// When anything about it was changed, in the same form. Nobody can set it.
+    pub fn changed(&self) -> (i64, u32) {
+        self.changed
+    }
+
     /// Whether it can be compared with another. File systems that number no files say 0 or all ones,
     /// and some that are made of something else have no time of change: two files of one name would
     /// look like one.

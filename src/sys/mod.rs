@@ -215,7 +215,8 @@ pub use system::connected;
 /// - `open_beneath_here(relative)` may wait, but does not cross mount points either: it fails with
 ///   [`io::ErrorKind::CrossesDevices`] there, and where it cannot tell.
 /// - `medium()` is that of all files but those beneath mount points.
-/// - `state(relative)` is the state of what it names now, without opening it. `None` where that is not known,
+/// - `state(relative)` is the state of what it names now, without opening it, that of the directory
+///   itself if `relative` is empty. `None` where that is not known,
 ///   or where a link is on the way.
 /// - `is_missing(relative)` is true only if it is sure that nothing has that name. Links are followed,
 ///   outside as well: not for a name that a client has chosen, unless [`Directory::open_beneath`] has
@@ -226,6 +227,10 @@ pub use system::connected;
 /// - `has_openat2()` says whether the kernel keeps every path beneath the directory itself.
 ///   `without_openat2()` is the same directory, as on a system that has none.
 pub use system::Directory;
+
+/// True only if it is sure that this directory, which is open, has no entry of that name. A link is
+/// an entry, wherever it leads.
+pub use system::is_absent;
 
 /// What a directory holds, for as long as it is looked at.
 ///

@@ -28,6 +28,8 @@ impl Folder {
         let shared = RefCell::new((OpenFiles::default(), Buffers::default()));
         let answer = |request: &Request<'_>, now: &Now| {
             let (open_files, buffers) = &mut *shared.borrow_mut();
+            // Each request is received, and then answered.
+            open_files.look_anew();
             let lease = |_| -> Box<dyn Lease> { Box::new(Unlimited) };
             let (lease, patience) = (&lease, Patience::Any);
             let context = Context { client: &client, open_files, buffers, now, lease, patience };

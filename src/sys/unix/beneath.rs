@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
 use std::fs::{File, Metadata};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -164,7 +165,7 @@ impl Directory {
                 return None;
             }
         }
-        at(relative)
+        at(or_itself(relative))
     }
 
     /// To ask takes half as long as to fail to open it.
@@ -248,6 +249,17 @@ impl Directory {
     }
 }
 
+/// A link is asked for its words, which takes no structure that differs between machines.
+pub fn is_absent(directory: &File, name: &[u8]) -> bool {
+    let mut place = NO_NAME;
+    let Ok(name) = c_str(name, &mut place) else {
+        return false;
+    };
+    let mut target = [0];
+    let found = read_link_into(directory.as_raw_fd(), &name, &mut target);
+    found.is_err_and(|error| is_no_such_name(&error))
+}
+
 /// What tells a directory from all others as long as it is open.
 fn place(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
@@ -259,20 +271,26 @@ fn or_itself(relative: &[u8]) -> &[u8] {
 }
 
 /// Where a short name gets its NUL.
-const NO_NAME: [u8; 256] = [0; 256];
+type NamePlace = [MaybeUninit<u8>; 256];
+const NO_NAME: NamePlace = [const { MaybeUninit::uninit() }; 256];
 
 /// A name with a NUL at its end, in `place` if it is short.
-fn c_str<'p>(name: &[u8], place: &'p mut [u8; 256]) -> io::Result<Cow<'p, CStr>> {
+fn c_str<'p>(name: &[u8], place: &'p mut NamePlace) -> io::Result<Cow<'p, CStr>> {
     let length = name.len();
-    match place.get_mut(..length) {
-        Some(start) if length < 256 => {
-            start.copy_from_slice(name);
-            match CStr::from_bytes_until_nul(place) {
-                Ok(text) if text.count_bytes() == length => Ok(Cow::Borrowed(text)),
-                _ => Err(io::ErrorKind::InvalidInput.into()),
-            }
-        }
-        _ => Ok(Cow::Owned(CString::new(name)?)),
+    if length >= place.len() {
+        return Ok(Cow::Owned(CString::new(name)?));
+    }
+    if name.contains(&0) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let start = place.as_mut_ptr().cast::<u8>();
+    // SAFETY: the place has room for the name and a NUL, which are written here, and no other part
+    // of it is read; the only NUL is the last byte.
+    unsafe {
+        start.copy_from_nonoverlapping(name.as_ptr(), length);
+        start.add(length).write(0);
+        let text = std::slice::from_raw_parts(start, length + 1);
+        Ok(Cow::Borrowed(CStr::from_bytes_with_nul_unchecked(text)))
     }
 }
 
@@ -292,17 +310,19 @@ fn openat(directory: RawFd, name: &CStr, flags: c_int) -> io::Result<OwnedFd> {
 }
 
 fn read_link_at(directory: RawFd, name: &CStr) -> io::Result<Vec<u8>> {
+    let mut target = vec![0; 4096];
+    let length = read_link_into(directory, name, &mut target)?;
+    target.truncate(length);
+    Ok(target)
+}
+
+fn read_link_into(directory: RawFd, name: &CStr, target: &mut [u8]) -> io::Result<usize> {
     unsafe extern "C" {
         fn readlinkat(directory: c_int, name: *const c_char, target: *mut u8, size: usize)
         -> isize;
     }
-    let mut target = vec![0; 4096];
-    // SAFETY: the name ends in NUL; the kernel writes at most as many bytes as the vector has.
-    let length = cvt_size(unsafe {
-        readlinkat(directory, name.as_ptr(), target.as_mut_ptr(), target.len())
-    })?;
-    target.truncate(length);
-    Ok(target)
+    // SAFETY: the name ends in NUL; the kernel writes at most as many bytes as the slice has.
+    cvt_size(unsafe { readlinkat(directory, name.as_ptr(), target.as_mut_ptr(), target.len()) })
 }
 
 /// To look at more names costs more than to open the file.

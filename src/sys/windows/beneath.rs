@@ -120,6 +120,11 @@ impl Directory {
     }
 }
 
+/// Not known here.
+pub fn is_absent(_directory: &File, _name: &[u8]) -> bool {
+    false
+}
+
 /// Where an open file is, as `canonicalize` would write it.
 fn final_path(file: &File) -> io::Result<PathBuf> {
     let mut buffer = vec![0_u16; 1 << 10];

@@ -12,7 +12,7 @@ mod socket;
 mod waker;
 
 pub use super::portable::*;
-pub use beneath::Directory;
+pub use beneath::{Directory, is_absent};
 pub use file::{
     exit_now, has_other_names, is_linked, mode_and_owner, os_string, path_state, read_at,
 };
