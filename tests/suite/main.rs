@@ -16,6 +16,7 @@ mod connections;
 mod disks;
 mod faults;
 mod firmware;
+mod freshness;
 mod listing_readers;
 mod memory;
 mod negotiation;
