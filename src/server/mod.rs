@@ -109,7 +109,8 @@ impl Server {
         let (change, sandbox) = give_up_rights(config, &root, access.as_ref())?;
         let log =
             Log::start(config, local_time).map_err(|error| cannot("start a thread", error))?;
-        warn(&log, config, &root, access.as_ref().filter(|_| change != Change::None));
+        let login = access.as_ref().filter(|_| change != Change::None);
+        warn(&log, config, &root, login, are_passed);
         if let Some(warning) = change.warning() {
             log.warn(warning);
         }
@@ -340,7 +341,10 @@ fn give_up_rights(
 }
 
 /// Says what would go wrong later. `login` is there if another user has to read the auth file now.
-fn warn(log: &Log, config: &Config, root: &Directory, login: Option<&Access>) {
+fn warn(log: &Log, config: &Config, root: &Directory, login: Option<&Access>, are_passed: bool) {
+    if are_passed && (config.port != Config::default().port || !config.bind.is_empty()) {
+        log.warn("--port and --bind do not count: the service manager has opened the port");
+    }
     if let Some(name) = &config.site.fallback {
         if root.open_beneath(name).is_err() {
             // The file may come later; if the name is mistyped, it will not.

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram, UnixListener, UnixStream};
@@ -118,6 +118,29 @@ fn a_large_file_goes_through_a_unix_socket() {
     assert_eq!(answer.len(), "HTTP/1.1 200 OK ".len() + content.len());
     assert_eq!(terminate(&server), Some(0));
     assert_eq!(folder.text("out").lines().next(), Some("Listening on a unix socket"));
+}
+
+/// The port is the manager's, whatever the options say; one line says so.
+#[test]
+fn options_for_ports_do_not_count_beside_passed_sockets() {
+    let line =
+        "ipv6-httpd: --port and --bind do not count: the service manager has opened the port";
+    for (options, expected) in [
+        (&[][..], None),
+        (&["--port", "8081"], Some(line)),
+        (&["--bind", "127.0.0.1:8081"], Some(line)),
+        (&["--port", "8080"], None),
+    ] {
+        let folder = folder();
+        let passed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = passed.local_addr().unwrap();
+        let script = "export LISTEN_PID=$$ LISTEN_FDS=1; exec 3<&0 </dev/null;";
+        let server = Process::start(server(&folder, script, options).stdin(OwnedFd::from(passed)));
+        assert!(get(TcpStream::connect(address).unwrap(), "/a.txt").starts_with("HTTP/1.1 "));
+        assert_eq!(terminate(&server), Some(0));
+        let said = folder.text("err");
+        assert_eq!(said.lines().find(|line| line.contains("--port")), expected, "{options:?}");
+    }
 }
 
 #[test]
