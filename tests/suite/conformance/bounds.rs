@@ -1,7 +1,7 @@
 //! Bounds of bytes and of time: what ends a connection, and how.
 
 use crate::support::drive::{
-    Client, End, NEXT, check, check_answers, head, head_length, last, run, show,
+    Client, End, NEXT, check, check_answers, head, head_length, last, now, run, show,
 };
 
 use ipv6_httpd::http::connection::Step;
@@ -89,6 +89,24 @@ fn default_bounds() {
             assert!(found.held_bytes < 128 << 10, "{}", found.held_bytes);
         }
     }
+}
+
+/// The server closes those first that have been idle for longest.
+#[test]
+fn idle_connections_know_since_when() {
+    let limits = Limits::default();
+    let mut client = Client::new(&FIXED, &limits);
+    let start = now().milliseconds;
+    // From its beginning, and then from when its last answer had left, whatever came in between.
+    assert_eq!(client.connection.idle_since_milliseconds(&limits), start);
+    assert_eq!(client.wait(5_000), None);
+    client.send(b"GET / HT");
+    assert!(!client.connection.is_idle());
+    assert_eq!(client.wait(2_000), None);
+    client.send(b"TP/1.1\r\nHost: h\r\n\r\n");
+    assert!(client.connection.is_idle());
+    assert_eq!(client.wait(1_000), None);
+    assert_eq!(client.connection.idle_since_milliseconds(&limits), start + 7_000);
 }
 
 #[test]
