@@ -32,6 +32,9 @@ fn a_call_that_is_always_refused_is_said_once_and_makes_nothing_spin() {
         ("rt_sigtimedwait", "EINVAL", None),
     ];
     for (calls, error, said) in rows {
+        if cfg!(force_poll) && calls.contains("epoll") {
+            continue;
+        }
         let folder = Folder::with(&[("a.txt", "hello\n")]);
         let other = Folder::new();
         let trace = other.join("trace");
