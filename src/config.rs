@@ -13,8 +13,8 @@ use crate::sys::{self, Symlinks};
 pub struct Config {
     /// The folder to serve.
     pub root: PathBuf,
-    /// The port for addresses in `bind` that have none.
-    pub port: u16,
+    /// The port for addresses in `bind` that have none. `None`: see [`Config::port`].
+    pub port: Option<u16>,
     /// The addresses to listen on. Empty: all addresses of both families.
     pub bind: Vec<Bind>,
     /// Threads. `None`: see [`Config::workers`].
@@ -41,7 +41,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             root: PathBuf::from("."),
-            port: 8080,
+            port: None,
             bind: Vec::new(),
             workers: None,
             connections_max: None,
@@ -57,6 +57,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The port for addresses in `bind` that have none: by default that of `ipv6-httpd.py`.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(8080)
+    }
+
     /// The number of threads: by default one per core, at least 4, fewer if descriptors are scarce.
     pub fn workers(&self) -> usize {
         // Four even on one core: a worker that waits for an SD card stalls only its own clients.

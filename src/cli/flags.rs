@@ -148,7 +148,7 @@ const LISTEN: &[Flag] = &[
         long: "--port",
         takes: Value("PORT", Text("a number from 0 to 65535")),
         set: |draft, value| {
-            draft.config.port = values::number(value, 0..=65_535)? as u16;
+            draft.config.port = Some(values::number(value, 0..=65_535)? as u16);
             Ok(())
         },
         help: "port to listen on; 0 takes a free one and prints it [default: 8080]",

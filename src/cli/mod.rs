@@ -198,13 +198,19 @@ pub fn help() -> String {
 /// The text of `-h`, which fits a terminal of 24 lines.
 pub fn brief_help() -> String {
     let mut text = String::new();
+    let mut is_apart = false;
     for row in rows() {
         let help = row.help.split([';', '(']).next().unwrap_or_default();
         let default = help.rfind('[').filter(|_| help.ends_with(']'));
         let help = help.get(..default.unwrap_or(help.len())).unwrap_or_default().trim_end();
         match row.heading {
             "Usage" => text += &format!("{help}\n\nUsage: ipv6-httpd {}\n\n", row.value),
-            "Examples" => add_entry(&mut text, row.value, help, 37),
+            "Examples" => {
+                // Apart from the options.
+                text += if is_apart { "" } else { "\n" };
+                is_apart = true;
+                add_entry(&mut text, row.value, help, 37);
+            }
             _ if BRIEF.contains(&row.long) => add_entry(&mut text, &names(&row), help, 28),
             _ => {}
         }
@@ -284,7 +290,7 @@ mod tests {
     fn check_is_a_command_wherever_it_stands() {
         for words in [["--check", "-p80"], ["-p80", "--check"]] {
             let command = parse(words.iter().map(OsString::from));
-            assert!(matches!(command, Ok(Command::Check(config)) if config.port == 80));
+            assert!(matches!(command, Ok(Command::Check(config)) if config.port == Some(80)));
         }
     }
 

@@ -50,7 +50,7 @@ impl Question {
         };
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for bind in &config.bind {
-            let mut address = bind.socket_address(config.port);
+            let mut address = bind.socket_address(config.port());
             let is_any = address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED);
             address.set_ip(loopback(address.ip()));
             // Without IPv6 there is no `::1`, but the socket of `::` still accepts IPv4.
@@ -62,7 +62,7 @@ impl Question {
             }
         }
         if addresses.is_empty() {
-            addresses = localhost(config.port);
+            addresses = localhost(config.port());
         }
         if addresses.iter().any(|address| address.port() == 0) {
             return Err("--healthcheck wants a URL or --port: 0 is any port".to_owned());
@@ -72,7 +72,7 @@ impl Question {
         ordered.extend(ipv4);
         Ok(Question {
             addresses: ordered,
-            host: format!("localhost:{}", config.port),
+            host: format!("localhost:{}", config.port()),
             path: "/".to_owned(),
             bad_from: 500,
             // A server that does not trust this machine answers too, with 400.
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn options() {
-        let mut config = Config { port: 81, ..Config::default() };
+        let mut config = Config { port: Some(81), ..Config::default() };
         let rows: [(&[&str], &[&str]); 6] = [
             (&[], &["[::1]:81", "127.0.0.1:81"]),
             (&["0.0.0.0"], &["127.0.0.1:81"]),
@@ -222,7 +222,7 @@ mod tests {
             let wanted = question(wanted, "localhost:81", "/", 500);
             assert_eq!(Question::of_options(&config), Ok(wanted), "{binds:?}");
         }
-        config.port = 0;
+        config.port = Some(0);
         assert_eq!(
             Question::of_options(&config),
             Err("--healthcheck wants a URL or --port: 0 is any port".to_owned())

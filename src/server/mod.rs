@@ -91,7 +91,7 @@ impl Server {
         let are_passed = !passed.is_empty();
         let listeners = match are_passed {
             true => passed,
-            false => listener::bind(&config.bind, config.port)?,
+            false => listener::bind(&config.bind, config.port())?,
         };
         // Before any thread starts, so that the signals are blocked in all of them.
         let signals = Signals::block().map_err(|error| cannot("wait for signals", error))?;
@@ -342,7 +342,7 @@ fn give_up_rights(
 
 /// Says what would go wrong later. `login` is there if another user has to read the auth file now.
 fn warn(log: &Log, config: &Config, root: &Directory, login: Option<&Access>, are_passed: bool) {
-    if are_passed && (config.port != Config::default().port || !config.bind.is_empty()) {
+    if are_passed && (config.port.is_some() || !config.bind.is_empty()) {
         log.warn("--port and --bind do not count: the service manager has opened the port");
     }
     if let Some(name) = &config.site.fallback {

@@ -129,7 +129,7 @@ fn small() -> Folder {
     folder
 }
 
-const FIELDS: &str = "Content-Disposition: attachment; filename*=UTF-8''sub.tar\r\n\
+const FIELDS: &str = "Content-Disposition: attachment; filename=\"sub.tar\"; filename*=UTF-8''sub.tar\r\n\
                       Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n";
 
 #[test]
@@ -186,7 +186,7 @@ fn answers() {
     // The root has no name that clients may know.
     let root = ask(&server, "GET", "/?archive", "Range: bytes=0-5\r\n");
     assert_eq!(root.text(), "files/");
-    let name = "attachment; filename*=UTF-8''files.tar";
+    let name = "attachment; filename=\"files.tar\"; filename*=UTF-8''files.tar";
     assert_eq!(root.field("Content-Disposition"), Some(name));
 }
 

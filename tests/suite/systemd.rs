@@ -129,7 +129,7 @@ fn options_for_ports_do_not_count_beside_passed_sockets() {
         (&[][..], None),
         (&["--port", "8081"], Some(line)),
         (&["--bind", "127.0.0.1:8081"], Some(line)),
-        (&["--port", "8080"], None),
+        (&["--port", "8080"], Some(line)),
     ] {
         let folder = folder();
         let passed = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -147,7 +147,12 @@ pub fn respond(
                 .with("Content-Range", unsatisfied_range(whole)));
         }
     };
-    let mut disposition = b"attachment; filename*=UTF-8''".to_vec();
+    // RFC 6266 §4.3 and appendix D: a plain name before, for clients that do not read the other.
+    let mut disposition = b"attachment; filename=\"".to_vec();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_. ".contains(byte);
+    let plain = archive.name.iter().map(|byte| if is_plain(byte) { *byte } else { b'_' });
+    disposition.extend(plain);
+    disposition.extend_from_slice(b".tar\"; filename*=UTF-8''");
     encode_path(&archive.name, &mut disposition);
     disposition.extend_from_slice(b".tar");
     let mut response = respond(status).with("Content-Disposition", disposition);
