@@ -96,25 +96,57 @@ enum What {
 pub const THREADS: usize = 4;
 /// Of them one household may have so many at a time.
 const THREADS_A_HOUSEHOLD: usize = THREADS / 2;
-/// Heads of some KiB each, of at most 40.
-const WAITING_MAX: usize = 128;
-/// Of them one household may have so many. Who speaks for many clients may have all.
-const WAITING_A_HOUSEHOLD: usize = WAITING_MAX / 4;
+/// Requests that wait at a time: as many clients may ask at once for what is in nobody's memory.
+const WAITING_MAX: usize = 1024;
+/// Bytes of their heads, of which one may have 40 KiB.
+const WAITING_BYTES_MAX: usize = 4 << 20;
+/// Of both, one household may have one part in so many. Who speaks for many clients may have all.
+const HOUSEHOLDS: usize = 4;
 /// A thread that takes longer is stuck. A second less than clients wait: when one of them is told
 /// that it has taken too long, so is the operator.
 const STUCK: Duration = Duration::from_secs(29);
+
+/// Requests that wait.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    count: usize,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Parts of what is being sent are bounded by the number of connections.
+    fn of(task: &Task) -> Waiting {
+        match &task.work {
+            Work::Answer { head, .. } => Waiting { count: 1, bytes: head.len() },
+            Work::Read { .. } | Work::Gather(_) => Waiting { count: 0, bytes: 0 },
+        }
+    }
+
+    fn add(&mut self, other: Waiting) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
+
+    /// Whether they are at most one part in so many of what may wait.
+    fn fit(self, parts: usize) -> bool {
+        self.count <= WAITING_MAX / parts && self.bytes <= WAITING_BYTES_MAX / parts
+    }
+}
 
 impl Tasks {
     /// Adds a request. `false`: there are too many, of this household or at all.
     pub fn add(&self, task: Task) -> bool {
         let mut state = self.state();
-        let requests = || {
-            let is_request = |task: &&Task| matches!(task.work, Work::Answer { .. });
-            state.waiting.iter().filter(is_request)
-        };
-        let own = holder(task.peer)
-            .map_or(0, |own| requests().filter(|other| holder(other.peer) == Some(own)).count());
-        if requests().count() >= WAITING_MAX || own >= WAITING_A_HOUSEHOLD {
+        let own = holder(task.peer);
+        let (mut all, mut owned) = (Waiting::of(&task), Waiting::of(&task));
+        for other in &state.waiting {
+            let waiting = Waiting::of(other);
+            all.add(waiting);
+            if own.is_some() && holder(other.peer) == own {
+                owned.add(waiting);
+            }
+        }
+        if !all.fit(1) || own.is_some() && !owned.fit(HOUSEHOLDS) {
             return false;
         }
         self.push(&mut state, task);
@@ -282,20 +314,29 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded() {
-        let tasks = Tasks::default();
-        let mut added = 0;
-        for client in 1..=10 {
-            let own = (0..100).filter(|number| tasks.add(task(client, *number))).count();
-            assert!(own <= WAITING_A_HOUSEHOLD, "{own}");
-            added += own;
+        // (bytes of a head, how many one household may have of them, how many all together)
+        for (bytes, own, all) in
+            [(100, 256, 1024), (4 << 10, 256, 1024), (16 << 10, 64, 256), (40 << 10, 25, 102)]
+        {
+            let large = |peer, number| {
+                let work = Work::Answer { server: None, head: vec![b'x'; bytes] };
+                Task { peer, work, ..task(1, number) }
+            };
+            let tasks = Tasks::default();
+            let mut added = 0;
+            for client in 1..=10 {
+                let peer = task(client, 0).peer;
+                let count = (0..2_000).filter(|number| tasks.add(large(peer, *number))).count();
+                assert!(count == own || client > 4, "{bytes}: {count}");
+                added += count;
+            }
+            assert_eq!(added, all, "{bytes}");
+            // Programs of this machine have no share of their own.
+            let tasks = Tasks::default();
+            let local = Peer::behind_proxy([127, 0, 0, 1].into());
+            let count = (0..2_000).filter(|number| tasks.add(large(local, *number))).count();
+            assert_eq!(count, all, "{bytes}");
         }
-        assert_eq!(added, WAITING_MAX);
-        // Programs of this machine have no share of their own.
-        let tasks = Tasks::default();
-        let local =
-            |number| Task { peer: Peer::behind_proxy([127, 0, 0, 1].into()), ..task(1, number) };
-        let own = (0..200).filter(|number| tasks.add(local(*number))).count();
-        assert_eq!(own, WAITING_MAX);
     }
 
     #[test]
