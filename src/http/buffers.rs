@@ -7,8 +7,8 @@ pub struct Buffers {
     free: Vec<Vec<u8>>,
 }
 
-/// One request uses at most this many at a time.
-const BUFFERS_MAX: usize = 8;
+/// What is received from the clients of a batch, and what their answers use.
+const BUFFERS_MAX: usize = 24;
 /// Bytes: the head of an answer fits. A smaller buffer would have to grow each time.
 pub(super) const CAPACITY_MIN: usize = 512;
 /// Bytes: a head, or a small file with its head. Larger buffers are freed.

@@ -224,6 +224,7 @@ impl<R> Outgoing<R> {
                     self.bytes.extend_from_slice(&bytes);
                     buffers.give(bytes);
                 }
+                Segment::Shared(bytes) => self.bytes.extend_from_slice(&bytes),
                 Segment::File(_, range) if range.is_empty() => {}
                 Segment::File(file, range) => return self.rest = Rest::File(file, range, rest),
             }

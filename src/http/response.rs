@@ -18,6 +18,8 @@ pub struct Response {
     pub status: Status,
     /// Field lines that other answers have too, before those of its own: the first bytes of them.
     shared: Option<(Arc<[u8]>, usize)>,
+    /// Behind them stands Content-Length.
+    has_length: bool,
     fields: Vec<u8>,
     /// The content, even if the method or the status keeps it from being sent.
     pub body: Body,
@@ -66,6 +68,8 @@ pub enum Reading {
 pub enum Segment {
     /// From memory.
     Bytes(Vec<u8>),
+    /// From memory that other answers are sent from, too.
+    Shared(Arc<Vec<u8>>),
     /// A part of a file, or the whole file.
     File(Arc<File>, Range<u64>),
 }
@@ -75,6 +79,7 @@ impl Segment {
     pub fn length(&self) -> u64 {
         match self {
             Segment::Bytes(bytes) => bytes.len() as u64,
+            Segment::Shared(bytes) => bytes.len() as u64,
             Segment::File(_, range) => range.end - range.start,
         }
     }
@@ -124,6 +129,11 @@ impl Body {
         Body::of(Segment::Bytes(bytes), Vec::new())
     }
 
+    /// One segment in memory that others share.
+    pub const fn shared(bytes: Arc<Vec<u8>>) -> Body {
+        Body::of(Segment::Shared(bytes), Vec::new())
+    }
+
     /// One segment in a file.
     pub const fn file(file: Arc<File>, range: Range<u64>) -> Body {
         Body::of(Segment::File(file, range), Vec::new())
@@ -155,7 +165,7 @@ impl Body {
         let all = segments.into_iter().flat_map(|all| std::iter::once(&all.first).chain(&all.rest));
         all.filter_map(|segment| match segment {
             Segment::File(file, _) => Some(file),
-            Segment::Bytes(_) => None,
+            Segment::Bytes(_) | Segment::Shared(_) => None,
         })
     }
 
@@ -163,6 +173,7 @@ impl Body {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Body::Segments(Segments { first: Segment::Bytes(bytes), .. }) => bytes.len(),
+            Body::Segments(Segments { first: Segment::Shared(bytes), .. }) => bytes.len(),
             _ => 0,
         }
     }
@@ -209,18 +220,31 @@ pub enum Persistence {
     Close,
 }
 
+/// Appends a Content-Length field line.
+pub fn write_length_line(length: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Content-Length: ");
+    write_decimal(length, out);
+    out.extend_from_slice(b"\r\n");
+}
+
 impl Response {
     /// A response without fields and content.
     pub fn new(status: Status) -> Response {
         let fields = Vec::with_capacity(CAPACITY_MIN);
-        Response { status, shared: None, fields, body: Body::empty() }
+        Response { status, shared: None, has_length: false, fields, body: Body::empty() }
     }
 
     /// With the first `bytes` of field lines that other answers have too, each with its CR LF.
     pub fn with_shared(status: Status, lines: &Arc<[u8]>, bytes: usize) -> Response {
         debug_assert!(bytes <= lines.len(), "more field lines than there are");
         let shared = Some((Arc::clone(lines), bytes));
-        Response { status, shared, fields: Vec::new(), body: Body::empty() }
+        let (has_length, fields) = (false, Vec::new());
+        Response { status, shared, has_length, fields, body: Body::empty() }
+    }
+
+    /// The same, where the rest of `lines` is the Content-Length of the body that it will have.
+    pub fn with_length(status: Status, lines: &Arc<[u8]>, bytes: usize) -> Response {
+        Response { has_length: true, ..Response::with_shared(status, lines, bytes) }
     }
 
     fn shared_lines(&self) -> &[u8] {
@@ -302,23 +326,33 @@ impl Response {
         );
         out.extend_from_slice(self.status.line().as_bytes());
         out.extend_from_slice(now.date_line());
-        out.extend_from_slice(self.shared_lines());
+        let measured = match &self.shared {
+            Some((lines, _)) if self.has_length && self.fields.is_empty() => Some(lines),
+            _ => None,
+        };
+        out.extend_from_slice(measured.map_or(self.shared_lines(), |lines| lines));
         if !self.fields.is_empty() {
             out.extend_from_slice(&self.fields);
         }
         // RFC 9110 §8.6: not with 204. A 304 may repeat the length of the 200; we leave it out.
         // HEAD need not repeat what only the content would tell.
         let has_length = !matches!(self.status, Status::NoContent | Status::NotModified);
-        if let Some(length) = self.body.length().filter(|_| has_length) {
-            out.extend_from_slice(b"Content-Length: ");
-            write_decimal(length, out);
-            out.extend_from_slice(b"\r\n");
+        if measured.is_some() {
+            debug_assert!(self.is_measured_by(out), "the length of another body");
+        } else if let Some(length) = self.body.length().filter(|_| has_length) {
+            write_length_line(length, out);
         }
         out.extend_from_slice(match (persistence, version) {
             (Persistence::Close, _) => b"Connection: close\r\n\r\n",
             (Persistence::Persist, Version::Http10) => b"Connection: keep-alive\r\n\r\n",
             (Persistence::Persist, Version::Http11) => b"\r\n",
         });
+    }
+
+    fn is_measured_by(&self, lines: &[u8]) -> bool {
+        let mut line = Vec::new();
+        write_length_line(self.body.length().unwrap_or_default(), &mut line);
+        lines.ends_with(&line)
     }
 
     /// Whether the body is sent: not for HEAD, and not with 204 and 304 (RFC 9110 §6.4.1).

@@ -147,7 +147,7 @@ pub struct Mailbox {
 #[derive(Debug)]
 pub enum Delivery {
     /// The answer to a request, and the files that were opened for it.
-    Answer(Answer<Record>, OpenFiles),
+    Answer(Answer<Record>, Box<OpenFiles>),
     /// A part of a file, or why it cannot be read.
     Part(io::Result<Vec<u8>>),
     /// The next segments of a body, if they could be had, and what more will come from.

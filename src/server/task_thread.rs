@@ -55,7 +55,7 @@ fn perform(shared: &Shared, task: &mut Task) -> Option<Delivery> {
     };
     let parsed = HeadReader::default().read(head, &shared.limits).ok()??;
     // Only what this request finds: the next one is somebody else's.
-    let mut open_files = OpenFiles::default();
+    let mut open_files = Box::<OpenFiles>::default();
     let exchange = Exchange {
         shared,
         peer: task.peer,

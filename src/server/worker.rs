@@ -455,7 +455,7 @@ impl Worker {
             match delivery {
                 Delivery::Answer(answer, found) => {
                     client.connection.answer(answer, &mut responder);
-                    self.resources.open_files.absorb(found);
+                    self.resources.open_files.absorb(*found);
                 }
                 Delivery::Part(part) => client.connection.fetched(part, &mut responder),
                 Delivery::Gathered(source, segments) => {

@@ -52,7 +52,7 @@ const BEGUN_BYTES: u64 = 64 << 10;
 /// A part of a file as a body: in memory if it is small and will be sent.
 pub fn body(
     method: Method,
-    file: &OpenFile,
+    file: &Arc<OpenFile>,
     range: Range<u64>,
     finder: &mut Finder<'_>,
 ) -> Result<Body, Unread> {
@@ -70,9 +70,8 @@ pub fn body(
     if length > SMALL_BYTES_MAX {
         return begun(Body::file(Arc::clone(&file.file), range), file, finder.patience);
     }
-    let buffer = finder.buffers.take();
-    match file.read(range.start, length as usize, buffer, finder.patience) {
-        Ok(bytes) => Ok(Body::bytes(bytes)),
+    match finder.open_files.read(file, range, finder.patience) {
+        Ok(bytes) => Ok(Body::shared(bytes)),
         // With patience it is a file system that fails with EAGAIN.
         Err(error)
             if error.kind() == io::ErrorKind::WouldBlock && finder.patience == Patience::None =>
@@ -95,9 +94,9 @@ pub fn begun(body: Body, file: &OpenFile, patience: Patience) -> Result<Body, Un
         body => return Ok(body.read_as(file.reading())),
     };
     let read = |range: Range<u64>| {
-        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        file.read(range.start, length, Vec::new(), Patience::Any)
-            .map_err(|error| Unread::from(&error))
+        let mut bytes = Vec::new();
+        file.read(&range, &mut bytes, Patience::Any).map_err(|error| Unread::from(&error))?;
+        Ok::<_, Unread>(bytes)
     };
     let mut all = Vec::new();
     let mut is_begun = false;

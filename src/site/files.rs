@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use crate::http::path::SitePath;
@@ -35,16 +36,16 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    /// Reads a small part into `bytes`, an empty buffer. Fails with
+    /// Reads a small part in place of what `bytes` holds. Fails with
     /// [`io::ErrorKind::UnexpectedEof`] if the file has been shortened since it was opened, and
     /// without patience with [`io::ErrorKind::WouldBlock`] if it is not in memory.
     pub fn read(
         &self,
-        offset: u64,
-        length: usize,
-        mut bytes: Vec<u8>,
+        range: &Range<u64>,
+        bytes: &mut Vec<u8>,
         patience: Patience,
-    ) -> io::Result<Vec<u8>> {
+    ) -> io::Result<()> {
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let read = match self.reading() {
             Reading::AtOnce => sys::read_at,
             _ if patience == Patience::Any => sys::read_at,
@@ -53,14 +54,14 @@ impl OpenFile {
         bytes.resize(length, 0);
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match read(&self.file, room, offset + filled as u64) {
+            match read(&self.file, room, range.start + filled as u64) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// How its content is read while it is sent.
@@ -82,16 +83,22 @@ pub struct Description {
     /// The validators of the representation.
     pub validators: Validators,
     /// Field lines in this order: Cache-Control, Vary, ETag, Last-Modified; then Content-Encoding,
-    /// Accept-Ranges, X-Content-Type-Options; then Content-Type.
+    /// Accept-Ranges, X-Content-Type-Options; then Content-Type; then Content-Length.
     pub(super) lines: Arc<[u8]>,
     pub(super) not_modified_bytes: usize,
     pub(super) untyped_bytes: usize,
+    pub(super) unmeasured_bytes: usize,
 }
 
 impl Description {
-    /// A 200 or 206 with its field lines.
-    pub fn response(&self, status: Status) -> Response {
-        Response::with_shared(status, &self.lines, self.lines.len())
+    /// A 200 for the whole.
+    pub fn whole(&self) -> Response {
+        Response::with_length(Status::Ok, &self.lines, self.unmeasured_bytes)
+    }
+
+    /// A 206 for one part.
+    pub fn part(&self) -> Response {
+        Response::with_shared(Status::PartialContent, &self.lines, self.unmeasured_bytes)
     }
 
     /// A 304. Its field lines are those of the 200 about caching and validators (RFC 9110 §15.4.5).
@@ -106,7 +113,7 @@ impl Description {
 
     /// The Content-Type line: that of the original file, whatever the coding.
     pub fn type_line(&self) -> &[u8] {
-        self.lines.get(self.untyped_bytes..).unwrap_or_default()
+        self.lines.get(self.untyped_bytes..self.unmeasured_bytes).unwrap_or_default()
     }
 }
 
@@ -116,8 +123,23 @@ pub struct OpenFiles {
     slots: Vec<Option<Slot>>,
     /// Paths that did not exist, each in its slot; empty where there is none.
     missed: Vec<Missed>,
+    /// Paths of files that were opened once, each as a part of its hash in its place.
+    opened: Option<Box<[u16; OPENED]>>,
+    /// What was read last.
+    content: Content,
     /// The current look: counts the times that something was received.
     look: u32,
+}
+
+/// A small part of a file.
+#[derive(Debug, Default)]
+struct Content {
+    /// `None`: nothing was read.
+    file: Option<Arc<OpenFile>>,
+    range: Range<u64>,
+    /// The look in which it was read.
+    look: u32,
+    bytes: Arc<Vec<u8>>,
 }
 
 /// A path that did not exist.
@@ -166,6 +188,8 @@ struct Absent {
 
 /// A power of two. Enough for the files of a page, and it leaves descriptors for clients.
 const SLOTS: usize = 64;
+/// A power of two.
+const OPENED: usize = 256;
 /// Longer paths that are missing are not remembered.
 const MISSED_BYTES_MAX: usize = 255;
 
@@ -197,6 +221,32 @@ impl OpenFiles {
             Some(_) => Known::Missed,
             None => Known::Nothing,
         }
+    }
+
+    /// A small part of a file, as it is after all requests of this look were received.
+    pub fn read(
+        &mut self,
+        file: &Arc<OpenFile>,
+        range: Range<u64>,
+        patience: Patience,
+    ) -> io::Result<Arc<Vec<u8>>> {
+        let content = &mut self.content;
+        let is_read = content.look == self.look
+            && content.range == range
+            && content.file.as_ref().is_some_and(|read| Arc::ptr_eq(read, file));
+        if !is_read {
+            content.file = None;
+            if Arc::get_mut(&mut content.bytes).is_none() {
+                content.bytes = Arc::default();
+            }
+            if let Some(bytes) = Arc::get_mut(&mut content.bytes) {
+                file.read(&range, bytes, patience)?;
+            }
+            (content.look, content.range) = (self.look, range);
+            // To close it may wait there.
+            content.file = (file.medium != Medium::Elsewhere).then(|| Arc::clone(file));
+        }
+        Ok(Arc::clone(&content.bytes))
     }
 
     /// The same by the path of a target, which is not decoded: `None` where that would matter.
@@ -275,6 +325,18 @@ impl OpenFiles {
         self.look = look;
     }
 
+    /// Keeps a file open from its second request on: one of ten thousand is closed at once, and does
+    /// not replace one that is asked for again.
+    pub fn opened(&mut self, file: &Arc<OpenFile>) {
+        let hash = hash(file.path.as_bytes());
+        let opened = self.opened.get_or_insert_with(|| Box::new([0; OPENED]));
+        let tag = (hash >> 16) as u16 | 1;
+        let last = opened.get_mut(hash as usize % OPENED);
+        if last.is_some_and(|last| std::mem::replace(last, tag) == tag) {
+            self.keep(file);
+        }
+    }
+
     /// Keeps a file open. It may replace another one.
     pub fn keep(&mut self, file: &Arc<OpenFile>) {
         // Even to look whether it has changed may wait.
@@ -299,6 +361,8 @@ impl OpenFiles {
     /// and a USB stick can be unmounted.
     pub fn expire(&mut self) {
         self.missed = Vec::new();
+        self.opened = None;
+        self.content = Content::default();
         let mut kept = false;
         for slot in &mut self.slots {
             if slot.as_ref().is_some_and(|slot| !slot.used) {
@@ -321,14 +385,21 @@ impl OpenFiles {
 
     /// Whether there is nothing to expire.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty() && self.missed.is_empty()
+        self.slots.is_empty()
+            && self.missed.is_empty()
+            && self.opened.is_none()
+            && self.content.file.is_none()
     }
 }
 
-/// The slot of a path, by FNV-1a.
+/// The slot of a path.
 fn place(path: &[u8]) -> usize {
-    let hash = path
-        .iter()
-        .fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = hash(path);
     (hash ^ hash >> 16) as usize % SLOTS
+}
+
+/// FNV-1a.
+fn hash(path: &[u8]) -> u32 {
+    path.iter()
+        .fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

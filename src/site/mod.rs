@@ -442,12 +442,12 @@ fn selected(
     let (length, patience) = (*length, finder.patience);
     Ok(match selection {
         Selection::Whole => {
-            let mut response = description.response(Status::Ok);
+            let mut response = description.whole();
             response.body = body(request.method, source, 0..length, finder)?;
             response
         }
         Selection::One(range) => {
-            let mut response = description.response(Status::PartialContent);
+            let mut response = description.part();
             response.add("Content-Range", content_range(&range, length));
             response.body = body(request.method, source, range, finder)?;
             response

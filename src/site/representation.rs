@@ -13,6 +13,7 @@ use crate::http::precondition::{self, Validators};
 use crate::http::range::{self, Selection};
 use crate::http::request::{Method, Request};
 use crate::http::responder::{Patience, Unready};
+use crate::http::response::write_length_line;
 use crate::sys::{self, FileState, Medium};
 
 use super::files::{Description, OpenFile};
@@ -58,7 +59,6 @@ pub fn select(
     request: &Request<'_>,
 ) -> Result<Representation, Unselected> {
     let accept = AcceptEncoding::of(request.fields);
-    let now = finder.now.date;
     let sibling = match accept.acceptable() {
         0 => None,
         _ => find_sibling(finder, &original, request, accept)?,
@@ -69,7 +69,7 @@ pub fn select(
         None => return Err(Unselected::NotAcceptable),
     };
     let length = source.state.length;
-    let description = describe(&source, coding, finder.options, now);
+    let description = describe(&source, coding, finder);
     Ok(Representation { source, length, description })
 }
 
@@ -145,12 +145,12 @@ fn of_range(
 fn describe(
     source: &OpenFile,
     coding: Option<Coding>,
-    options: &SiteOptions,
-    now: HttpDate,
+    finder: &mut Finder<'_>,
 ) -> Arc<Description> {
-    let make = || {
+    let (options, buffers, now) = (finder.options, &mut *finder.buffers, finder.now.date);
+    let mut make = || {
         let validators = validators(&source.state, coding, now);
-        let mut lines = Vec::with_capacity(320);
+        let mut lines = buffers.take();
         let mut add = |name: &str, value: &[u8]| {
             for part in [name.as_bytes(), value, b"\r\n"] {
                 lines.extend_from_slice(part);
@@ -176,9 +176,17 @@ fn describe(
         add("Accept-Ranges: ", b"bytes");
         let untyped_bytes = add("X-Content-Type-Options: ", b"nosniff");
         let media_type = media_type::of(path, &options.media_types);
-        add("Content-Type: ", media_type.as_bytes());
-        let lines = lines.into();
-        Arc::new(Description { validators, lines, not_modified_bytes, untyped_bytes })
+        let unmeasured_bytes = add("Content-Type: ", media_type.as_bytes());
+        write_length_line(source.state.length, &mut lines);
+        let shared = Arc::from(&*lines);
+        buffers.give(lines);
+        Arc::new(Description {
+            validators,
+            lines: shared,
+            not_modified_bytes,
+            untyped_bytes,
+            unmeasured_bytes,
+        })
     };
     match source.state.modified {
         Some(modified) if coding.is_none() && age(modified, now) == Age::Settled => {

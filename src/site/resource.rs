@@ -146,7 +146,11 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unrea
                 medium,
                 description: OnceLock::new(),
             });
-            finder.open_files.keep(&file);
+            match finder.patience {
+                Patience::None => finder.open_files.opened(&file),
+                // It took its time to find.
+                Patience::Any => finder.open_files.keep(&file),
+            }
             Resource::File(file)
         }
         Ok((state, file, _)) if state.is_directory => Resource::Directory(file),

@@ -235,6 +235,7 @@ fn everything(response: Response) -> Vec<u8> {
             for segment in segments {
                 match segment {
                     Segment::Bytes(content) => bytes.extend_from_slice(&content),
+                    Segment::Shared(content) => bytes.extend_from_slice(&content),
                     Segment::File(file, range) => {
                         let mut file = &*file;
                         file.seek(SeekFrom::Start(range.start)).expect("a file has places");
