@@ -115,10 +115,10 @@ pub(super) struct Places {
 impl Places {
     pub(super) const NONE: Places = Places { first: [0; Field::COUNT], present: 0, repeated: 0 };
 
-    /// Notes the line that begins at `at`.
-    pub(super) fn note(&mut self, name: &[u8], at: usize) {
+    /// Notes the line that begins at `at`, and returns which field it is.
+    pub(super) fn note(&mut self, name: &[u8], at: usize) -> Option<Field> {
         debug_assert!(at < FIELD_SECTION_BYTES_LIMIT, "a place beyond the field section");
-        let Some(field) = Field::called(name) else { return };
+        let field = Field::called(name)?;
         if let Some(first) = self.first.get_mut(field as usize) {
             self.repeated |= self.present & field.bit();
             if self.present & field.bit() == 0 {
@@ -126,6 +126,7 @@ impl Places {
                 *first = (at + name.len() + 1) as u16;
             }
         }
+        Some(field)
     }
 
     /// The places of a section whose lines are valid.
@@ -168,7 +169,7 @@ impl<'buf> Fields<'buf> {
         self.places.present & bits != 0
     }
 
-    fn is_repeated(&self, field: Field) -> bool {
+    pub(super) fn is_repeated(&self, field: Field) -> bool {
         self.places.repeated & field.bit() != 0
     }
 
@@ -217,8 +218,9 @@ impl<'buf> Fields<'buf> {
     }
 }
 
-/// Checks one line of the field section (RFC 9112 §5) and returns its name.
-pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
+/// Checks one line of the field section (RFC 9112 §5). Returns its name, and its value with the white
+/// space around it.
+pub(super) fn check_field_line(line: &[u8]) -> Result<(&[u8], &[u8]), Reject> {
     if let [b' ' | b'\t', ..] = line {
         // §5.2 obs-fold; §2.2 white space before the first field line.
         return Err(Reject::bad("A field line must not begin with white space."));
@@ -231,7 +233,7 @@ pub(super) fn check_field_line(line: &[u8]) -> Result<&[u8], Reject> {
     if !is_field_content(value) {
         return Err(Reject::bad("A field value contains a control character."));
     }
-    Ok(name)
+    Ok((name, value))
 }
 
 #[cfg(test)]

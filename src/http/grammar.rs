@@ -169,14 +169,33 @@ fn equal_to(wanted: u8, bytes: u64) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
+/// Whether there are only ASCII letters, digits, `-` and `.`, as in most names of hosts and addresses.
+/// `false`, too, if there are fewer than eight.
+pub(super) fn are_labels(bytes: &[u8]) -> bool {
+    let all = |word: &[u8; 8]| {
+        let bytes = u64::from_le_bytes(*word);
+        let plain = bytes & !HIGHS;
+        // From `-` to `9` there is one other: `/`.
+        let low = between(b'-', b'9', plain) & ((plain ^ (ONES * u64::from(b'/'))) + ONES * 0x7f);
+        let letter = between(b'a', b'z', (bytes | (ONES * 0x20)) & !HIGHS);
+        (letter | low) & !bytes & HIGHS == HIGHS
+    };
+    bytes.last_chunk().is_some_and(|last| all_words(bytes, all) && all(last))
+}
+
+/// The high bits of those of eight ASCII bytes that are from `first` to `last`; of other bits nothing.
+fn between(first: u8, last: u8, bytes: u64) -> u64 {
+    // Bytes below 0x80 do not carry into their neighbours.
+    let at_least = bytes + ONES * u64::from(0x80 - first);
+    let beyond = bytes + ONES * u64::from(0x7f - last);
+    at_least & !beyond
+}
+
 /// Whether eight bytes are ASCII letters or `-`, as those of most names are.
 fn are_letters(bytes: u64) -> bool {
-    // Bytes below 0x80 do not carry into their neighbours, and others end as "no".
-    let small = (bytes | (ONES * 0x20)) & !HIGHS;
-    let at_least_a = small + ONES * u64::from(0x80 - b'a');
-    let beyond_z = small + ONES * u64::from(0x7f - b'z');
+    let letter = between(b'a', b'z', (bytes | (ONES * 0x20)) & !HIGHS);
     let not_hyphen = ((bytes & !HIGHS) ^ (ONES * u64::from(b'-'))) + ONES * 0x7f;
-    ((at_least_a & !beyond_z) | !not_hyphen) & !bytes & HIGHS == HIGHS
+    (letter | !not_hyphen) & !bytes & HIGHS == HIGHS
 }
 
 /// The index of the first `wanted`.
@@ -271,6 +290,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_byte_of_a_label_counts() {
+        let is_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
+        for length in 8..20 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    for others in [b'a', b'-', b'Z', b'.', b'9', b'0'] {
+                        let mut bytes = vec![others; length];
+                        bytes[at] = byte;
+                        assert_eq!(are_labels(&bytes), is_label(byte), "{byte} {at} {length}");
+                    }
+                }
+            }
+        }
+        assert!(!are_labels(b"a"));
     }
 
     #[test]

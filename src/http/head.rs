@@ -1,7 +1,7 @@
 //! Request heads (RFC 9112 §2): bytes that arrive in pieces become a [`Request`].
 
 use super::fields::{Field, Fields, Places, check_field_line};
-use super::grammar::{is_tchar, position, split_once};
+use super::grammar::{is_tchar, position, split_once, trim_ows};
 use super::limits::Limits;
 use super::request::{Request, RequestLine, Version};
 use super::status::{Reject, Status};
@@ -41,6 +41,7 @@ impl HeadReader {
     ) -> Result<Option<Head<'buf>>, Reject> {
         let mut request_line = None;
         let mut places = Places::NONE;
+        let mut host = None;
         loop {
             let unread = received.get(self.scanned..).unwrap_or_default();
             let feed = position(unread, b'\n');
@@ -67,8 +68,11 @@ impl HeadReader {
                 }
             } else if !line.is_empty() {
                 self.field_lines += 1;
-                let name = check_field_line(line)?;
-                places.note(name, end - line.len() - 2 - self.fields);
+                let (name, value) = check_field_line(line)?;
+                let field = places.note(name, end - line.len() - 2 - self.fields);
+                if field == Some(Field::Host) {
+                    host = Some(trim_ows(value));
+                }
             } else {
                 let first =
                     received.get(self.begin..self.fields.saturating_sub(2)).unwrap_or_default();
@@ -83,7 +87,7 @@ impl HeadReader {
                     }
                 };
                 let fields = Fields { lines, places };
-                check_host(version, fields)?;
+                check_host(version, fields, host)?;
                 let request = Request { method, target, version, fields, line: first };
                 return Ok(Some(Head { request, length: end }));
             }
@@ -135,15 +139,21 @@ const TOO_LARGE: Reject =
     Reject::new(Status::RequestHeaderFieldsTooLarge, "The field section is too large.");
 
 /// Exactly one valid Host in HTTP/1.1, at most one in 1.0 (RFC 9112 §3.2).
-fn check_host(version: Version, fields: Fields<'_>) -> Result<(), Reject> {
-    let present = fields.has(Field::Host);
-    match fields.one(Field::Host) {
-        None if present => Err(Reject::bad("There is more than one Host field.")),
-        None if version == Version::Http11 => Err(Reject::bad("The Host field is missing.")),
-        Some(host) if !host.is_empty() && !is_host(host) => {
-            Err(Reject::bad("The Host field is not a host."))
-        }
-        _ => Ok(()),
+/// `read`: its value, if its line has just been read.
+fn check_host(version: Version, fields: Fields<'_>, read: Option<&[u8]>) -> Result<(), Reject> {
+    if !fields.has(Field::Host) {
+        return match version {
+            Version::Http11 => Err(Reject::bad("The Host field is missing.")),
+            Version::Http10 => Ok(()),
+        };
+    }
+    if fields.is_repeated(Field::Host) {
+        return Err(Reject::bad("There is more than one Host field."));
+    }
+    let host = read.or_else(|| fields.one(Field::Host)).unwrap_or_default();
+    match host.is_empty() || is_host(host) {
+        true => Ok(()),
+        false => Err(Reject::bad("The Host field is not a host.")),
     }
 }
 

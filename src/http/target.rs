@@ -3,7 +3,7 @@
 
 use core::net::Ipv6Addr;
 
-use super::grammar::{decimal, is_sub_delim, is_unreserved, split_once};
+use super::grammar::{are_labels, decimal, is_sub_delim, is_unreserved, position, split_once};
 use super::status::Reject;
 
 /// The request-target (RFC 9112 §3.2). Of an absolute-form only path and query are kept. Its
@@ -83,7 +83,7 @@ pub fn is_host(bytes: &[u8]) -> bool {
         };
         (is_ip_literal(literal), after)
     } else {
-        let end = bytes.iter().position(|&byte| byte == b':').unwrap_or(bytes.len());
+        let end = position(bytes, b':').unwrap_or(bytes.len());
         let (name, after) = bytes.split_at_checked(end).unwrap_or((bytes, b""));
         (!name.is_empty() && is_reg_name(name), after)
     };
@@ -164,10 +164,10 @@ fn is_reg_name(name: &[u8]) -> bool {
 /// Whether `bytes` are only `plain` characters and percent-encodings.
 fn is_encoded(bytes: &[u8], plain: impl Fn(u8) -> bool) -> bool {
     // Most have nothing else.
-    let is_common =
-        |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'0'..=b'9' | b'-' | b'.');
-    let common = bytes.iter().take_while(|byte| is_common(byte)).count();
-    let mut rest = bytes.get(common..).unwrap_or_default();
+    if are_labels(bytes) {
+        return true;
+    }
+    let mut rest = bytes;
     loop {
         rest = match rest {
             [] => return true,
