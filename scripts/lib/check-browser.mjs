@@ -56,7 +56,7 @@ function makeSite(root) {
 // As nobody, so that a folder of root's cannot be read.
 function startServer(folder, root) {
   const binary = path.join(folder, 'ipv6-httpd');
-  fs.copyFileSync('target/debug/ipv6-httpd', binary);
+  fs.copyFileSync(process.env.IPV6_HTTPD, binary);
   fs.chmodSync(binary, 0o755);
   const user = process.getuid() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const words = ['--bind', '::1', '--port', '0', '--log', 'off', '--archive', root];
