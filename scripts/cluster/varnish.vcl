@@ -10,14 +10,14 @@ probe alive {
     # A board without this file has lost its stick: it gets no clients.
     .request = "HEAD /index.html HTTP/1.1" "Host: boards" "Connection: close";
     .interval = 1s;
-    .timeout = 2s;
+    .timeout = 5s;
     .window = 3;
     .threshold = 2;
 }
 
-backend one { .host = "2001:db8::11"; .port = "80"; .probe = alive; .connect_timeout = 2s; }
-backend two { .host = "2001:db8::12"; .port = "80"; .probe = alive; .connect_timeout = 2s; }
-backend three { .host = "2001:db8::13"; .port = "80"; .probe = alive; .connect_timeout = 2s; }
+backend one { .host = "2001:db8::11"; .port = "80"; .probe = alive; .connect_timeout = 5s; }
+backend two { .host = "2001:db8::12"; .port = "80"; .probe = alive; .connect_timeout = 5s; }
+backend three { .host = "2001:db8::13"; .port = "80"; .probe = alive; .connect_timeout = 5s; }
 
 sub vcl_init {
     new boards = directors.round_robin();
