@@ -1,5 +1,5 @@
 # A cache in front of boards that hold the same files: /etc/varnish/default.vcl.
-# On the boards: OPTIONS=--cache-control max-age=0,s-maxage=1 --trusted-proxy 2001:db8::/64
+# On the boards: OPTIONS=--cache-control max-age=0,s-maxage=1 --trusted-proxy 2001:db8::1
 # Varnish then asks a board at most once a second for each file, and only whether it has changed.
 vcl 4.1;
 
