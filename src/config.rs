@@ -76,6 +76,11 @@ impl Config {
     }
 }
 
+/// The end of an error about a folder that looks like a port: other servers take one there.
+pub fn port_hint(folder: &str) -> Option<String> {
+    folder.parse::<u16>().is_ok().then(|| format!(": for a port use --port {folder}"))
+}
+
 /// Descriptors in use before the first client. Once: standard streams, root, listeners and others.
 /// For each worker: a poller and, if there are several workers, a wake signal.
 pub fn descriptors_of(workers: usize) -> usize {

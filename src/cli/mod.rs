@@ -9,7 +9,7 @@ mod words;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::config::Config;
+use crate::config::{Config, port_hint};
 
 pub use self::flags::{Flag, GROUPS, Group, Takes, Wants};
 
@@ -47,7 +47,7 @@ pub fn one_line(error: &str) -> String {
     let mut line = String::with_capacity(error.len());
     for c in error.chars() {
         match c.is_control() {
-            true => line.extend(c.escape_default()),
+            true => line += &c.escape_default().to_string(),
             false => line.push(c),
         }
     }
@@ -69,9 +69,11 @@ fn read(mut words: Words) -> Result<Command, String> {
             }
             Word::Value(value) => {
                 if let Some(first) = &root {
-                    let (first, second) = (first.display(), value.to_string_lossy());
+                    let (first, second) = (first.to_string_lossy(), value.to_string_lossy());
+                    let hint = port_hint(&second).or_else(|| port_hint(&first));
                     return Err(format!(
-                        "only one directory can be served, not both '{first}' and '{second}'"
+                        "only one directory can be served, not both '{first}' and '{second}'{}",
+                        hint.unwrap_or_default()
                     ));
                 }
                 root = Some(value.into());
@@ -139,6 +141,9 @@ fn unknown_option(name: &str) -> String {
         }
         "--tls" | "--https" | "--ssl" | "--cert" => "for HTTPS put a proxy in front, such as Caddy",
         "--host" | "--address" | "--listen" => "use --bind ADDRESS",
+        "-a" | "--auth" | "--password" => "use --auth-file FILE",
+        "--qrcode" => "use --qr",
+        "--verbose" | "--quiet" | "--silent" => "use --log FORMAT",
         _ => "",
     };
     if !instead.is_empty() {
@@ -146,9 +151,13 @@ fn unknown_option(name: &str) -> String {
     }
     let mut nearest = (usize::MAX, "");
     let names = rows().flat_map(|row| [row.short, row.long]);
-    for option in names.filter(|option| !option.is_empty() && name.starts_with("--")) {
+    for option in names {
         let distance = distance(name, option);
-        let is_near = distance <= 2 || name.len() > 4 && option.starts_with(name);
+        // A letter, as -v for -V; of a longer name at most half the letters.
+        let is_near = match name.len() {
+            0..=2 => option.eq_ignore_ascii_case(name),
+            length => option.starts_with(name) || distance <= 2 && distance * 2 <= length - 2,
+        };
         if is_near && distance < nearest.0 {
             nearest = (distance, option);
         }
@@ -273,7 +282,18 @@ mod tests {
                 "there is no option --directory: name the folder without one: ipv6-httpd DIRECTORY",
             ),
             ("--host", "there is no option --host: use --bind ADDRESS"),
+            ("--password", "there is no option --password: use --auth-file FILE"),
+            ("-a", "there is no option -a: use --auth-file FILE"),
+            ("--qrcode", "there is no option --qrcode: use --qr"),
+            ("--verbose", "there is no option --verbose: use --log FORMAT"),
+            ("-v", "there is no option -v; did you mean -V?"),
+            ("-H", "there is no option -H; did you mean -h?"),
+            ("-P8000", "there is no option -P; did you mean -p?"),
+            ("--h", "there is no option --h; did you mean --help?"),
+            ("--v", "there is no option --v; did you mean --version?"),
+            ("--halp", "there is no option --halp; did you mean --help?"),
             ("--sll", "there is no option --sll; see --help"),
+            ("-?", "there is no option -?; see --help"),
             ("-x", "there is no option -x; see --help"),
             ("-\u{e4}", "there is no option -\u{e4}; see --help"),
         ] {

@@ -51,7 +51,9 @@ fn choice(config: &Config) -> Option<(UserName, bool)> {
 
 fn find(name: &UserName) -> Result<User, String> {
     let user = sys::find_user(&name.user, name.group.as_deref());
-    user.map_err(|error| format!("--user: {error}"))
+    // As NAME:PASSWORD elsewhere.
+    let hint = if name.group.is_some() { "; for a login use --auth-file" } else { "" };
+    user.map_err(|error| format!("--user: {error}{hint}"))
 }
 
 /// Becomes the user of `--user`, or `nobody` if root started it. No other thread may run yet. The

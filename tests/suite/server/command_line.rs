@@ -66,7 +66,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
     let cache_control = "wants a field value, as in max-age=60 or .css,.js=max-age=60";
     let sort = "wants name, size, date, -name, -size or -date";
     let bind = "--bind wants ADDR, [ADDR]:PORT, :PORT or fe80::1%eth0";
-    let rows: [(&[&str], String); 50] = [
+    let rows: [(&[&str], String); 52] = [
         (&["--nonsense"], "there is no option --nonsense; see --help".into()),
         (&["--nonsense=1"], "there is no option --nonsense; see --help".into()),
         (&["-x"], "there is no option -x; see --help".into()),
@@ -145,6 +145,16 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--bind", "192.0.2.256"], format!("{bind}, not '192.0.2.256'")),
         (&["--bind", "192.0.2.1:99999"], format!("{bind}, not '192.0.2.1:99999'")),
         (&["a", "b"], "only one directory can be served, not both 'a' and 'b'".into()),
+        (
+            &[".", "8000"],
+            "only one directory can be served, not both '.' and '8000': for a port use --port 8000"
+                .into(),
+        ),
+        (
+            &["80", "a"],
+            "only one directory can be served, not both '80' and 'a': for a port use --port 80"
+                .into(),
+        ),
         (&["--", "a", "-x"], "only one directory can be served, not both 'a' and '-x'".into()),
     ];
     for (words, error) in rows {

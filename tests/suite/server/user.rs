@@ -125,7 +125,10 @@ fn a_user_that_cannot_serve_ends_the_start_in_one_line() {
     };
     let missing = "--user: there is no user 'no such user' in /etc/passwd";
     assert_eq!(start("no such user"), failed(missing));
-    let missing = "--user: there is no group 'no such group' in /etc/group";
+    let missing = "--user: there is no user 'ana' in /etc/passwd; for a login use --auth-file";
+    assert_eq!(start("ana:secret"), failed(missing));
+    let missing =
+        "--user: there is no group 'no such group' in /etc/group; for a login use --auth-file";
     assert_eq!(start("1:no such group"), failed(missing));
     for wrong in ["", ":", "a:", ":a", "a:b:c"] {
         let (status, _, error) = start(wrong);
