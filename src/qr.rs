@@ -158,8 +158,9 @@ impl Symbol {
 
     /// §7.7.3: two columns at a time, up and down in turn, from the right; remainder bits are 0.
     fn place(&mut self, codewords: &[u8]) {
-        let mut bits =
-            codewords.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
+        let bit =
+            |at: usize| codewords.get(at / 8).is_some_and(|byte| byte << (at % 8) & 0x80 != 0);
+        let mut placed = 0;
         let mut upwards = true;
         // The column of the timing pattern is skipped.
         let rights = (1..self.width).rev().step_by(2);
@@ -168,7 +169,8 @@ impl Symbol {
                 let y = if upwards { self.width - 1 - step } else { step };
                 for x in [right, right.wrapping_sub(1)] {
                     if self.at(x, y) == Module::Free {
-                        self.set(x, y, Module::Data(bits.next().unwrap_or(false)));
+                        self.set(x, y, Module::Data(bit(placed)));
+                        placed += 1;
                     }
                 }
             }
@@ -250,9 +252,10 @@ fn line_penalty(line: &[bool]) -> usize {
         }
     }
     let finder = [true, false, true, true, true, false, true];
-    let (before, after) =
-        ([&[false; 4], &finder[..]].concat(), [&finder[..], &[false; 4]].concat());
-    let alike = |window: &&[bool]| *window == before || *window == after;
+    let light = [false; 4];
+    let alike = |window: &&[bool]| {
+        window.strip_prefix(&light) == Some(&finder) || window.strip_suffix(&light) == Some(&finder)
+    };
     penalty + 40 * line.windows(11).filter(alike).count()
 }
 
@@ -268,8 +271,11 @@ fn data_codewords(text: &[u8], length: usize) -> Vec<u8> {
     let pairs = nibbles.chunks_exact(2);
     let mut codewords: Vec<u8> =
         pairs.map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble)).collect();
-    let padding = [0xec, 0x11].into_iter().cycle();
-    codewords.extend(padding.take(length.saturating_sub(codewords.len())));
+    let mut padding = 0xec;
+    while codewords.len() < length {
+        codewords.push(padding);
+        padding ^= 0xec ^ 0x11;
+    }
     codewords
 }
 
@@ -278,14 +284,14 @@ fn with_correction(data: &[u8], version: &Version) -> Vec<u8> {
     let blocks: Vec<&[u8]> = data.chunks(version.data_per_block).collect();
     let correction: Vec<Vec<u8>> =
         blocks.iter().map(|block| remainder(block, version.correction_per_block)).collect();
-    let dealt = |at: usize, blocks: &[&[u8]]| -> Vec<u8> {
-        let turn = blocks.iter().filter_map(|block| block.get(at).copied());
-        turn.collect()
-    };
-    let correction: Vec<&[u8]> = correction.iter().map(Vec::as_slice).collect();
-    let data = (0..version.data_per_block).flat_map(|at| dealt(at, &blocks));
-    let correction = (0..version.correction_per_block).flat_map(|at| dealt(at, &correction));
-    data.chain(correction).collect()
+    let mut codewords = Vec::new();
+    for at in 0..version.data_per_block {
+        blocks.iter().for_each(|block| codewords.extend(block.get(at)));
+    }
+    for at in 0..version.correction_per_block {
+        correction.iter().for_each(|block| codewords.extend(block.get(at)));
+    }
+    codewords
 }
 
 /// The error correction codewords: the remainder of the data, as a polynomial over GF(256), by
