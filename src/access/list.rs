@@ -4,7 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::peer::Peer;
 use crate::sys;
@@ -18,6 +18,15 @@ pub struct Rule {
     pub verdict: Verdict,
     /// Where they are.
     pub place: Place,
+}
+
+impl Rule {
+    fn networks<'r>(&'r self, local: &'r [Network]) -> &'r [Network] {
+        match &self.place {
+            Place::Network(network) => std::slice::from_ref(network),
+            Place::Local => local,
+        }
+    }
 }
 
 /// Whether a client is allowed. On a tie, the greater one wins.
@@ -91,6 +100,16 @@ impl AccessList {
         sys::connected().map(|found| connected_networks(&found))
     }
 
+    /// Looks up what `local` means.
+    pub fn look_up_local(&self) -> io::Result<()> {
+        self.lock().networks = AccessList::local()?;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Local> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether a client is allowed. An unknown one is not: a rule may deny it.
     pub fn allows(&self, client: Peer, now_milliseconds: u64) -> bool {
         let Some(address) = client.address else {
@@ -98,7 +117,7 @@ impl AccessList {
         };
         let zone = client.zone;
         let verdict = if self.names_local() {
-            let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut local = self.lock();
             if now_milliseconds >= local.stale_milliseconds {
                 local.stale_milliseconds = now_milliseconds + FRESH_MILLISECONDS;
                 // This fails if no descriptor is left. The networks of a second ago will do.
@@ -106,22 +125,41 @@ impl AccessList {
                     local.networks = networks;
                 }
             }
-            self.verdict(address, zone, &local.networks)
+            self.verdict(address, zone, &local.networks, u8::MAX)
         } else {
-            self.verdict(address, zone, &[])
+            self.verdict(address, zone, &[], u8::MAX)
         };
         verdict == Verdict::Allow
     }
 
-    fn verdict(&self, address: IpAddr, zone: u32, local: &[Network]) -> Verdict {
-        let expanded = self.rules.iter().flat_map(|rule| {
-            let networks = match &rule.place {
-                Place::Network(network) => std::slice::from_ref(network),
-                Place::Local => local,
-            };
-            networks.iter().map(|network| (network, rule.verdict))
-        });
+    /// Whether a client that reaches the machine at its address `own` may be allowed. `zone`: the
+    /// interface of a link-local address. `local` is what it was when it was last looked up.
+    pub fn may_admit(&self, own: IpAddr, zone: u32) -> bool {
+        self.may_admit_now(own, zone, &self.lock().networks)
+    }
+
+    fn may_admit_now(&self, own: IpAddr, zone: u32, local: &[Network]) -> bool {
+        // Clients have addresses of the same kind. We ask for all of the kind, and for each network
+        // that is allowed, what the rules say that hold for the whole of it.
+        let kind = kind(own);
+        let allows = |address, bits| self.verdict(address, zone, local, bits) == Verdict::Allow;
+        allows(own, kind.1)
+            || self.rules.iter().any(|rule| {
+                rule.networks(local).iter().any(|network| {
+                    let address = network.address();
+                    self::kind(address) == kind && allows(address, network.precision().0)
+                })
+            })
+    }
+
+    /// `bits_max`: of rules with longer prefixes none counts.
+    fn verdict(&self, address: IpAddr, zone: u32, local: &[Network], bits_max: u8) -> Verdict {
+        let expanded = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.networks(local).iter().map(|network| (network, rule.verdict)));
         expanded
+            .filter(|(network, _)| network.precision().0 <= bits_max)
             .filter(|&(network, verdict)| match verdict {
                 Verdict::Allow => network.contains(address, zone),
                 Verdict::Deny => network.may_contain(address, zone),
@@ -130,6 +168,17 @@ impl AccessList {
             .max()
             .map_or(self.otherwise, |(_, verdict)| verdict)
     }
+}
+
+/// A kind of addresses: whether they are IPv4, and how many bits all of the kind have in common.
+fn kind(address: IpAddr) -> (bool, u8) {
+    let bits = match address {
+        IpAddr::V4(address) if address.is_loopback() => 8,
+        IpAddr::V6(address) if address.is_loopback() => 128,
+        IpAddr::V6(address) if address.is_unicast_link_local() => 10,
+        _ => 0,
+    };
+    (address.is_ipv4(), bits)
 }
 
 impl std::fmt::Display for AccessList {
@@ -238,8 +287,41 @@ mod tests {
             let list = list(rules);
             for (addresses, expected) in [(allowed, Verdict::Allow), (denied, Verdict::Deny)] {
                 for address in addresses.split_whitespace() {
-                    let found = list.verdict(address.parse().expect("an address"), 0, &connected());
+                    let found =
+                        list.verdict(address.parse().expect("an address"), 0, &connected(), 128);
                     assert_eq!(found, expected, "{address} with {rules}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_at_which_nobody_would_be_allowed() {
+        // (rules, own addresses that are of use to some client, and to none)
+        let all = "192.168.1.35 2001:db8:1:2::35 fe80::35 ::1 127.0.0.1";
+        let rows = [
+            ("", all, ""),
+            ("+local", all, ""),
+            ("+::/0 +0.0.0.0/0", all, ""),
+            ("-192.168.1.0/24", all, ""),
+            ("+192.168.1.66", "192.168.1.35", "2001:db8:1:2::35 fe80::35 ::1 127.0.0.1"),
+            ("+192.168.1.66 -192.168.1.66", "", all),
+            ("+192.168.1.0/24 -192.168.0.0/16", "192.168.1.35", "2001:db8:1:2::35 127.0.0.1"),
+            ("+2001:db8:9::/48", "2001:db8:1:2::35", "192.168.1.35 fe80::35 ::1"),
+            ("-::/0", "192.168.1.35 127.0.0.1", "2001:db8:1:2::35 fe80::35 ::1"),
+            ("-::/0 +fe80::/10", "fe80::35", "2001:db8:1:2::35 ::1 192.168.1.35"),
+            ("+local -fe80::/10", "192.168.1.35 2001:db8:1:2::35 ::1", "fe80::35"),
+            ("+::/0 -fe80::/10", "2001:db8:1:2::35 ::1", "fe80::35 192.168.1.35"),
+            ("+127.0.0.1", "127.0.0.1", "192.168.1.35 ::1"),
+            ("-local", "192.168.1.35 2001:db8:1:2::35", "fe80::35 ::1 127.0.0.1"),
+        ];
+        for (rules, some, none) in rows {
+            let list = list(rules);
+            for (addresses, expected) in [(some, true), (none, false)] {
+                for own in addresses.split_whitespace() {
+                    let own_address = own.parse().expect("an address");
+                    let found = list.may_admit_now(own_address, 0, &connected());
+                    assert_eq!(found, expected, "{own} with {rules}");
                 }
             }
         }

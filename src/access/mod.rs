@@ -69,8 +69,8 @@ impl Access {
             None => None,
         };
         let list = (!rules.is_empty()).then(|| AccessList::new(rules));
-        if list.as_ref().is_some_and(AccessList::names_local) {
-            AccessList::local().map_err(|error| {
+        if let Some(list) = list.as_ref().filter(|list| list.names_local()) {
+            list.look_up_local().map_err(|error| {
                 let hint = if cfg!(target_os = "linux") {
                     "; it asks the kernel by AF_NETLINK, which RestrictAddressFamilies= may forbid"
                 } else {
@@ -92,10 +92,16 @@ impl Access {
         self.list.as_ref().is_some_and(AccessList::names_local)
     }
 
+    /// Whether a client that reaches the machine at its address `own` may be allowed. `zone`: see
+    /// [`AccessList::may_admit`]. A proxy may bring clients from anywhere.
+    pub fn may_admit(&self, own: IpAddr, zone: u32) -> bool {
+        let list = self.list.as_ref().filter(|_| self.trusted_proxies.is_empty());
+        list.is_none_or(|list| list.may_admit(own, zone))
+    }
+
     /// The folders that must stay readable while the server runs.
     pub fn folders(&self) -> Vec<PathBuf> {
-        let login = self.login.iter();
-        login.flat_map(|(file, _)| file.folders()).collect()
+        self.login.as_ref().map(|(file, _)| file.folders()).unwrap_or_default()
     }
 
     /// Reads the auth file again if it has changed, looking at most once a second. If the file is

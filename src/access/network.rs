@@ -33,6 +33,11 @@ impl Network {
         Some(Network { address, prefix_bits, zone: 0 })
     }
 
+    /// Its first address.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// Whether it holds an address of a client on the interface `zone`.
     pub fn contains(&self, address: IpAddr, zone: u32) -> bool {
         (self.zone == 0 || self.zone == zone)

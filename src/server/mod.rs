@@ -26,13 +26,14 @@ mod worker;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::access::Access;
-use crate::config::Config;
+use crate::config::{Config, port_hint};
 use crate::qr::{Ink, Symbol};
 use crate::site::Site;
 use crate::sys::{self, Directory, Listener, Sandbox, Signal, Signals, Symlinks, Waker};
@@ -99,7 +100,7 @@ impl Server {
             sys::wake_signal().map_err(|error| cannot("make a socket pair", error))?;
         // From here to the sandbox: all that has to be read outside of it. No thread starts before
         // the sandbox, so that all of them are inside.
-        let urls = urls::reachable(&listeners);
+        let urls = urls::reachable(&listeners, access.as_ref());
         let local_time = LocalTime::of_system();
         let manager = Manager::find();
         let shares = Shares::of(sys::memory_bytes());
@@ -333,9 +334,9 @@ fn give_up_rights(
         Symlinks::Inside | Symlinks::Deny => root,
     };
     // To read an auth file that was replaced, its folder has to be readable.
-    let folders = access.into_iter().flat_map(Access::folders);
-    let folders = folders.filter_map(|path| Directory::open(&path, Symlinks::Follow).ok());
-    let folders: Vec<Directory> = folders.collect();
+    let folders = access.map(Access::folders).unwrap_or_default();
+    let open = |path: &PathBuf| Directory::open(path, Symlinks::Follow).ok();
+    let folders: Vec<Directory> = folders.iter().filter_map(open).collect();
     let change = user::change(config, root)?;
     Ok((change, Sandbox::enter(&[readable], &Vec::from_iter(&folders))))
 }
@@ -363,12 +364,9 @@ fn open_root(config: &Config) -> Result<Directory, String> {
     let root = Directory::open(&config.root, config.site.symlinks);
     let root = root.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            let habit = match config.root.to_str() {
-                Some("help") => "; see --help".to_owned(),
-                Some(port) if port.parse::<u16>().is_ok() => {
-                    format!(": for a port use --port {port}")
-                }
-                _ => String::new(),
+            let habit = match config.root.to_str().unwrap_or_default() {
+                "help" => "; see --help".to_owned(),
+                folder => port_hint(folder).unwrap_or_default(),
             };
             format!("there is no directory '{name}'{habit}{hint}")
         }
@@ -415,8 +413,15 @@ pub fn report_failure(error: &str) {
 /// The best URL for a phone.
 fn drawing(reachable: &[Reachable]) -> String {
     let best = reachable.iter().find(|found| found.is_for_phones());
-    match best.and_then(|best| Symbol::encode(&best.url)) {
-        Some(symbol) => symbol.draw(if has_colours() { Ink::Colours } else { Ink::Plain }),
+    match best.and_then(|best| Some((&best.url, Symbol::encode(&best.url)?))) {
+        Some((url, symbol)) => {
+            let ink = if has_colours() { Ink::Colours } else { Ink::Plain };
+            format!(
+                "{}QR code: {url}
+",
+                symbol.draw(ink)
+            )
+        }
         None => "A phone cannot open any address of this machine.\n".to_owned(),
     }
 }

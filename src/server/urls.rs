@@ -3,9 +3,8 @@
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use crate::sys::{self, InterfaceAddress};
-
-use crate::sys::Listener;
+use crate::access::Access;
+use crate::sys::{self, InterfaceAddress, Listener};
 
 use super::listener::{address, is_dual_stack};
 
@@ -52,21 +51,25 @@ impl Reachable {
     }
 }
 
-/// One URL for each address at which a listener answers, the best first.
-pub fn reachable(listeners: &[Listener]) -> Vec<Reachable> {
+/// One URL for each address at which a listener answers, the best first. Without those at which
+/// every client would be refused.
+pub fn reachable(listeners: &[Listener], access: Option<&Access>) -> Vec<Reachable> {
+    let admits = |own, zone| access.is_none_or(|access| access.may_admit(own, zone));
     let own = sys::addresses().unwrap_or_default();
     let listens = |listener: &Listener| Some((address(listener)?, is_dual_stack(listener)));
     let listeners: Vec<_> = listeners.iter().filter_map(listens).collect();
-    best_first(&listeners, &own, &passing_addresses(), announced_name().as_deref())
+    best_first(&listeners, &own, &passing_addresses(), announced_name().as_deref(), &admits)
 }
 
 /// The same for any machine. `listeners`: their addresses, and whether they answer both families.
-/// `own`: the machine's addresses. `passing`: those that will not last.
+/// `own`: the machine's addresses. `passing`: those that will not last. `admits`: whether one is of
+/// use to any client.
 fn best_first(
     listeners: &[(SocketAddr, bool)],
     own: &[InterfaceAddress],
     passing: &[Ipv6Addr],
-    name: Option<&str>,
+    mut name: Option<&str>,
+    admits: &dyn Fn(IpAddr, u32) -> bool,
 ) -> Vec<Reachable> {
     let mut found: Vec<Reachable> = Vec::new();
     let mut add = |rank, host: &str, port: u16| {
@@ -80,28 +83,32 @@ fn best_first(
         }
     };
     for (listener, both_families) in listeners {
-        let port = listener.port();
-        let is_everywhere = listener.ip().is_unspecified();
-        for own in own {
+        let (address, is_everywhere) = (listener.ip(), listener.ip().is_unspecified());
+        // 127.0.0.2 is this machine too, though no interface has it.
+        let is_known = is_everywhere || own.iter().any(|own| own.address == address);
+        let other = InterfaceAddress { interface: String::new(), address, prefix_bits: 0 };
+        for own in own.iter().chain((!is_known).then_some(&other)) {
             let same_family = own.address.is_ipv6() == listener.is_ipv6();
             let answers = if is_everywhere {
                 (same_family || *both_families) && is_worth_telling(own, passing)
             } else {
-                own.address == listener.ip() && is_on(own, listener)
+                own.address == address && is_on(own, listener)
             };
-            if answers {
-                add(rank(own.address), &host(own), port);
+            if !answers {
+                continue;
+            }
+            let rank = rank(own.address);
+            if admits(own.address, sys::interface_index(&own.interface).unwrap_or(0)) {
+                add(rank, &host(own), listener.port());
+            } else if rank < Rank::LinkLocal {
+                // A client takes any address of the name, and would be refused at this one.
+                name = None;
             }
         }
-        // 127.0.0.2 is this machine too, though no interface has it.
-        if !is_everywhere && !own.iter().any(|own| own.address == listener.ip()) {
-            let address = listener.ip();
-            let own = InterfaceAddress { interface: String::new(), address, prefix_bits: 0 };
-            add(rank(address), &host(&own), port);
-        }
-        if let Some(name) = name.filter(|_| is_everywhere) {
-            add(Rank::Name, name, port);
-        }
+    }
+    let everywhere = listeners.iter().find(|(listener, _)| listener.ip().is_unspecified());
+    if let Some((name, (listener, _))) = name.zip(everywhere) {
+        add(Rank::Name, name, listener.port());
     }
     found
 }
@@ -147,8 +154,8 @@ fn is_on(own: &InterfaceAddress, listener: &SocketAddr) -> bool {
 /// Not the bridges of containers: other machines cannot reach them. Not addresses that will not
 /// last.
 fn is_worth_telling(own: &InterfaceAddress, passing: &[Ipv6Addr]) -> bool {
-    let bridges = ["docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "podman"];
-    let is_bridge = bridges.iter().any(|prefix| own.interface.starts_with(prefix));
+    let mut bridges = "docker veth br- virbr cni flannel lxc podman".split(' ');
+    let is_bridge = bridges.any(|prefix| own.interface.starts_with(prefix));
     let is_passing = matches!(own.address, IpAddr::V6(address) if passing.contains(&address));
     !is_bridge && !is_passing
 }
@@ -218,7 +225,7 @@ mod tests {
             .collect();
         let passing: Vec<Ipv6Addr> =
             (passing.iter()).map(|text| text.parse().expect(text)).collect();
-        let found = best_first(&listeners, &own, &passing, name);
+        let found = best_first(&listeners, &own, &passing, name, &|_, _| true);
         found.iter().map(Reachable::line).collect()
     }
 
@@ -260,6 +267,28 @@ mod tests {
         // No IPv6 here.
         let ipv4 = ["http://192.0.2.7:8080/", "http://127.0.0.1:8080/"];
         assert_eq!(lines(&["0.0.0.0:8080"], &BOARD, &[], None), ipv4);
+    }
+
+    /// A name has addresses of both families, and a client takes the one it likes.
+    #[test]
+    fn addresses_that_are_of_no_use_are_left_out() {
+        let own = [("eth0", "192.0.2.7"), ("eth0", "2001:db8::7"), ("lo", "::1")];
+        let own = own.map(|(interface, address)| InterfaceAddress {
+            interface: interface.to_owned(),
+            address: address.parse().expect(address),
+            prefix_bits: 64,
+        });
+        let listeners = [("[::]:80".parse().expect("an address"), true)];
+        for (refused, expected) in [
+            ("", "http://odroid.local/ http://[2001:db8::7]/ http://192.0.2.7/ http://[::1]/"),
+            ("2001:db8::7", "http://192.0.2.7/ http://[::1]/"),
+            ("::1", "http://odroid.local/ http://[2001:db8::7]/ http://192.0.2.7/"),
+        ] {
+            let admits = |own: IpAddr, _| own.to_string() != refused;
+            let found = best_first(&listeners, &own, &[], Some("odroid.local"), &admits);
+            let found: Vec<String> = found.iter().map(Reachable::line).collect();
+            assert_eq!(found.join(" "), expected, "{refused}");
+        }
     }
 
     #[test]
