@@ -81,7 +81,8 @@ const views = {
   zoom: { viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 },
 };
 const pages = [
-  ['listing', '', 200], ['folder', 'photos/', 200], ['deep', 'photos/2026/', 200], ['empty', 'empty/', 200],
+  ['listing', '', 200], ['folder', 'photos/', 200], ['deep', 'photos/2026/', 200],
+  ['deepest', 'photos/2026/a%20summer%20by%20the%20sea/', 200], ['empty', 'empty/', 200],
   ['denied', 'denied/', process.getuid() === 0 ? 403 : 200], ['missing', 'nothing', 404], ['ip', 'ip', 200],
 ];
 
@@ -182,8 +183,8 @@ async function checkControls(browser, base) {
     check(`${way}: by name, backwards`, await press('', 'th >> text=Name'), '?C=N&O=D');
     check(`${way}: the folder above`, await press('photos/2026/', 'h1 > :has-text("photos")'), 'photos/');
     check(`${way}: the first row`, await press('photos/2026/', 'text=../'), 'photos/');
-    check(`${way}: two above`, await press('photos/2026/a%20summer%20by%20the%20sea/', 'h1 > :has-text("photos")'), 'photos/?');
-    check(`${way}: the root`, await press('photos/2026/', 'h1 > :first-child'), '?');
+    check(`${way}: two above`, await press('photos/2026/a%20summer%20by%20the%20sea/', 'h1 > :has-text("photos")'), 'photos/');
+    check(`${way}: the root`, await press('photos/2026/', 'h1 > :first-child'), '');
     check(`${way}: out of an empty folder`, await press('empty/', 'h1 > :first-child'), '');
     check(`${way}: an empty folder, the first row`, await press('empty/', 'text=../'), '');
     check(`${way}: from what is not there`, await press('nothing/at/all', 'a >> text=Start page'), '');
@@ -195,6 +196,7 @@ async function checkControls(browser, base) {
     check(`${way}: console`, messages.filter((text) => !text.includes('status of 404')), []);
     await context.close();
   }
+  await checkMiddleClick(browser, base);
   // Names that read from right to left begin at the same side as all others.
   const page = await browser.newPage();
   for (const at of ['', 'photos/']) {
@@ -207,6 +209,20 @@ async function checkControls(browser, base) {
     check(`/${at}: names begin at one side`, [...new Set(sides)].length, 1);
   }
   await page.close();
+}
+
+// A new tab for each folder above, as with all links.
+async function checkMiddleClick(browser, base) {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(`${base}photos/2026/a%20summer%20by%20the%20sea/`);
+  for (const [at, wanted] of ['', 'photos/', 'photos/2026/'].entries()) {
+    const link = page.locator('h1 > a').nth(at);
+    const [tab] = await Promise.all([context.waitForEvent('page'), link.click({ button: 'middle' })]);
+    await tab.waitForLoadState();
+    check(`middle click: /${wanted}`, tab.url(), base + wanted);
+  }
+  await context.close();
 }
 
 async function checkBig(browser, server, base) {

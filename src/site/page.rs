@@ -65,7 +65,7 @@ pub fn secured(response: Response, format: PageFormat) -> Response {
 /// Allows no scripts, no requests except by the forms of listings, and only the style in the page, by
 /// its SHA-256 (CSP Level 3 §2.3.1). A test below and `scripts/check-browser` check the hash.
 const POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-uXIbW9Mj6xnQc0wNWnHiYvQUMbcCbHogClYTYMA0zVU='; \
+     style-src 'sha256-pr0h8oSg4M6PEuLIH2XAcyUirmI6DiCbfu2POcMYd0Q='; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// An error page: the status and one sentence; in HTML also a link to the start page, if `home` leads
@@ -143,7 +143,7 @@ h1{margin:0 0 1rem;font-size:1.375rem;line-height:1.5;font-weight:600}
 p{max-width:40rem}
 a,button{color:var(--link);text-decoration:none}
 button{padding:0;border:0;background:none;font:inherit;text-align:inherit;overflow-wrap:inherit;cursor:pointer}
-h1 a,h1 button{display:inline-block;padding:0 .5rem;margin:0 -.2rem}
+h1 a:first-child{display:inline-block;padding:0 .5rem;margin:0 -.2rem}
 a:hover,a:focus-visible,button:hover,button:focus-visible{text-decoration:underline}
 bdi{white-space:pre-wrap}
 table{border-collapse:collapse;width:calc(100% + 1rem);margin:0 -.5rem}

@@ -7,13 +7,13 @@ use super::super::page::{self, escape_html};
 use super::entries::Totals;
 use super::row::write_size;
 
-/// Writes title and heading: the path, with a link or a button for each folder above.
+/// Writes title and heading: the path, with a link for each folder above.
 pub(super) fn begin_page(path: &SitePath, out: &mut Vec<u8>) {
     let title = [b"Index of /", path.as_bytes()].concat();
     page::begin(&title, out);
-    out.extend_from_slice(b"<form><h1>Index of ");
+    out.extend_from_slice(b"<h1>Index of ");
     write_breadcrumbs(path, out);
-    out.extend_from_slice(b"</h1></form>\n");
+    out.extend_from_slice(b"</h1>\n");
 }
 
 /// Writes the head of the table, with buttons that sort, and the link to the folder above.
@@ -76,7 +76,7 @@ pub(super) fn end_page(totals: Totals, options: &SiteOptions, out: &mut Vec<u8>)
     }
 }
 
-/// The folder above is a link, those above it are buttons, and the folder itself is text.
+/// The folders above are links, and the folder itself is text. A slash stays with the name before it.
 fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
     let names = path.as_bytes().split(|&byte| byte == b'/').filter(|name| !name.is_empty());
     let depth = names.clone().count();
@@ -88,18 +88,18 @@ fn write_breadcrumbs(path: &SitePath, out: &mut Vec<u8>) {
         text.extend_from_slice(b"</bdi>");
         write_breadcrumb(level, &text, out);
         if level > 0 {
-            out.extend_from_slice(b" /");
+            out.extend_from_slice("\u{a0}/".as_bytes());
         }
     }
 }
 
-/// Writes `text` as a link or a button that leads this many levels up.
+/// Writes `text` as a link that leads this many levels up. Without quotes, as the head of
+/// [`super`] promises; wget2 takes all up to a space for the value.
 fn write_breadcrumb(levels: usize, text: &[u8], out: &mut Vec<u8>) {
     let up = "../".repeat(levels);
     let (start, end) = match levels {
         0 => (String::new(), ""),
-        1 => (format!("<a href=\"{up}\">"), "</a>"),
-        _ => (format!("<button formaction=\"{up}\">"), "</button>"),
+        _ => (format!("<a href={up} >"), "</a>"),
     };
     for part in [start.as_bytes(), text, end.as_bytes()] {
         out.extend_from_slice(part);

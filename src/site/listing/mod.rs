@@ -12,9 +12,10 @@
 //!    numeric ones, so `&` is `&#38;`, or a file named `&lt;` would become `<`. It leaves
 //!    references at the start of a name alone if they are numeric: there it is `&amp;`. A space at
 //!    the end of a file's name is `&#32;`, for Kodi trims what it reads.
-//! 4. The other links lead to the folder above, as `../`, which crawlers have fetched already and
-//!    fsspec ignores. Buttons of a form sort the listing and lead further up. No program takes a
-//!    button for a link, so a crawler fetches a folder only once.
+//! 4. The other links lead to folders above, which crawlers have fetched already. Those of the
+//!    heading have no quotes, `<a href=../../ >`: for Kodi and fsspec, which would take the folder two
+//!    levels up for one in this folder, they are none. Buttons of a form sort the listing. No program
+//!    takes a button for a link, so a crawler fetches a folder only once.
 //! 5. A row is one line. After the link follow the size, as `>4.9 KiB</td>` (Kodi's pattern), in
 //!    bytes as `data-bytes`, and the date as `YYYY-MM-DD HH:MM`.
 //!
