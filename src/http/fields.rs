@@ -96,8 +96,27 @@ impl Field {
             _ => return None,
         };
         // A token has no byte but the letter itself, in either case, that becomes one of these.
-        let is_same = name.iter().zip(field.name()).all(|(byte, letter)| byte | 0x20 == *letter);
-        is_same.then_some(field)
+        is_in_lower_case(name, field.name()).then_some(field)
+    }
+}
+
+/// Whether `name` becomes `other`, which is as long, if a bit of each byte is set: that which makes
+/// letters small.
+fn is_in_lower_case(name: &[u8], other: &[u8]) -> bool {
+    const SMALL: u64 = u64::from_ne_bytes([0x20; 8]);
+    let is_same = |name: &[u8; 8], other: &[u8; 8]| {
+        u64::from_ne_bytes(*name) | SMALL == u64::from_ne_bytes(*other)
+    };
+    let mut words = name.chunks_exact(8).zip(other.chunks_exact(8));
+    let mut are_words = || {
+        words.all(|(name, other)| {
+            let word = name.first_chunk().zip(other.first_chunk());
+            word.is_some_and(|(name, other)| is_same(name, other))
+        })
+    };
+    match name.last_chunk().zip(other.last_chunk()) {
+        Some((name, other)) => is_same(name, other) && are_words(),
+        None => name.iter().zip(other).all(|(byte, letter)| byte | 0x20 == *letter),
     }
 }
 
@@ -115,18 +134,16 @@ pub(super) struct Places {
 impl Places {
     pub(super) const NONE: Places = Places { first: [0; Field::COUNT], present: 0, repeated: 0 };
 
-    /// Notes the line that begins at `at`, and returns which field it is.
-    pub(super) fn note(&mut self, name: &[u8], at: usize) -> Option<Field> {
-        debug_assert!(at < FIELD_SECTION_BYTES_LIMIT, "a place beyond the field section");
-        let field = Field::called(name)?;
+    /// Notes that the value of a field begins at `at`.
+    pub(super) fn note(&mut self, field: Field, at: usize) {
+        debug_assert!(at <= FIELD_SECTION_BYTES_LIMIT, "a place beyond the field section");
         if let Some(first) = self.first.get_mut(field as usize) {
             self.repeated |= self.present & field.bit();
             if self.present & field.bit() == 0 {
                 self.present |= field.bit();
-                *first = (at + name.len() + 1) as u16;
+                *first = at as u16;
             }
         }
-        Some(field)
     }
 
     /// The places of a section whose lines are valid.
@@ -134,8 +151,9 @@ impl Places {
         let mut places = Places::NONE;
         let mut rest = lines;
         while let Some((line, after)) = split_once(rest, b'\n') {
-            if let Some((name, _)) = split_once(line, b':') {
-                places.note(name, lines.len() - rest.len());
+            let name = split_once(line, b':').map(|(name, _)| name);
+            if let Some((name, field)) = name.and_then(|name| Some((name, Field::called(name)?))) {
+                places.note(field, lines.len() - rest.len() + name.len() + 1);
             }
             rest = after;
         }
@@ -218,22 +236,31 @@ impl<'buf> Fields<'buf> {
     }
 }
 
-/// Checks one line of the field section (RFC 9112 §5). Returns its name, and its value with the white
-/// space around it.
-pub(super) fn check_field_line(line: &[u8]) -> Result<(&[u8], &[u8]), Reject> {
+/// One line of the field section.
+pub(super) struct FieldLine<'l> {
+    /// With the white space around it.
+    pub(super) value: &'l [u8],
+    /// `None`: one that nobody asks for.
+    pub(super) field: Option<Field>,
+}
+
+/// Checks one line of the field section (RFC 9112 §5). `is_content`: it has been seen to be field
+/// content as a whole.
+pub(super) fn read_field_line(line: &[u8], is_content: bool) -> Result<FieldLine<'_>, Reject> {
     if let [b' ' | b'\t', ..] = line {
         // §5.2 obs-fold; §2.2 white space before the first field line.
         return Err(Reject::bad("A field line must not begin with white space."));
     }
     let (name, value) = split_once(line, b':').ok_or(Reject::bad("A field line has no colon."))?;
-    if !is_token(name) {
+    let field = Field::called(name);
+    if field.is_none() && !is_token(name) {
         // §5.1: white space before the colon has been used for request smuggling.
         return Err(Reject::bad("A field name is not a token."));
     }
-    if !is_field_content(value) {
+    if !is_content && !is_field_content(value) {
         return Err(Reject::bad("A field value contains a control character."));
     }
-    Ok((name, value))
+    Ok(FieldLine { value, field })
 }
 
 #[cfg(test)]

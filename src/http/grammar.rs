@@ -53,16 +53,51 @@ fn all_words(bytes: &[u8], holds: impl Fn(&[u8; 8]) -> bool) -> bool {
 /// Whether a field value may contain these bytes: visible ones, space, tab and obs-text
 /// (RFC 9110 §5.5).
 pub fn is_field_content(bytes: &[u8]) -> bool {
-    let is_content = |&byte: &u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
-    let all = |word: &[u8; 8]| {
-        let bytes = u64::from_le_bytes(*word);
-        let control = bytes.wrapping_sub(ONES * u64::from(b' ')) & !bytes & HIGHS;
-        control | equal_to(0x7f, bytes) == 0 || word.iter().all(is_content)
-    };
+    let is_content = |&byte: &u8| byte == b'\t' || !is_control(byte);
+    let all =
+        |word: &[u8; 8]| controls(u64::from_le_bytes(*word)) == 0 || word.iter().all(is_content);
     match bytes.last_chunk() {
         Some(last) => all_words(bytes, all) && all(last),
         None => bytes.iter().all(is_content),
     }
+}
+
+/// How many bytes of field content stand before the first CR LF. `None`: something else is among them,
+/// or there is no CR LF.
+pub(super) fn clean_line(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    loop {
+        rest = rest.get(first_control(rest)?..)?;
+        match rest {
+            [b'\r', b'\n', ..] => return Some(bytes.len() - rest.len()),
+            [b'\t', after @ ..] => rest = after,
+            _ => return None,
+        }
+    }
+}
+
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk() {
+        let found = controls(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
+        }
+        rest = after;
+    }
+    let start = bytes.len() - rest.len();
+    rest.iter().position(|&byte| is_control(byte)).map(|at| start + at)
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < b' ' || byte == 0x7f
+}
+
+/// The high bit of the first of eight bytes that is a control character, and maybe of others behind it.
+fn controls(bytes: u64) -> u64 {
+    let below_space = bytes.wrapping_sub(ONES * u64::from(b' '));
+    let delete = (bytes & !HIGHS) + ONES;
+    (below_space | delete) & !bytes & HIGHS
 }
 
 /// `bytes` without the optional white space around it (RFC 9110 §5.6.3).
@@ -287,6 +322,27 @@ mod tests {
                         bytes[at] = byte;
                         assert_eq!(is_token(&bytes), is_tchar(byte), "{byte} {at} {length}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_clean_up_to_its_end() {
+        for length in 0..20 {
+            for at in 0..=length {
+                for byte in 0..=255 {
+                    let mut line = vec![b'a'; length];
+                    if let Some(place) = line.get_mut(at) {
+                        *place = byte;
+                    }
+                    let expected = is_field_content(&line).then_some(length);
+                    for after in [&b"\r\n"[..], b"\r\n\r\n", b"\r\nHost: example\r\n"] {
+                        let found = clean_line(&[&line, after].concat());
+                        assert_eq!(found, expected, "{byte} {at} {length}");
+                    }
+                    assert_eq!(clean_line(&[&line, &b"\r"[..]].concat()), None);
+                    assert_eq!(clean_line(&[&line, &b"a\n"[..]].concat()), None);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Request heads (RFC 9112 §2): bytes that arrive in pieces become a [`Request`].
 
-use super::fields::{Field, Fields, Places, check_field_line};
-use super::grammar::{is_tchar, position, split_once, trim_ows};
+use super::fields::{Field, FieldLine, Fields, Places, read_field_line};
+use super::grammar::{clean_line, is_tchar, position, split_once, trim_ows};
 use super::limits::Limits;
 use super::request::{Request, RequestLine, Version};
 use super::status::{Reject, Status};
@@ -44,7 +44,9 @@ impl HeadReader {
         let mut host = None;
         loop {
             let unread = received.get(self.scanned..).unwrap_or_default();
-            let feed = position(unread, b'\n');
+            let clean = clean_line(unread);
+            let feed = clean.map(|bytes| bytes + 1).or_else(|| position(unread, b'\n'));
+            let is_clean = clean.is_some() && self.scanned == self.line;
             let end = feed.map_or(received.len(), |at| self.scanned + at + 1);
             self.check_bounds(received, end, limits)?;
             if feed.is_none() {
@@ -68,10 +70,12 @@ impl HeadReader {
                 }
             } else if !line.is_empty() {
                 self.field_lines += 1;
-                let (name, value) = check_field_line(line)?;
-                let field = places.note(name, end - line.len() - 2 - self.fields);
-                if field == Some(Field::Host) {
-                    host = Some(trim_ows(value));
+                let FieldLine { value, field } = read_field_line(line, is_clean)?;
+                if let Some(field) = field {
+                    places.note(field, end - 2 - value.len() - self.fields);
+                    if field == Field::Host {
+                        host = Some(trim_ows(value));
+                    }
                 }
             } else {
                 let first =
