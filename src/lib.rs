@@ -119,6 +119,7 @@
 //! sys/failure.rs                   what a failed call means
 //! sys/file_state.rs                what tells one state of a file from another
 //! sys/linux/mod.rs                 what only Linux has, in place of what unix/ has
+//! sys/linux/accept.rs              the next connection, by accept4
 //! sys/linux/connected.rs           the networks of routing tables
 //! sys/linux/constants.rs           numbers of Linux that several files need
 //! sys/linux/entries.rs             what an open directory holds: getdents64
@@ -138,6 +139,7 @@
 //! sys/linux/syscall.rs             system calls by number
 //! sys/linux/thread_name.rs         names of threads
 //! sys/portable/mod.rs              what works everywhere, where a system has nothing better
+//! sys/portable/accept.rs           the next connection, in two calls
 //! sys/portable/connected.rs        the networks of the machine's own addresses
 //! sys/portable/entries.rs          what a directory holds, as std reads it
 //! sys/portable/medium.rs          where files are kept, not known

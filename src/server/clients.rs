@@ -148,6 +148,11 @@ struct Slot {
 const SLOTS_KEPT: usize = 64;
 
 impl Clients {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -223,7 +228,7 @@ mod tests {
         let address = listener.local_addr().expect("its address");
         let stream = TcpStream::connect(address).expect("a connection");
         ConnectedClient {
-            transport: Transport::new(stream).expect("a socket"),
+            transport: Transport::new(stream),
             connection: Connection::new(&Limits::default(), &Now::new(0, HttpDate(0))),
             peer: Peer::UNKNOWN,
             watched: None,

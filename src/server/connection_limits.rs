@@ -67,9 +67,14 @@ impl ConnectionLimits {
         self.max
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// Whether there are as many as there may be.
     pub fn is_full(&self) -> bool {
-        self.count.load(Ordering::Relaxed) >= self.max
+        self.count() >= self.max
     }
 
     /// Counts a connection. `false`: it was not counted, for the client has as many as it may.

@@ -64,10 +64,9 @@ pub const TURN_BYTES_MAX: usize = 512 << 10;
 const LOOKED_BYTES: u64 = 128 << 10;
 
 impl Transport {
-    /// Takes over a socket that was just accepted.
-    pub fn new(stream: TcpStream) -> io::Result<Transport> {
-        stream.set_nonblocking(true)?;
-        Ok(Transport { stream, way: Cell::new(Way::Direct), in_memory_end: Cell::new(0) })
+    /// Takes over a socket that does not block.
+    pub fn new(stream: TcpStream) -> Transport {
+        Transport { stream, way: Cell::new(Way::Direct), in_memory_end: Cell::new(0) }
     }
 
     /// The socket, for the poller.
@@ -261,7 +260,7 @@ mod tests {
         assert_eq!(stream.peek(&mut [0; 1]).expect("bytes"), 1);
         let chunk =
             Chunk { bytes: b"the answer", file: None, reading: Reading::AtOnce, is_last: true };
-        let transport = Transport::new(stream).expect("a socket");
+        let transport = Transport::new(stream);
         let sent = transport.send(&chunk, &mut []).expect("a client");
         assert!(matches!(sent, Sent::Bytes(10)));
         drop(transport);

@@ -193,8 +193,8 @@ impl Worker {
     /// Takes the connections that wait. A worker among several takes one and goes to the back of
     /// the listener's queue: epoll wakes whoever came last, so that one worker would get all.
     fn accept(&mut self, listener: u32) {
-        let alone = self.resources.shared.workers == 1;
-        for at in 0..if alone { ACCEPTED_AT_ONCE_MAX } else { 1 } {
+        let workers = self.resources.shared.workers;
+        for at in 0..if workers == 1 { ACCEPTED_AT_ONCE_MAX } else { 1 } {
             if self.stopping || self.resume_milliseconds.is_some() {
                 return;
             }
@@ -231,7 +231,9 @@ impl Worker {
                 },
             }
         }
-        if !alone {
+        // Whoever has less than its share stays where it is, which spares two calls.
+        let all = self.resources.shared.connection_limits.count();
+        if workers > 1 && self.clients.count() * workers > all {
             let Some(socket) = self.listeners.get(listener as usize) else {
                 return;
             };
@@ -246,9 +248,7 @@ impl Worker {
     }
 
     fn adopt(&mut self, stream: TcpStream, address: Option<SocketAddr>) {
-        let Ok(transport) = Transport::new(stream) else {
-            return;
-        };
+        let transport = Transport::new(stream);
         let access = self.resources.shared.access.as_ref();
         let mut peer = Peer::connected(address);
         peer.is_proxy = access.is_some_and(|access| access.trusts_peer(peer));

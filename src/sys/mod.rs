@@ -123,8 +123,8 @@ pub use system::stop_listening;
 
 /// A socket that waits for connections, of an address or of a path.
 ///
-/// - `accept()` returns the next connection and the client's address, `None` for a path. Reading
-///   from a stream and writing to it is the same for both, so one type does.
+/// - `accept()` returns the next connection, which does not block, and the client's address, `None`
+///   for a path. Reading from a stream and writing to it is the same for both, so one type does.
 /// - `tcp()` is the socket, if it is one of an address.
 /// - `set_nonblocking()` has `accept` fail with [`io::ErrorKind::WouldBlock`] where it would wait.
 pub use system::Listener;

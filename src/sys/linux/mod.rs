@@ -1,5 +1,6 @@
 //! What Linux has and others have not, in place of what `unix/` has of the same name.
 
+mod accept;
 mod connected;
 pub mod constants;
 #[allow(dead_code)] // See below.
@@ -22,6 +23,7 @@ mod syscall;
 mod thread_name;
 
 pub use super::unix::*;
+pub use accept::accept;
 pub use connected::connected;
 // Where `numbers.rs` knows the call.
 #[cfg(any(

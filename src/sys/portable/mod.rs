@@ -1,6 +1,7 @@
 //! What works on every system, through std or poll(2): taken where a system has nothing better. All of
 //! it is built on each system, so that it does not rot.
 
+mod accept;
 mod connected;
 mod entries;
 mod medium;
@@ -15,6 +16,7 @@ mod sendfile;
 mod statx;
 mod user;
 
+pub use accept::accept;
 pub use connected::connected;
 pub use entries::{Entry, read_entries};
 pub use medium::{medium, read_at_once};

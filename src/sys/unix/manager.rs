@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::descriptor::close_on_exec;
+use crate::sys::system::accept;
 
 #[derive(Debug)]
 pub enum Listener {
@@ -22,11 +23,12 @@ impl Listener {
     pub fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, address) = listener.accept()?;
+                let (stream, address) = accept(listener)?;
                 Ok((stream, Some(address)))
             }
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
                 Ok((TcpStream::from(OwnedFd::from(stream)), None))
             }
         }

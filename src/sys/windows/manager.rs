@@ -5,6 +5,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
+use crate::sys::system::accept;
+
 #[derive(Debug)]
 pub enum Listener {
     /// Of either family, or of both.
@@ -14,7 +16,7 @@ pub enum Listener {
 impl Listener {
     pub fn accept(&self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
         let Listener::Tcp(listener) = self;
-        let (stream, address) = listener.accept()?;
+        let (stream, address) = accept(listener)?;
         Ok((stream, Some(address)))
     }
 
