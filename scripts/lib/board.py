@@ -1,7 +1,9 @@
 """A whole board under emulation, for scripts/check-board: Debian with its own kernel and systemd.
 
 make()     builds the parts once, and keeps them in a folder: kernel, initrd, card
+make_pi()  the same for a Raspberry Pi: kernel, device tree, modules, busybox
 Board      one board that runs, from power-on until the plug is pulled
+Pi         a Raspberry Pi, on which there is nothing but the server
 Cable      the network between this process and the board, and the router that advertises there
 """
 
@@ -48,6 +50,9 @@ STRANGER = {socket.AF_INET6: "2001:db8:2::7", socket.AF_INET: "198.51.100.7"}
 # What systemd, networkd and the tests themselves need, beyond what every Debian has.
 PACKAGES = "systemd-sysv,udev,dbus,iproute2,kmod,openssl,busybox-static,init-system-helpers"
 MODULES = "virtio_mmio virtio_blk ext4 crc32c_generic virtio_net virtio_console virtio-rng autofs4 af_packet"
+
+# The network of a Raspberry Pi 3B is a USB device.
+PI_MODULES = "phy-generic dwc2 cdc_ether rndis_host af_packet"
 
 # A shell for this process: the virtual console of the board is a socket here.
 CONTROL = """[Unit]
@@ -164,7 +169,7 @@ def unpacked(module):
     return lzma.decompress(module.read_bytes()) if module.suffix == ".xz" else module.read_bytes()
 
 
-def modules(place):
+def modules(place, names):
     """Names and contents, in the order in which they have to be loaded."""
     files = {file.name.partition(".")[0].replace("-", "_"): file for file in place.rglob("*.ko*")}
     found = {}
@@ -178,7 +183,7 @@ def modules(place):
             add(needed)
         found[file.name.removesuffix(".xz")] = content
 
-    for name in MODULES.split():
+    for name in names.split():
         add(name)
     return found
 
@@ -196,7 +201,7 @@ def cpio(entries):
 
 def initrd(place, busybox):
     """Nothing but what it takes to find the card."""
-    loaded = modules(place)
+    loaded = modules(place, MODULES)
     init = "\n".join((
         "#!/bin/busybox sh",
         "/bin/busybox --install -s /bin",
@@ -213,6 +218,64 @@ def initrd(place, busybox):
     entries += [("bin/busybox", 0o100755, busybox), ("init", 0o100755, init.encode())]
     entries += [(f"modules/{name}", 0o100644, content) for name, content in loaded.items()]
     return gzip.compress(cpio(entries), 1, mtime=0)
+
+
+PI_INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t devtmpfs none /dev; mount -t sysfs none /sys; mount -t proc none /proc
+exec >/dev/console 2>&1 </dev/null
+echo 'Debian has booted'
+for name in {modules}; do insmod /modules/$name; done
+until name=$(ls /sys/class/net | grep -v '^lo$') && [ -n "$name" ]; do sleep 0.1; done
+ip link set lo up
+ip link set $name address {mac}; ip link set $name up
+ip address add {ipv4}/24 dev $name
+# Says what process 1 is, once the server has taken this one's place.
+(until wget -q -O /dev/null 'http://[::1]/'; do sleep 1; done
+ls -l /proc/1/exe; cat /proc/1/status; echo 'that is all') &
+exec /ipv6-httpd --port 80 /srv/www
+"""
+
+
+def pi_initrd(folder, binary, files):
+    """Everything that a Raspberry Pi has here: busybox to bring the network up, and the server."""
+    loaded = sorted((folder / "modules").iterdir())
+    init = PI_INIT.format(modules=" ".join(file.name for file in loaded), mac=MAC, ipv4=IPV4)
+    folders = ["bin", "dev", "sys", "proc", "etc", "modules", "srv", "srv/www"]
+    folders += sorted({f"srv/www/{os.path.dirname(name)}" for name in files if "/" in name})
+    entries = [(name, 0o40755, b"") for name in folders]
+    users = b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
+    entries += [("init", 0o100755, init.encode()), ("etc/passwd", 0o100644, users)]
+    entries += [("bin/busybox", 0o100755, (folder / "busybox").read_bytes())]
+    entries += [("ipv6-httpd", 0o100755, binary.read_bytes())]
+    entries += [(f"modules/{file.name}", 0o100644, file.read_bytes()) for file in loaded]
+    entries += [(f"srv/www/{name}", 0o100644, content) for name, content in files.items()]
+    return gzip.compress(cpio(entries), 1, mtime=0)
+
+
+def make_pi(folder, suite, seconds):
+    """Kernel, device tree, modules and busybox of Debian's arm64 in `folder`: made once."""
+    if (folder / "busybox").exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as new:
+        new = pathlib.Path(new)
+        new.chmod(0o755)
+        keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        (new / "sources.list").write_text(f"deb [signed-by={keys}] {mirror()} {suite} main\n")
+        fetch = FETCH_KERNEL.format(folder=new, kernel=ARCHES["arm64"]["kernel"])
+        # Nothing is run there, so nothing has to be able to.
+        run("mmdebstrap", "--mode=root", "--arch=arm64", "--variant=extract", "--include=busybox-static",
+            "--skip=check/qemu", f"--extract-hook={fetch}", suite, new / "root", new / "sources.list",
+            seconds=seconds)  # fmt: skip
+        unpacked = new / "unpacked"
+        run("dpkg-deb", "-x", next(new.glob("linux-image-*.deb")), unpacked)
+        (folder / "modules").mkdir(parents=True, exist_ok=True)
+        for number, (name, content) in enumerate(modules(unpacked, PI_MODULES).items()):
+            (folder / "modules" / f"{number:02}-{name}").write_bytes(content)
+        shutil.copy(next(unpacked.glob("boot/vmlinuz-*")), folder / "kernel")
+        shutil.copy(next(unpacked.rglob("bcm2837-rpi-3-b.dtb")), folder / "dtb")
+        shutil.copy(next((new / "root").rglob("bin/busybox")), folder / "busybox")
 
 
 def settle(root):
@@ -452,4 +515,44 @@ class Board:
         self.process.kill()
         if self.line:
             self.line.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Pi:
+    """A Raspberry Pi 3B that runs the server as its only process, from power-on."""
+
+    def __init__(self, folder, initrd):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="board-"))
+        (self.folder / "initrd").write_bytes(initrd)
+        self.said = self.folder / "console"
+        self.said.touch()
+        self.power_on = time.monotonic()
+        self.process = checks.Process(
+            "qemu-system-aarch64", "-M", "raspi3b", "-accel", "tcg", "-display", "none", "-monitor", "none",
+            "-no-reboot", "-kernel", folder / "kernel", "-dtb", folder / "dtb", "-initrd",
+            self.folder / "initrd", "-serial", "null", "-serial", f"file:{self.said}", "-append",
+            # The emulator's clocks are not those that the kernel thinks are of no use.
+            "console=ttyS1,115200 clk_ignore_unused panic=1",
+            "-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no",
+            "-device", f"usb-net,netdev=lan,mac={MAC}",
+        )  # fmt: skip
+
+    def console(self):
+        return self.said.read_text(errors="replace").replace("\r", "")
+
+    def seconds_on(self):
+        return time.monotonic() - self.power_on
+
+    def until(self, what, is_true, seconds):
+        """Waits for a state: TooSlow after so many seconds."""
+        end = time.monotonic() + seconds
+        while not is_true():
+            if self.process.process.poll() is not None:
+                raise checks.Failed(f"it has gone off: {self.process.errors()}{self.console()[-1500:]}")
+            if time.monotonic() > end:
+                raise TooSlow(f"{what}: not within {seconds:.0f} s; {self.console()[-1500:]}")
+            time.sleep(0.2)
+
+    def cut(self):
+        self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
