@@ -224,7 +224,8 @@ impl Server {
                         self.shared.log.warn(&stuck);
                     }
                     watch.status = Some(stuck);
-                    // It may be over soon.
+                    // The call may have been lost, and it may be over soon.
+                    self.shared.call();
                     watch.look_again(now, 1);
                 }
             }
