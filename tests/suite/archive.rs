@@ -194,8 +194,8 @@ fn answers() {
 fn a_download_goes_on_where_it_broke_off() {
     let folder = Folder::new();
     for number in 0..40 {
-        folder
-            .file(&format!("site/{}/{number}", number % 7), pattern(number, number as usize * 97));
+        let name = format!("site/{}/{}/{number}", number % 7, number % 3);
+        folder.file(&name, pattern(number, number as usize * 97));
     }
     folder.file("site/large", pattern(0, 200_000));
     let server = server(&[], &folder);
@@ -211,6 +211,22 @@ fn a_download_goes_on_where_it_broke_off() {
         let rest = client.answer();
         assert_eq!(rest.status(), 206);
         assert!(rest.body == whole.body[place..], "from {place}");
+    }
+    // Backwards as well, in one answer.
+    for _ in 0..20 {
+        let places = [(); 4].map(|()| random.below(whole.body.len() as u64 - 9) as usize);
+        let ranges = places.map(|place| format!("{place}-{}", place + 8)).join(",");
+        client.send(format!(
+            "GET /site/?archive HTTP/1.1\r\nHost: h\r\nRange: bytes={ranges}\r\n\r\n"
+        ));
+        let parts = client.answer();
+        assert_eq!(parts.status(), 206, "{ranges}");
+        let mut body = parts.body.as_slice();
+        for place in places {
+            let part = &whole.body[place..=place + 8];
+            let at = body.windows(9).position(|window| window == part);
+            body = &body[at.unwrap_or_else(|| panic!("{ranges}: no {place}"))..];
+        }
     }
 }
 

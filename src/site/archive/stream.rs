@@ -36,7 +36,7 @@ impl Archive {
 
     /// Goes through all of it, and back to the start. Returns its length.
     pub(super) fn measure(&mut self) -> io::Result<u64> {
-        while self.advance()? {}
+        while self.advance(0)? {}
         let length = self.end;
         self.rewind();
         Ok(length)
@@ -47,14 +47,15 @@ impl Archive {
         (self.start, self.end) = (0, 0);
     }
 
-    /// Goes on to the next item, and after the last one to the end. `false`: it was there.
-    fn advance(&mut self) -> io::Result<bool> {
+    /// Goes on to the next item, and after the last one to the end. `false`: it was there. Passes
+    /// over folders that end before `wanted`, once it has been measured.
+    fn advance(&mut self, wanted: u64) -> io::Result<bool> {
         if self.end > 0 && self.item.is_none() {
             return Ok(false);
         }
         self.start = self.end;
         self.header.clear();
-        self.item = self.tree.next()?;
+        self.item = self.tree.next(&mut self.start, wanted)?;
         let mut size = 0;
         if let Some(item) = &self.item {
             size = item.size;
@@ -135,7 +136,7 @@ impl Stream {
             }
             let archive = &mut self.archive;
             while archive.end <= self.range.start {
-                if !archive.advance()? {
+                if !archive.advance(self.range.start)? {
                     return Err(changed());
                 }
             }

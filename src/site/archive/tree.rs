@@ -1,6 +1,6 @@
 //! The files and folders beneath a folder, one after the other, in an order that depends on their
-//! names alone. Memory holds the entries of the folders on the way to the last one, and a number
-//! for each folder.
+//! names alone. Memory holds the entries of the folders on the way to the last one, and three
+//! numbers for each folder.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io;
@@ -18,6 +18,7 @@ use super::super::listing::row;
 use super::super::representation::is_tagged;
 
 /// The tree beneath a folder. [`Tree::rewind`] goes through it again, and fails where it has changed.
+/// The second time it can pass over folders without reading them.
 #[derive(Debug)]
 pub(super) struct Tree {
     root: Arc<Directory>,
@@ -27,9 +28,9 @@ pub(super) struct Tree {
     top: SitePath,
     /// The folders that the last entry is in.
     levels: Vec<Level>,
-    /// For each folder in order, a hash of what is in it.
-    hashes: Vec<u64>,
-    /// How many folders this pass has read.
+    /// In order.
+    folders: Vec<Folder>,
+    /// How many folders this pass has read or passed over.
     read: usize,
     /// Another pass has read all of them.
     is_known: bool,
@@ -37,9 +38,21 @@ pub(super) struct Tree {
     is_tagged: bool,
 }
 
+/// What one pass tells the next about a folder.
+#[derive(Debug)]
+struct Folder {
+    /// Of what is in it.
+    hash: u64,
+    /// Where all that is beneath it ends in the archive.
+    end: u64,
+    /// The number of the folder that comes after those beneath it.
+    next: usize,
+}
+
 /// A folder that is being gone through.
 #[derive(Debug)]
 struct Level {
+    number: usize,
     path: SitePath,
     state: FileState,
     entries: Entries,
@@ -73,7 +86,7 @@ impl Tree {
             lease,
             top: top.clone(),
             levels: Vec::new(),
-            hashes: Vec::new(),
+            folders: Vec::new(),
             read: 0,
             is_known: false,
             is_tagged: true,
@@ -99,28 +112,38 @@ impl Tree {
             return None;
         }
         let mut hasher = DefaultHasher::new();
-        for hash in &self.hashes {
-            hasher.write(&hash.to_le_bytes());
+        for folder in &self.folders {
+            hasher.write(&folder.hash.to_le_bytes());
         }
         Some(hasher.finish())
     }
 
     /// The next file or folder: a folder comes before what is in it. `None` after the last one. Fails
-    /// with [`io::ErrorKind::InvalidInput`] if the tree is too deep.
-    pub(super) fn next(&mut self) -> io::Result<Option<Item>> {
+    /// with [`io::ErrorKind::InvalidInput`] if the tree is too deep. `at`: where it begins in the
+    /// archive. From the second pass on, what ends before `wanted` is passed over with its folder.
+    pub(super) fn next(&mut self, at: &mut u64, wanted: u64) -> io::Result<Option<Item>> {
         if self.read == 0 {
             return self.enter(self.top.clone()).map(Some);
         }
         while let Some(level) = self.levels.last_mut() {
             let Some((name, entry)) = level.entries.get(level.next) else {
+                if let Some(folder) = self.folders.get_mut(level.number) {
+                    (folder.end, folder.next) = (*at, self.read);
+                }
                 self.levels.pop();
                 continue;
             };
             level.next += 1;
-            let path = level.path.join(name);
             if entry.is_directory {
+                let known = self.folders.get(self.read).filter(|_| self.is_known);
+                if let Some(folder) = known.filter(|folder| folder.end <= wanted) {
+                    (*at, self.read) = (folder.end, folder.next);
+                    continue;
+                }
+                let path = level.path.join(name);
                 return self.enter(path).map(Some);
             }
+            let path = level.path.join(name);
             let (size, modified) = (entry.size, entry.modified);
             return Ok(Some(Item { path, size, modified, is_directory: false }));
         }
@@ -163,16 +186,17 @@ impl Tree {
         let by_name = Order { column: Column::Name, descending: false };
         order::sort(&mut entries, by_name)?;
         entries.settle(0)?;
+        let number = self.read;
         self.check(hash)?;
         let (modified, _) = state.modified.unwrap_or_default();
-        self.levels.push(Level { path: path.clone(), state, entries, next: 0 });
+        self.levels.push(Level { number, path: path.clone(), state, entries, next: 0 });
         Ok(Item { path, size: 0, modified, is_directory: true })
     }
 
     /// Keeps the hash of the folder that was read, or compares it with that of another pass.
     fn check(&mut self, hash: u64) -> io::Result<()> {
         if self.is_known {
-            let is_same = self.hashes.get(self.read) == Some(&hash);
+            let is_same = self.folders.get(self.read).is_some_and(|folder| folder.hash == hash);
             self.read += 1;
             return if is_same {
                 Ok(())
@@ -181,14 +205,14 @@ impl Tree {
             };
         }
         self.read += 1;
-        if self.hashes.len() == self.hashes.capacity() {
-            let capacity = self.hashes.len() + (self.hashes.len() / 4).max(64);
-            if !self.lease.resize(capacity * size_of::<u64>()) {
+        if self.folders.len() == self.folders.capacity() {
+            let capacity = self.folders.len() + (self.folders.len() / 4).max(64);
+            if !self.lease.resize(capacity * size_of::<Folder>()) {
                 return Err(io::ErrorKind::OutOfMemory.into());
             }
-            self.hashes.try_reserve_exact(capacity - self.hashes.len())?;
+            self.folders.try_reserve_exact(capacity - self.folders.len())?;
         }
-        self.hashes.push(hash);
+        self.folders.push(Folder { hash, end: 0, next: 0 });
         Ok(())
     }
 }
@@ -224,4 +248,65 @@ fn hash_of(name: &[u8], state: &FileState) -> u64 {
     }
     hasher.write(name);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Symlinks;
+    use std::fs;
+
+    #[derive(Debug)]
+    struct Unbounded;
+
+    impl Lease for Unbounded {
+        fn resize(&mut self, _: usize) -> bool {
+            true
+        }
+
+        fn another(&self) -> Box<dyn Lease> {
+            Box::new(Unbounded)
+        }
+    }
+
+    #[test]
+    fn folders_before_what_is_wanted_are_not_read_again() {
+        let root = std::env::temp_dir().join(format!("ipv6-httpd-tree-{}", std::process::id()));
+        for folder in ["a/b/d", "c"] {
+            fs::create_dir_all(root.join(folder)).expect("a folder");
+        }
+        for file in ["a/1", "a/b/d/2", "c/3", "c/4"] {
+            fs::write(root.join(file), "").expect("a file");
+        }
+        let directory = Directory::open(&root, Symlinks::Inside).expect("the folder");
+        let top = SitePath::parse(b"/").expect("a path");
+        let now = HttpDate(0);
+        let mut tree = Tree::new(Arc::new(directory), false, now, &top, Box::new(Unbounded));
+        let pass = |tree: &mut Tree, wanted| {
+            let (mut at, mut found) = (0, Vec::new());
+            while let Some(item) = tree.next(&mut at, wanted)? {
+                found.push((String::from_utf8_lossy(item.path.as_bytes()).into_owned(), at));
+                at += 100;
+            }
+            io::Result::Ok(found)
+        };
+        let all = pass(&mut tree, 0).expect("the tree");
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["", "a", "a/b", "a/b/d", "a/b/d/2", "a/1", "c", "c/3", "c/4"]);
+        // Whoever reads that folder again finds it changed.
+        fs::remove_file(root.join("a/b/d/2")).expect("the file");
+        for (wanted, before, first) in [
+            (499, 0, None),
+            (500, 2, Some(5)),
+            (599, 2, Some(5)),
+            (600, 1, Some(6)),
+            (800, 1, Some(6)),
+        ] {
+            tree.rewind();
+            let found = pass(&mut tree, wanted).ok();
+            let expected = first.map(|first: usize| [&all[..before], &all[first..]].concat());
+            assert_eq!(found, expected, "{wanted}");
+        }
+        fs::remove_dir_all(root).expect("gone");
+    }
 }
