@@ -431,3 +431,56 @@ fn a_name_that_leads_outside_is_not_remembered_as_missing() {
         }
     }
 }
+
+/// One of ten thousand would only take the place of a file that is asked for again. What a task thread
+/// had to find is kept at once.
+#[test]
+fn a_file_is_kept_open_from_its_second_request_on() {
+    let place = Place::new();
+    for (openat2, kept_first) in [(true, false), (false, true)] {
+        let mut asker = Asker::new(&place, Symlinks::Inside, openat2);
+        for (request, kept) in [(1, kept_first), (2, true), (3, true)] {
+            assert_eq!(asker.ask("/d/f", "").0, Status::Ok);
+            let found = asker.open_files.find(asker.site.root(), b"d/f");
+            let found = matches!(found, Known::Open(_));
+            // Without RESOLVE_CACHED a task thread finds every file.
+            let is_asked = asker.site.root().open_beneath_at_once(b"d/f").is_ok();
+            assert_eq!(found, kept || !is_asked, "request {request}, openat2 {openat2}");
+        }
+    }
+}
+
+/// One read serves all requests that were received before it, and no other.
+#[test]
+fn each_look_reads_anew() {
+    let place = Place::new();
+    let mut asker = Asker::new(&place, Symlinks::Inside, true);
+    for _ in 0..2 {
+        asker.ask("/d/f", "");
+    }
+    let Known::Open(file) = asker.open_files.find(asker.site.root(), b"d/f") else {
+        panic!("it is not kept");
+    };
+    let mut read = |look: bool, range| {
+        if look {
+            asker.open_files.look_anew();
+        }
+        let read = asker.open_files.read(&file, range, Patience::Any);
+        String::from_utf8(read.expect("a small part").to_vec()).expect("text")
+    };
+    let write = |text: &str| fs::write(place.path("root/d/f"), text).expect("a file");
+    assert_eq!(read(true, 0..6), "inside");
+    write("before");
+    assert_eq!(read(false, 0..6), "inside");
+    assert_eq!(read(false, 1..6), "efore");
+    assert_eq!(read(true, 0..6), "before");
+    write("after.");
+    assert_eq!(read(true, 0..6), "after.");
+    write("no");
+    asker.open_files.look_anew();
+    assert!(asker.open_files.read(&file, 0..6, Patience::Any).is_err());
+    // What could not be read leaves nothing behind.
+    write("longer");
+    let read = asker.open_files.read(&file, 0..6, Patience::Any).expect("all of it");
+    assert_eq!(**read, *b"longer");
+}
