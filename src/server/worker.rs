@@ -225,8 +225,12 @@ impl Worker {
                     // A connection that is idle has a descriptor that this client needs.
                     (_, Failure::Exhausted) if self.make_room() => continue,
                     (_, Failure::Exhausted) => return self.pause(&error),
-                    // This one client has gone: ECONNABORTED, or an error of its network.
-                    _ if self.accepts_failed < ACCEPTS_FAILED_MAX => self.accepts_failed += 1,
+                    // This one client has gone: ECONNABORTED, or an error of its network. Or nobody
+                    // listens any more, and the signal to stop is among the next events.
+                    _ if self.accepts_failed < ACCEPTS_FAILED_MAX => {
+                        self.accepts_failed += 1;
+                        return;
+                    }
                     _ => return self.pause(&error),
                 },
             }
