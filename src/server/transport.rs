@@ -131,7 +131,7 @@ impl Transport {
         while end < limit {
             let next = limit.min(end + LOOKED_BYTES);
             match sys::read_at_once(file, &mut [0], next - 1) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if may_wait(&error) => break,
                 // Another error will be that of sending.
                 _ => end = next,
             }
@@ -196,7 +196,7 @@ impl Transport {
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match read {
+                Err(error) if may_wait(&error) => match read {
                     0 => return Ok(Sent::Unready),
                     _ => break,
                 },
@@ -229,6 +229,11 @@ impl Transport {
     pub fn shut_down_writing(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
+}
+
+/// Whether it is not in memory, or that is not known.
+fn may_wait(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported)
 }
 
 fn or_blocked(result: io::Result<usize>) -> io::Result<Sent> {

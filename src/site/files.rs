@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::http::path::SitePath;
@@ -31,6 +32,9 @@ pub struct OpenFile {
     pub medium: Medium,
     /// A request for this path, not encoded, is for this file.
     pub is_plain: bool,
+    /// It is a single page, and somebody who may wait has read it: it is most likely in memory for as
+    /// long as the file is kept open. Asked where the system cannot tell.
+    pub is_read: AtomicBool,
     /// Made for the first answer and used for all later ones.
     pub description: OnceLock<Arc<Description>>,
 }
@@ -38,7 +42,7 @@ pub struct OpenFile {
 impl OpenFile {
     /// Reads a small part in place of what `bytes` holds. Fails with
     /// [`io::ErrorKind::UnexpectedEof`] if the file has been shortened since it was opened, and
-    /// without patience with [`io::ErrorKind::WouldBlock`] if it is not in memory.
+    /// without patience with [`io::ErrorKind::WouldBlock`] if it may not be in memory.
     pub fn read(
         &self,
         range: &Range<u64>,
@@ -46,22 +50,35 @@ impl OpenFile {
         patience: Patience,
     ) -> io::Result<()> {
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let read = match self.reading() {
-            Reading::AtOnce => sys::read_at,
-            _ if patience == Patience::Any => sys::read_at,
-            _ => sys::read_at_once,
-        };
         bytes.resize(length, 0);
         let mut filled = 0;
         while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match read(&self.file, room, range.start + filled as u64) {
+            match self.read_once(room, range.start + filled as u64, patience) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        if patience == Patience::Any && self.state.length <= PAGE_BYTES_MIN {
+            self.is_read.store(true, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    fn read_once(&self, room: &mut [u8], offset: u64, patience: Patience) -> io::Result<usize> {
+        if patience == Patience::Any || self.reading() == Reading::AtOnce {
+            return sys::read_at(&self.file, room, offset);
+        }
+        match sys::read_at_once(&self.file, room, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                match self.is_read.load(Ordering::Relaxed) {
+                    true => sys::read_at(&self.file, room, offset),
+                    false => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
+            read => read,
+        }
     }
 
     /// How its content is read while it is sent.
@@ -186,6 +203,8 @@ struct Absent {
     look: u32,
 }
 
+/// No processor that we build for has smaller pages.
+const PAGE_BYTES_MIN: u64 = 4 << 10;
 /// A power of two. Enough for the files of a page, and it leaves descriptors for clients.
 const SLOTS: usize = 64;
 /// A power of two.

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use crate::config::SiteOptions;
@@ -144,6 +145,7 @@ fn open_anew(finder: &mut Finder<'_>, path: &SitePath) -> Result<Resource, Unrea
                     && (finder.options.hidden || !path.is_hidden()),
                 path: path.clone(),
                 medium,
+                is_read: AtomicBool::new(false),
                 description: OnceLock::new(),
             });
             match finder.patience {

@@ -261,7 +261,8 @@ pub enum Medium {
 pub use system::medium;
 
 /// [`read_at`] without waiting: fails with [`io::ErrorKind::WouldBlock`] where none of it is in
-/// memory. Systems other than Linux do not tell: there it is [`read_at`].
+/// memory, and with [`io::ErrorKind::Unsupported`] where that is not known. Systems other than Linux
+/// never tell: there it is [`read_at`].
 pub use system::read_at_once;
 
 /// The permission bits of a file, its user and its group. `None` on Windows, which has lists instead.

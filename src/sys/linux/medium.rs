@@ -42,7 +42,7 @@ pub fn read_at_once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<u
         bytes: usize,
     }
     let part = Part { start: buffer.as_mut_ptr(), bytes: buffer.len() };
-    let number = PREADV2.ok_or(io::ErrorKind::WouldBlock)?;
+    let number = PREADV2.ok_or(io::ErrorKind::Unsupported)?;
     // Two halves in two arguments, which a 64-bit kernel puts together again.
     let (low, high) = (offset as c_long, (offset >> 32) as c_long);
     let (fd, one) = (file.as_raw_fd(), 1_usize);
@@ -53,16 +53,18 @@ pub fn read_at_once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<u
     match read {
         Err(error) if matches!(error.raw_os_error(), Some(EOPNOTSUPP | ENOSYS | EPERM)) => {
             match is_cached(file, offset, buffer.len()) {
-                true => read_at(file, buffer, offset),
-                false => Err(io::ErrorKind::WouldBlock.into()),
+                Some(true) => read_at(file, buffer, offset),
+                Some(false) => Err(io::ErrorKind::WouldBlock.into()),
+                None => Err(io::ErrorKind::Unsupported.into()),
             }
         }
         read => read,
     }
 }
 
-/// Whether all of it is in memory. `false` where there is no cachestat (before Linux 6.5).
-fn is_cached(file: &File, offset: u64, bytes: usize) -> bool {
+/// Whether all of it is in memory. `None`: not known. There is no cachestat before Linux 6.5, and later
+/// ones refuse it for files that this user may not write.
+fn is_cached(file: &File, offset: u64, bytes: usize) -> Option<bool> {
     #[repr(C)]
     struct Range {
         offset: u64,
@@ -78,7 +80,7 @@ fn is_cached(file: &File, offset: u64, bytes: usize) -> bool {
     let [cached, ..] = pages;
     let page = page_bytes();
     let end = offset.saturating_add(bytes as u64);
-    result == 0 && cached >= end.div_ceil(page) - offset / page
+    (result == 0).then(|| cached >= end.div_ceil(page) - offset / page)
 }
 
 fn page_bytes() -> u64 {
