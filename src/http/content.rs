@@ -487,6 +487,9 @@ mod tests {
                 ("A:", "b"),
                 ("A: b", ""),
                 ("A: b", "c"),
+                // Names that are known have a way of their own.
+                ("If", "Match: b"),
+                ("Range", ": b"),
             ] {
                 lines.push([before.as_bytes(), &[byte], after.as_bytes()].concat());
             }

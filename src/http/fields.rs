@@ -68,7 +68,7 @@ impl Field {
         1 << self as u32
     }
 
-    /// The field of that name, a token. Length, first and last letter leave one to compare with.
+    /// The field of that name, in any case. Length, first and last letter leave one to compare with.
     fn called(name: &[u8]) -> Option<Field> {
         let (first, last) = (name.first()? | 0x20, name.last()? | 0x20);
         let field = match (name.len(), first, last) {
@@ -95,17 +95,17 @@ impl Field {
             (30, b'a', _) => Field::AccessControlRequestHeaders,
             _ => return None,
         };
-        // A token has no byte but the letter itself, in either case, that becomes one of these.
-        is_in_lower_case(name, field.name()).then_some(field)
+        is_in_any_case(name, field.name()).then_some(field)
     }
 }
 
-/// Whether `name` becomes `other`, which is as long, if a bit of each byte is set: that which makes
-/// letters small.
-fn is_in_lower_case(name: &[u8], other: &[u8]) -> bool {
-    const SMALL: u64 = u64::from_ne_bytes([0x20; 8]);
+/// Whether `name` is `other`, which is as long and in small letters and hyphens, in any case.
+fn is_in_any_case(name: &[u8], other: &[u8]) -> bool {
+    // The bit that makes a letter small is half of the one that hyphens lack: CR with it is a hyphen.
+    const LETTERS: u64 = u64::from_ne_bytes([0x40; 8]);
     let is_same = |name: &[u8; 8], other: &[u8; 8]| {
-        u64::from_ne_bytes(*name) | SMALL == u64::from_ne_bytes(*other)
+        let other = u64::from_ne_bytes(*other);
+        u64::from_ne_bytes(*name) | (other & LETTERS) >> 1 == other
     };
     let mut words = name.chunks_exact(8).zip(other.chunks_exact(8));
     let mut are_words = || {
@@ -116,7 +116,7 @@ fn is_in_lower_case(name: &[u8], other: &[u8]) -> bool {
     };
     match name.last_chunk().zip(other.last_chunk()) {
         Some((name, other)) => is_same(name, other) && are_words(),
-        None => name.iter().zip(other).all(|(byte, letter)| byte | 0x20 == *letter),
+        None => name.eq_ignore_ascii_case(other),
     }
 }
 
@@ -279,11 +279,18 @@ mod tests {
         for (field, name) in ALL.into_iter().zip(&names) {
             for name in [name.to_vec(), name.to_ascii_uppercase()] {
                 assert_eq!(Field::called(&name), Some(field), "{}", name.escape_ascii());
-                for at in 0..name.len() {
+                for (at, byte) in
+                    (0..name.len()).flat_map(|at| (0..=255).map(move |byte| (at, byte)))
+                {
                     let mut other = name.clone();
-                    other[at] = if other[at] | 0x20 == b'z' { b'y' } else { b'z' };
-                    let found = Field::called(&other);
-                    assert_eq!(found, None, "{}", other.escape_ascii());
+                    other[at] = byte;
+                    let found = Field::called(&other) == Some(field);
+                    assert_eq!(
+                        found,
+                        other.eq_ignore_ascii_case(&name),
+                        "{}",
+                        other.escape_ascii()
+                    );
                 }
                 assert_eq!(Field::called(&name[1..]), None);
                 assert_eq!(Field::called(&[&name[..], b"s"].concat()), None);

@@ -155,6 +155,8 @@ impl Transport {
             Err(SendFileError::Blocked) if self.way.get() == Way::Blocked => Ok(None),
             Err(SendFileError::Blocked) => {
                 self.way.set(Way::Blocked);
+                // It may take its time, and what is in memory now need not be then.
+                self.in_memory_end.set(0);
                 Ok(Some(Sent::Blocked))
             }
             Err(SendFileError::Client(error)) => Err(error),

@@ -1,10 +1,10 @@
 //! Open files, and the field lines that all answers about a file share.
 //!
-//! A file stays open for a second or two after it was sent, so that the next request need not open
-//! it. No answer is stale: for each request the system has been asked whether the name still leads to
-//! the same file in the same state, after the request was received. One such look serves all
+//! A file stays open for a second or two from its second request on, so that the next one need not
+//! open it. No answer is stale: for each request the system has been asked whether the name still leads
+//! to the same file in the same state, after the request was received. One such look serves all
 //! requests that were received before it: a worker receives from several clients, and then answers
-//! them. The content is read from the file for each answer.
+//! them. So does one read of a small file; larger ones are read for each answer.
 
 use std::fs::File;
 use std::io;

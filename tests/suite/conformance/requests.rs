@@ -314,6 +314,20 @@ fn field_lines() {
     let space = "A field line must not begin with white space.";
     check_refused(&[
         ("9112 §5.1 a space before the colon", b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", bad, token),
+        // With the bit that makes letters small, CR is a hyphen.
+        (
+            "9110 §5.1 CR for the hyphen of a length",
+            b"GET / HTTP/1.1\r\nHost: h\r\nContent\rLength: 5\r\n\r\nGET /",
+            bad,
+            token,
+        ),
+        (
+            "9110 §5.1 CR for the hyphen of a coding",
+            b"GET / HTTP/1.1\r\nHost: h\r\nTransfer\rEncoding: chunked\r\n\r\n0\r\n\r\n",
+            bad,
+            token,
+        ),
+        ("9110 §5.1 a bit less", b"GET / HTTP/1.1\r\nHost: h\r\nIf\rMatch: *\r\n\r\n", bad, token),
         (
             "9112 §5.1 a tab before the colon",
             b"GET / HTTP/1.1\r\nHost: h\r\nA\t: b\r\n\r\n",
