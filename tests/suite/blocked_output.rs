@@ -238,7 +238,8 @@ fn a_file_with_a_limit(empties: bool) {
     let lost = lost_lines(&errors, reason);
     match empties {
         false => assert_eq!(found.len() + lost, 300, "{errors}\n{log}"),
-        true => assert!(lost > 100, "{errors}"),
+        // Those that still waited when there was room again are written.
+        true => assert!((1..=200).contains(&lost), "{errors}"),
     }
 }
 
