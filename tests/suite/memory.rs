@@ -124,6 +124,12 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
         }
         // Buffers that were used go back within seconds.
         sleep(Duration::from_millis(2_500));
+        if let [_, before] = after[..] {
+            // What leaks grows in each round. A server that has no processor is late.
+            wait_until("it is no larger than before", || {
+                server.resident_bytes() < before + ONCE_BYTES
+            });
+        }
         after.push(server.resident_bytes());
         println!(
             "after that: {} bytes more than at the start",
@@ -134,8 +140,6 @@ fn connections_at_their_worst_cost_no_more_than_is_said() {
     if cfg!(target_env = "musl") {
         assert!(after[0] < resident + ONCE_BYTES, "{after:?} bytes, {resident} before");
     }
-    // What leaks grows in each round.
-    assert!(after[2] < after[1] + ONCE_BYTES, "it grows: {after:?} bytes");
 }
 
 /// The longest pause that is no spinning, and the shortest spinning that is no pause: a thread
