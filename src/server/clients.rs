@@ -31,7 +31,7 @@ pub struct ConnectedClient {
 }
 
 /// What is received in one call, so that what a client sends ahead takes a bounded space.
-const RECEIVE_BYTES: usize = 16 << 10;
+pub const RECEIVE_BYTES: usize = 16 << 10;
 /// So many pieces of a turn cost no look at the clock: those of a file that leaves in one turn.
 const PIECES_UNTIMED: usize = 2;
 

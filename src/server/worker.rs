@@ -2,6 +2,7 @@
 //! connections it has accepted, with their deadlines. No other thread ever touches them.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::peer::Peer;
 use crate::site::files::OpenFiles;
 use crate::sys::{Failure, Interest, Listener, Poller, Ready};
 
-use super::clients::{Clients, ConnectedClient, Next, Turn, advance, receive};
+use super::clients::{Clients, ConnectedClient, Next, RECEIVE_BYTES, Turn, advance, receive};
 use super::log::Lines;
 use super::responder::Resources;
 use super::shared::{Delivery, Shared};
@@ -56,6 +57,8 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// From this size on the C libraries get memory from the system for each allocation, and give it
 /// back with it. What lies beyond a block is never touched, and so takes no memory.
 const SCRATCH_BYTES: usize = 132 << 10;
+/// Where the system has no such piece of memory: what is received at a time.
+const SCRATCH_BYTES_MIN: usize = RECEIVE_BYTES;
 /// From as many clients something is received before the first of them is answered: what is then
 /// seen of a file is later than each of their requests, and serves them all. More would save little,
 /// and the first would wait longer.
@@ -293,9 +296,7 @@ impl Worker {
         }
         let ConnectedClient { transport, connection, peer, ended, .. } = client;
         let mut responder = self.resources.responder(token, *peer, transport.socket());
-        if self.scratch.is_empty() {
-            self.scratch = vec![0; SCRATCH_BYTES];
-        }
+        provide(&mut self.scratch);
         let mut turn = Turn { scratch: &mut self.scratch, ended: *ended, drained: false };
         if connection.reads() && receive(transport, connection, &mut responder, &mut turn).is_err()
         {
@@ -358,10 +359,9 @@ impl Worker {
         let ConnectedClient { transport, connection, peer, watched, ended, is_put_off } = client;
         self.resources.turn.begin_turn();
         let mut responder = self.resources.responder(token, *peer, transport.socket());
-        if self.scratch.is_empty() {
-            self.scratch = vec![0; SCRATCH_BYTES];
-        }
-        let scratch = self.scratch.get_mut(..BLOCK_BYTES).unwrap_or_default();
+        provide(&mut self.scratch);
+        let block = self.scratch.len().min(BLOCK_BYTES);
+        let scratch = self.scratch.get_mut(..block).unwrap_or_default();
         let next = advance(
             transport,
             connection,
@@ -559,6 +559,18 @@ impl Worker {
             }
             self.serve(token);
         }
+    }
+}
+
+/// Makes a scratch buffer, if there is none. Want of memory would end the process, so it is asked for
+/// before.
+fn provide(scratch: &mut Vec<u8>) {
+    if scratch.is_empty() {
+        let mut tried = Vec::<u8>::new();
+        let is_there = tried.try_reserve_exact(SCRATCH_BYTES).is_ok();
+        // The compiler may leave out memory that nobody uses.
+        drop(black_box(tried));
+        *scratch = vec![0; if is_there { SCRATCH_BYTES } else { SCRATCH_BYTES_MIN }];
     }
 }
 
