@@ -299,10 +299,17 @@ impl Response {
 
     /// The same in a buffer of the thread's, if it has none.
     pub fn add_lines_in(&mut self, buffers: &mut Buffers, lines: &[u8]) {
-        if !lines.is_empty() && self.fields.capacity() == 0 {
-            self.fields = buffers.take();
+        if !lines.is_empty() {
+            self.provide(buffers);
         }
         self.add_lines(lines);
+    }
+
+    /// Takes a buffer of the thread's for its own field lines, if it has none.
+    pub fn provide(&mut self, buffers: &mut Buffers) {
+        if self.fields.capacity() == 0 {
+            self.fields = buffers.take();
+        }
     }
 
     /// Replaces the content.

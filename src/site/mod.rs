@@ -448,6 +448,7 @@ fn selected(
         }
         Selection::One(range) => {
             let mut response = description.part();
+            response.provide(finder.buffers);
             response.add("Content-Range", content_range(&range, length));
             response.body = body(request.method, source, range, finder)?;
             response
