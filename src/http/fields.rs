@@ -101,7 +101,8 @@ impl Field {
 
 /// Whether `name` is `other`, which is as long and in small letters and hyphens, in any case.
 fn is_in_any_case(name: &[u8], other: &[u8]) -> bool {
-    // The bit that makes a letter small is half of the one that hyphens lack: CR with it is a hyphen.
+    // Only where `other` has a letter, the case of `name` does not count: CR with the bit that makes
+    // letters small is a hyphen. Letters have the bit 0x40, hyphens do not.
     const LETTERS: u64 = u64::from_ne_bytes([0x40; 8]);
     let is_same = |name: &[u8; 8], other: &[u8; 8]| {
         let other = u64::from_ne_bytes(*other);

@@ -62,7 +62,7 @@ pub fn is_field_content(bytes: &[u8]) -> bool {
     }
 }
 
-/// How many bytes of field content stand before the first CR LF. `None`: something else is among them,
+/// How many bytes stand before the first CR LF, if all of them are field content. `None`: they are not,
 /// or there is no CR LF.
 pub(super) fn clean_line(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;

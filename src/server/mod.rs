@@ -417,11 +417,7 @@ fn drawing(reachable: &[Reachable]) -> String {
     match best.and_then(|best| Some((&best.url, Symbol::encode(&best.url)?))) {
         Some((url, symbol)) => {
             let ink = if has_colours() { Ink::Colours } else { Ink::Plain };
-            format!(
-                "{}QR code: {url}
-",
-                symbol.draw(ink)
-            )
+            symbol.draw(ink) + &format!("QR code: {url}\n")
         }
         None => "A phone cannot open any address of this machine.\n".to_owned(),
     }

@@ -194,7 +194,8 @@ impl Worker {
     }
 
     /// Takes the connections that wait. A worker among several takes one, and goes to the back of the
-    /// listener's queue if it has more than its share: epoll wakes whoever came last, so that one worker would get all.
+    /// listener's queue if it has more than its share: epoll wakes whoever came last, so that one
+    /// worker would get all.
     fn accept(&mut self, listener: u32) {
         let workers = self.resources.shared.workers;
         for at in 0..if workers == 1 { ACCEPTED_AT_ONCE_MAX } else { 1 } {
